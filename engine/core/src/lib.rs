@@ -4,8 +4,23 @@
 //! crate, and this crate depends on none of ours.
 #![forbid(unsafe_code)]
 
+pub mod args;
 pub mod code;
 pub mod environment;
 pub mod fact;
 pub mod host_sample;
+pub mod metric;
+pub mod nearest;
+pub mod probe;
+pub mod quantity;
+pub mod series;
+pub mod step;
 pub mod taint;
+pub mod unit;
+pub mod clock;
+pub mod event;
+pub mod judgement;
+pub mod measurement;
+pub mod plan;
+pub mod run;
+pub mod stats;

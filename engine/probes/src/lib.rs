@@ -1,1 +1,4 @@
 //! What measures this machine: one file a probe, and the facts about the host.
+pub mod probe;
+
+pub use probe::{Context, Probe, ProbeError};

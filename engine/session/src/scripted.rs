@@ -1,0 +1,61 @@
+//! Script code as the session sees it: a trait, so that the session runs and is tested without any language.
+
+use std::time::Instant;
+
+use engine_core::args::Args;
+use engine_core::event::NoteLevel;
+use engine_core::measurement::Record;
+use engine_core::run::RunRecord;
+use engine_core::series::Labels;
+use engine_core::step::Place;
+use engine_probes::ProbeError;
+
+/// The code of a scenario: its `custom` steps, `setup`, `teardown` and `finish`.
+///
+/// Calls come from the thread that runs the session, one at a time.
+pub trait Scripted {
+    /// Takes one round of the `custom` declaration number `index` at the sweep point `point`.
+    ///
+    /// # Errors
+    /// What the script raised, with its place, or a skip or failure of a probe that it measured.
+    fn custom(&mut self, index: usize, point: &Labels, cx: &mut dyn CustomContext) -> Result<(), ProbeError>;
+
+    /// Runs `setup`, before the first round.
+    ///
+    /// # Errors
+    /// What the script raised; the run then takes no rounds.
+    fn setup(&mut self, cx: &mut dyn CustomContext) -> Result<(), ProbeError>;
+
+    /// Runs `teardown`, after the last round, also of an interrupted run.
+    ///
+    /// # Errors
+    /// What the script raised; noted as a warning.
+    fn teardown(&mut self, cx: &mut dyn CustomContext) -> Result<(), ProbeError>;
+
+    /// Runs `finish` with all results. What it records becomes the step `finish`... of derived metrics.
+    ///
+    /// # Errors
+    /// What the script raised; noted as a warning.
+    fn finish(&mut self, run: &RunRecord, cx: &mut dyn CustomContext) -> Result<(), ProbeError>;
+}
+
+/// What script code may do while it runs.
+pub trait CustomContext {
+    /// Keeps samples of a metric.
+    fn record(&mut self, record: Record);
+
+    /// Runs a probe now and returns what it recorded; nothing of it is kept.
+    ///
+    /// # Errors
+    /// The probe's skip or failure.
+    fn measure(&mut self, probe: &str, args: &Args) -> Result<Vec<Record>, ProbeError>;
+
+    /// Leaves a message.
+    fn note(&mut self, level: NoteLevel, message: &str, place: Option<Place>);
+
+    /// Whether the run was interrupted.
+    fn cancelled(&self) -> bool;
+
+    /// When the step's time is over.
+    fn deadline(&self) -> Instant;
+}

@@ -343,6 +343,7 @@ mod tests {
         metrics: &[],
         round_seconds: 1.0,
         fresh: false,
+        noise: crate::probe::OwnNoise::Quiet,
     };
 
     fn args(given: &[(&str, ArgValue)], tiny: bool) -> Result<Args, ArgError> {

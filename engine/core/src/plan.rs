@@ -104,6 +104,8 @@ pub enum Work {
         /// Names of the metrics that it says it records.
         metrics: Vec<String>,
     },
+    /// Runs the scenario's `finish` after all rounds. The session adds this step when the plan has one.
+    Finish,
 }
 
 /// One step: one point of a sweep, or one case.
@@ -186,6 +188,8 @@ pub struct Plan {
     pub setup: bool,
     /// Whether the scenario has a `teardown`.
     pub teardown: bool,
+    /// Whether the scenario has a `finish`; what it records becomes the step `finish` ([`Work::Finish`]).
+    pub finish: bool,
     /// Values of the scenario's parameters, as text.
     pub params: Labels,
     /// Permissions that it uses beyond the default, as flags.

@@ -23,6 +23,20 @@ pub struct ProbeInfo {
     pub round_seconds: f64,
     /// Whether each round starts a process of its own anyway, so that isolating it again would add nothing.
     pub fresh: bool,
+    /// Which disturbances are the probe's own doing and taint nothing.
+    pub noise: OwnNoise,
+}
+
+/// What a probe does to the machine by itself, so that it is not taken for a disturbance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OwnNoise {
+    /// Nothing: one thread a CPU.
+    #[default]
+    Quiet,
+    /// It waits for I/O.
+    Io,
+    /// It runs children or more threads than CPUs.
+    Crowd,
 }
 
 impl ProbeInfo {

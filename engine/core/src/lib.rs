@@ -6,8 +6,10 @@
 
 pub mod args;
 pub mod code;
+pub mod comparison;
 pub mod environment;
 pub mod fact;
+pub mod health;
 pub mod host_sample;
 pub mod metric;
 pub mod nearest;

@@ -164,7 +164,7 @@ impl Measurement {
             if value == median(&values) {
                 bootstrap::median_of_sorted(&sorted(&values))
             } else {
-                Some(bootstrap::interval(&values, 0, statistic))
+                bootstrap::interval(&values, 0, statistic)
             }
         });
         let samples = self.counted().map(|round| round.values.len()).sum();

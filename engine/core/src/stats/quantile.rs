@@ -61,7 +61,8 @@ mod tests {
     fn type_seven_known_answers() {
         // NumPy: `np.quantile` of the same values.
         let values = sorted(&[12.1, 9.8, 10.4, 11.9, 35.0, 10.0, 10.2, 9.9, 10.1, 17.0]);
-        for (q, want) in [(0.0, 9.8), (0.25, 10.025), (0.5, 10.3), (0.75, 12.05), (0.9, 18.8), (0.99, 33.38), (1.0, 35.0)]
+        for (q, want) in
+            [(0.0, 9.8), (0.25, 10.025), (0.5, 10.3), (0.75, 12.05), (0.9, 18.8), (0.99, 33.38), (1.0, 35.0)]
         {
             assert!((quantile(&values, q) - want).abs() < 1e-12, "{q}");
         }

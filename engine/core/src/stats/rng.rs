@@ -174,7 +174,13 @@ mod tests {
         let first = |seed, key: &[u64]| Stream::new(seed, key).next_u64();
         assert_eq!(FROZEN, [first(0, &[]), first(1, &[]), first(1, &[0]), first(1, &[0, 0]), first(1, &[2, 3, 4])]);
     }
-    const FROZEN: [u64; 5] = [0; 5];
+    const FROZEN: [u64; 5] = [
+        6_948_452_478_166_189_167,
+        16_553_495_539_607_736_572,
+        17_261_650_071_017_204_703,
+        601_177_220_527_066_280,
+        18_032_120_922_876_867_503,
+    ];
 
     #[test]
     fn neighbouring_keys_are_uncorrelated() {

@@ -1,4 +1,8 @@
 //! What measures this machine: one file a probe, and the facts about the host.
+pub mod host;
 pub mod probe;
 
 pub use probe::{Context, Probe, ProbeError};
+
+
+pub mod harness;

@@ -1,0 +1,37 @@
+//! The host: its facts, what disturbs a sample, what happens in the background, the code under test, and what this
+//! machine can and cannot measure.
+//!
+//! Facts are read from `/proc`, `/sys` and `/etc` under a root folder, so that a recorded tree reads like a machine;
+//! only a few need a system call and are unknown in a recorded tree.
+
+mod cgroup;
+mod code;
+mod collect;
+mod cpu;
+mod cpu_list;
+pub mod doctor;
+mod facts;
+mod gpu;
+mod live;
+mod load;
+mod machine;
+mod memory;
+pub mod monitor;
+mod mounts;
+mod os;
+mod program;
+mod storage;
+mod toolchain;
+mod tree;
+mod trial;
+mod virtualization;
+pub mod witness;
+
+pub use code::code_under_test;
+pub use collect::{Options, binary, collect, load_now};
+pub use facts::{Facts, facts};
+pub use machine::machine_id;
+pub use monitor::{Monitor, MonitorSummary};
+pub use program::ProgramError;
+pub use toolchain::toolchain;
+pub use witness::Witness;

@@ -1,8 +1,6 @@
 //! What measures this machine: one file a probe, and the facts about the host.
+pub mod harness;
 pub mod host;
 pub mod probe;
 
 pub use probe::{Context, Probe, ProbeError};
-
-
-pub mod harness;

@@ -21,6 +21,7 @@ pub mod series;
 pub mod step;
 pub mod taint;
 pub mod unit;
+pub mod arrivals;
 pub mod clock;
 pub mod event;
 pub mod judgement;

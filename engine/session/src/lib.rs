@@ -2,5 +2,19 @@
 
 pub mod scripted;
 
+pub mod bus;
+pub mod clock;
+mod custom;
+pub mod isolate;
+mod progress;
+pub mod round;
+pub mod runner;
+
+pub use bus::{Bus, Sink};
+pub use clock::SystemClock;
 pub use engine_probes::{Probe, ProbeError};
+pub use runner::{Settings, resume, run};
 pub use scripted::{CustomContext, Scripted};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,469 @@
+//! The run itself: rounds are the outer loop, steps the inner one, in a random order of each round.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use engine_core::event::{Event, NoteLevel, Sampled, StopReason};
+use engine_core::judgement::Judged;
+use engine_core::plan::{PlannedStep, Profile, Rounds, Warmup, Work};
+use engine_core::run::{RunHeader, RunRecord, RunState, Validity, ValidityLevel};
+use engine_core::series::Labels;
+use engine_core::stats::rng::Stream;
+use engine_core::step::{Failure, FailureKind, Outcome, Skip, SkipKind};
+use engine_core::taint::Limits;
+use engine_probes::host::monitor::Monitor;
+use engine_probes::{Probe, ProbeError};
+
+use crate::bus::{Bus, Sink};
+use crate::custom;
+use crate::isolate::take_in_child;
+use crate::progress::{Progress, is_warm_up};
+use crate::round::{RoundRequest, RoundResult, take};
+use crate::scripted::Scripted;
+
+/// What a run needs beside its plan.
+pub struct Settings<'a> {
+    /// All probes.
+    pub registry: &'static [&'static Probe],
+    /// Folder for test files; each step gets it empty.
+    pub scratch: PathBuf,
+    /// Threads that may be used at once.
+    pub cores: usize,
+    /// Set from outside to end the run gracefully.
+    pub interrupt: Arc<AtomicBool>,
+    /// From where on a round counts as tainted.
+    pub limits: Limits,
+    /// How often a tainted round is taken again.
+    pub retakes: u32,
+    /// Program and arguments of the child for isolated rounds; without it they run in this process, and a note says so.
+    pub isolate: Option<Vec<String>>,
+    /// Period of the system monitor; none switches it off.
+    pub monitor: Option<Duration>,
+    /// What is said about a reading of the monitor, if anything.
+    pub watch: Option<Box<dyn FnMut(&engine_core::host_sample::HostSample) -> Option<String> + Send>>,
+    /// Takes the machine's state at the end of the run.
+    pub after: &'a dyn Fn() -> Option<engine_core::environment::Environment>,
+    /// Judges the expectations.
+    pub judge: &'a dyn Fn(&RunRecord) -> Vec<Judged>,
+}
+
+impl std::fmt::Debug for Settings<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Settings").field("scratch", &self.scratch).field("cores", &self.cores).finish_non_exhaustive()
+    }
+}
+
+impl Settings<'_> {
+    /// A probe by id.
+    #[must_use]
+    pub fn probe(&self, id: &str) -> Option<&'static Probe> {
+        self.registry.iter().copied().find(|probe| probe.info.id == id)
+    }
+}
+
+/// Runs a plan to its end and returns the record, which the sinks have seen grow.
+pub fn run(
+    mut header: RunHeader,
+    settings: Settings<'_>,
+    script: Option<&mut dyn Scripted>,
+    sinks: Vec<Box<dyn Sink>>,
+) -> RunRecord {
+    if header.plan.finish {
+        header.plan.steps.push(finish_step());
+    }
+    resume(RunRecord::new(header), settings, script, sinks)
+}
+
+/// Goes on with a run from its stored record: rounds that are there are not taken again.
+pub fn resume(
+    mut record: RunRecord,
+    mut settings: Settings<'_>,
+    script: Option<&mut dyn Scripted>,
+    sinks: Vec<Box<dyn Sink>>,
+) -> RunRecord {
+    record.state = RunState::Running;
+    let header = record.header.clone();
+    let bus = Bus::new(record, sinks);
+    bus.send(Event::RunStarted(Box::new(header.clone())));
+    let monitor = settings.monitor.and_then(|period| {
+        let bus = bus.clone();
+        let mut watch = settings.watch.take();
+        let own = bus.clone();
+        let send = move |sample| {
+            let warning = watch.as_mut().and_then(|watch| watch(&sample));
+            own.send(Event::Host(sample));
+            if let Some(warning) = warning {
+                own.note(NoteLevel::Warning, None, warning, None);
+            }
+        };
+        let started = Monitor::start(period, Box::new(send));
+        if let Err(error) = &started {
+            bus.note(NoteLevel::Warning, None, format!("no system monitor: {error}"), None);
+        }
+        started.ok()
+    });
+
+    let mut runner =
+        Runner { bus: &bus, settings: &settings, script, plan: &header.plan, progress: Progress::of(&bus) };
+    runner.everything();
+
+    if let Some(monitor) = monitor {
+        let summary = monitor.stop();
+        let share = summary.share * 100.0;
+        bus.note(
+            NoteLevel::Info,
+            None,
+            format!("the system monitor took {} samples and {share:.2} % of one CPU", summary.samples),
+            None,
+        );
+    }
+    bus.send(Event::Judged(bus.with(|record| (settings.judge)(record))));
+    let (state, validity) = bus.with(|record| verdict(record, settings.interrupt.load(Ordering::Relaxed)));
+    bus.send(Event::RunFinished { state, validity, after: (settings.after)() });
+    bus.with(Clone::clone)
+}
+
+/// The step that holds what `finish` records.
+fn finish_step() -> PlannedStep {
+    PlannedStep {
+        name: "finish".to_owned(),
+        labels: Labels::new(),
+        work: Work::Finish,
+        rounds: Rounds::Exact(1),
+        warmup: Warmup::Rounds(0),
+        isolate: false,
+        timeout: 60.0,
+        budget: None,
+        method: 0,
+        estimate: 0.0,
+    }
+}
+
+/// Whether everything planned is there, and how far it can be trusted.
+fn verdict(record: &RunRecord, interrupted: bool) -> (RunState, Validity) {
+    let mut validity = record.validity.clone();
+    let tainted: Vec<String> = record
+        .steps
+        .iter()
+        .filter(|step| step.measurements.iter().any(engine_core::measurement::Measurement::is_tainted))
+        .map(|step| step.plan.path())
+        .collect();
+    if !tainted.is_empty() && record.header.plan.profile != Profile::Tiny {
+        let shown = tainted.iter().take(4).cloned().collect::<Vec<_>>().join(", ");
+        let more = tainted.len().saturating_sub(4);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        validity.lower(ValidityLevel::Degraded, format!("disturbed rounds count in {shown}{more}"));
+    }
+    let cut = record.steps.iter().any(|step| match (&step.outcome, step.stop) {
+        (None, _) | (_, Some(StopReason::Interrupted)) => true,
+        (Some(Outcome::Skipped(skip)), _) => matches!(skip.kind, SkipKind::Budget | SkipKind::Interrupted),
+        _ => false,
+    });
+    (if cut || interrupted { RunState::Partial } else { RunState::Complete }, validity)
+}
+
+struct Runner<'r, 's, 'x> {
+    bus: &'r Bus,
+    settings: &'r Settings<'s>,
+    script: Option<&'r mut (dyn Scripted + 'x)>,
+    plan: &'r engine_core::plan::Plan,
+    progress: Progress,
+}
+
+impl Runner<'_, '_, '_> {
+    fn everything(&mut self) {
+        if self.plan.setup
+            && let Err(error) = self.script_hook("setup", |script, cx| script.setup(cx))
+        {
+            let outcome = match error {
+                ProbeError::Cancelled => Outcome::Skipped(interrupted()),
+                ProbeError::Skip(skip) => Outcome::Skipped(skip),
+                ProbeError::Failed(failure) => {
+                    Outcome::Failed(Failure { message: format!("setup failed: {}", failure.message), ..failure })
+                }
+            };
+            for step in self.progress.open() {
+                self.finish(step, outcome.clone(), None);
+            }
+        }
+        self.rounds();
+        if self.plan.teardown
+            && let Err(error) = self.script_hook("teardown", |script, cx| script.teardown(cx))
+        {
+            self.bus.note(NoteLevel::Warning, None, format!("teardown failed: {error}"), None);
+        }
+        self.finale();
+    }
+
+    /// All rounds of all steps.
+    fn rounds(&mut self) {
+        let most = self.plan.steps.iter().map(|step| step.rounds.most()).max().unwrap_or(0);
+        for round in 0..most {
+            let mut queue: VecDeque<usize> = self.plan.order(round).into();
+            while let Some(step) = queue.pop_front() {
+                if self.plan.steps[step].work == Work::Finish || !self.progress.is_open(step) {
+                    continue;
+                }
+                if self.interrupted() {
+                    self.close_all(StopReason::Interrupted);
+                    return;
+                }
+                if self.progress.has(step, round) {
+                    continue; // Taken before the run was resumed.
+                }
+                if self.out_of_budget(step) {
+                    self.close(step, StopReason::Budget);
+                    continue;
+                }
+                self.one(step, round);
+            }
+            if self.progress.open().iter().all(|step| self.plan.steps[*step].work == Work::Finish) {
+                break;
+            }
+        }
+        self.close_all(StopReason::Done);
+    }
+
+    /// One round of one step, with its warm-up before the first and its retakes.
+    fn one(&mut self, step: usize, round: u32) {
+        if self.progress.start(step) {
+            self.bus.send(Event::StepStarted { step });
+            if let Warmup::Rounds(count) = self.plan.steps[step].warmup {
+                for _ in 0..count {
+                    self.bus.send(Event::RoundStarted { step, round: None });
+                    if let Err(error) = self.take(step, round, u32::MAX) {
+                        self.fail(step, error);
+                        return;
+                    }
+                }
+            }
+        }
+        if !self.attempts(step, round) {
+            return;
+        }
+        self.progress.took(step, round);
+        self.decide(step);
+    }
+
+    /// Takes a round until it is clean or the retakes are used up. False when the step ended.
+    fn attempts(&mut self, step: usize, round: u32) -> bool {
+        for attempt in self.bus.with(|record| next_attempt(record, step, round)).. {
+            self.bus.send(Event::RoundStarted { step, round: Some(round) });
+            let started = Instant::now();
+            let result = match self.take(step, round, attempt) {
+                Ok(result) => result,
+                Err(error) => {
+                    self.fail(step, error);
+                    return false;
+                }
+            };
+            let clean = result.taints.is_empty();
+            for note in result.notes {
+                self.bus.note(NoteLevel::Info, Some(self.plan.steps[step].path()), note, None);
+            }
+            self.bus.send(Event::Sampled(Sampled {
+                step,
+                round,
+                attempt,
+                at: self.bus.at(started),
+                seconds: result.took.as_secs_f64(),
+                taints: result.taints,
+                records: result.records,
+            }));
+            let again = !clean
+                && self.plan.profile != Profile::Tiny
+                && attempt < self.settings.retakes
+                && self.progress.may_retake(step, self.plan.steps[step].rounds)
+                && !self.interrupted()
+                && !self.out_of_budget(step);
+            self.progress.spent(step, result.took, attempt > 0);
+            if !again {
+                return true;
+            }
+        }
+        true
+    }
+
+    /// Takes one round of whatever the step does.
+    fn take(&mut self, step: usize, round: u32, attempt: u32) -> Result<RoundResult, ProbeError> {
+        let planned = &self.plan.steps[step];
+        let seed = Stream::new(self.plan.seed, &[0x726f_756e_6400, step as u64, u64::from(round), u64::from(attempt)])
+            .next_u64();
+        match &planned.work {
+            Work::Probe { id, args } => {
+                let probe = self
+                    .settings
+                    .probe(id)
+                    .ok_or_else(|| ProbeError::failed(format!("no probe `{id}` in this version of the engine")))?;
+                let request = RoundRequest {
+                    args: args.clone(),
+                    seed,
+                    tiny: self.plan.profile == Profile::Tiny,
+                    cores: self.settings.cores,
+                    scratch: self.settings.scratch.clone(),
+                    timeout: Duration::from_secs_f64(planned.timeout),
+                };
+                match &self.settings.isolate {
+                    Some(command) if planned.isolate => {
+                        take_in_child(command, probe, &request, &self.settings.limits, &self.settings.interrupt)
+                    }
+                    _ => take(probe, &request, &self.settings.limits, &self.settings.interrupt),
+                }
+            }
+            Work::Custom { index, .. } => {
+                let (index, labels) = (*index, planned.labels.clone());
+                custom::take(self.bus, self.settings, planned, seed, |cx| match self.script.as_deref_mut() {
+                    Some(script) => script.custom(index, &labels, cx),
+                    None => Err(ProbeError::failed("the scenario's script is not loaded")),
+                })
+            }
+            Work::Finish => Err(ProbeError::failed("`finish` runs after all rounds")),
+        }
+    }
+
+    /// Whether the step is done after this round, and whether its first round was warm-up.
+    fn decide(&mut self, step: usize) {
+        let planned = &self.plan.steps[step];
+        let taken = self.progress.taken(step);
+        let enough = match planned.rounds {
+            Rounds::Exact(rounds) => (taken >= rounds).then_some(StopReason::Done),
+            Rounds::Adaptive { min, max, until } => {
+                let narrow = taken >= min && self.bus.with(|record| narrow(record, step, until));
+                if narrow { Some(StopReason::Narrow) } else { (taken >= max).then_some(StopReason::Done) }
+            }
+        };
+        let Some(stop) = enough else { return };
+        let detect = planned.warmup == Warmup::Detect && self.plan.profile != Profile::Tiny;
+        if detect && self.progress.warm_up_once(step) && self.bus.with(|record| is_warm_up(record, step)) {
+            let message = "the first round was still warming up: it was taken again".to_owned();
+            self.bus.note(NoteLevel::Info, Some(planned.path()), message, None);
+            if !self.attempts(step, 0) {
+                return;
+            }
+        }
+        self.finish(step, Outcome::Measured, Some(stop));
+    }
+
+    /// Runs `finish` with all results.
+    fn finale(&mut self) {
+        let Some(step) = self.plan.steps.iter().position(|step| step.work == Work::Finish) else { return };
+        let measured = self.bus.with(|record| record.steps.iter().any(|step| !step.measurements.is_empty()));
+        if !measured {
+            self.finish(step, Outcome::Skipped(Skip::new(SkipKind::Interrupted, "no step has results", "")), None);
+            return;
+        }
+        self.bus.send(Event::StepStarted { step });
+        let record = self.bus.with(Clone::clone);
+        let planned = &self.plan.steps[step];
+        let result = custom::take(self.bus, self.settings, planned, 0, |cx| match self.script.as_deref_mut() {
+            Some(script) => script.finish(&record, cx),
+            None => Ok(()),
+        });
+        match result {
+            Ok(result) => {
+                self.bus.send(Event::Sampled(Sampled {
+                    step,
+                    round: 0,
+                    attempt: 0,
+                    at: self.bus.elapsed(),
+                    seconds: result.took.as_secs_f64(),
+                    taints: Vec::new(),
+                    records: result.records,
+                }));
+                self.finish(step, Outcome::Measured, Some(StopReason::Done));
+            }
+            Err(error) => self.fail(step, error),
+        }
+    }
+
+    fn script_hook(
+        &mut self,
+        name: &str,
+        hook: impl FnOnce(&mut dyn Scripted, &mut dyn crate::scripted::CustomContext) -> Result<(), ProbeError>,
+    ) -> Result<(), ProbeError> {
+        let step = PlannedStep { name: name.to_owned(), timeout: 300.0, ..finish_step() };
+        custom::take(self.bus, self.settings, &step, 0, |cx| match self.script.as_deref_mut() {
+            Some(script) => hook(script, cx),
+            None => Ok(()),
+        })
+        .map(|_| ())
+    }
+
+    fn fail(&mut self, step: usize, error: ProbeError) {
+        match error {
+            ProbeError::Skip(skip) => self.finish(step, Outcome::Skipped(skip), None),
+            ProbeError::Failed(failure) => self.finish(step, Outcome::Failed(failure), None),
+            ProbeError::Cancelled if self.interrupted() => self.close(step, StopReason::Interrupted),
+            ProbeError::Cancelled => {
+                let message =
+                    "the round used up its time before it had a result: raise `timeout` or make the step smaller";
+                self.finish(step, Outcome::Failed(Failure::new(FailureKind::Timeout, message)), None);
+            }
+        }
+    }
+
+    /// Ends a step: with what it has, or as skipped when it has nothing.
+    fn close(&mut self, step: usize, stop: StopReason) {
+        let outcome = match (self.progress.taken(step), stop) {
+            (0, StopReason::Interrupted) => Outcome::Skipped(interrupted()),
+            (0, _) => Outcome::Skipped(Skip::new(
+                SkipKind::Budget,
+                "the time budget was used up before its first round",
+                "raise `budget`, or lower `rounds`",
+            )),
+            _ => Outcome::Measured,
+        };
+        self.finish(step, outcome, Some(stop));
+    }
+
+    fn close_all(&mut self, stop: StopReason) {
+        for step in self.progress.open() {
+            if self.plan.steps[step].work != Work::Finish {
+                self.close(step, stop);
+            }
+        }
+    }
+
+    fn finish(&mut self, step: usize, outcome: Outcome, stop: Option<StopReason>) {
+        self.progress.close(step);
+        self.bus.send(Event::StepFinished { step, outcome, stop });
+    }
+
+    fn interrupted(&self) -> bool {
+        self.settings.interrupt.load(Ordering::Relaxed)
+    }
+
+    /// Whether the next round of a step would go beyond its budget or the run's. Before its first round a step's own
+    /// estimate stands in for its typical round.
+    fn out_of_budget(&self, step: usize) -> bool {
+        let planned = &self.plan.steps[step];
+        let typical = self.progress.typical(step).unwrap_or(0.0);
+        let run = self.plan.budget.is_some_and(|budget| self.bus.elapsed() + typical > budget);
+        let own = planned.budget.is_some_and(|budget| self.progress.used(step) + typical > budget);
+        run || own
+    }
+}
+
+fn interrupted() -> Skip {
+    Skip::new(SkipKind::Interrupted, "the run was interrupted before its first round", "run it again")
+}
+
+/// The number of the next attempt at a round: one more than the last.
+fn next_attempt(record: &RunRecord, step: usize, round: u32) -> u32 {
+    let rounds = record.steps[step].measurements.iter().flat_map(|measurement| &measurement.rounds);
+    rounds.filter(|taken| taken.number == round).map(|taken| taken.attempt + 1).max().unwrap_or(0)
+}
+
+/// Whether the primary metric's interval is narrower than `until`, relative to its value.
+fn narrow(record: &RunRecord, step: usize, until: f64) -> bool {
+    let estimate = record.steps[step].primary().and_then(engine_core::measurement::Measurement::estimate);
+    estimate.is_some_and(|estimate| {
+        estimate.interval.is_some_and(|interval| {
+            let width = interval.high - interval.low;
+            width == 0.0 || (estimate.value != 0.0 && width / estimate.value.abs() <= until)
+        })
+    })
+}

@@ -20,6 +20,8 @@ pub mod monitor;
 mod mounts;
 mod os;
 mod program;
+#[cfg(test)]
+mod recorded;
 mod storage;
 mod toolchain;
 mod tree;

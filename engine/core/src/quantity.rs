@@ -235,7 +235,7 @@ impl FromStr for Quantity {
 }
 
 /// Splits `1.5e3 ms` behind the number. An `e` belongs to the number only when digits follow.
-fn split_number(text: &str) -> (&str, &str) {
+pub(crate) fn split_number(text: &str) -> (&str, &str) {
     let bytes = text.as_bytes();
     let mut end = usize::from(bytes.first().is_some_and(|b| matches!(b, b'-' | b'+')));
     let digits = |mut at: usize| {

@@ -100,6 +100,23 @@ fn a_few_cut_off_early_do_not_blur_everything() {
 }
 
 #[test]
+fn between_the_bounds_nothing_is_claimed() {
+    // 900 of 1 ms and 50 of 1 s; 50 cut off at 2 ms may be anywhere beyond. Rank 920 is one of those or of the slow ones.
+    let mut h = Histogram::new();
+    h.record_n(MS, 900);
+    h.record_n(1000 * MS, 50);
+    h.record_censored_n(2 * MS, 50);
+    assert!(matches!(h.value_at_quantile(0.92), Some(Percentile::Above(v)) if close(v, 2 * MS)));
+    assert!(matches!(h.quantile_bounds(0.92), Some((_, Some(high))) if close(high, 1000 * MS)));
+    // In one bucket the values that are known come first, as a censored one exceeds its age.
+    let mut tied = of(&[5 * MS; 5]);
+    tied.record_censored_n(5 * MS, 5);
+    let (low, high) = tied.quantile_bounds(0.5).unwrap();
+    assert_eq!(Some(low), high);
+    assert!(matches!(tied.value_at_quantile(0.6), Some(Percentile::Above(_))));
+}
+
+#[test]
 fn stored_form_is_small_and_frozen() {
     let mut h = of(&[0, 1000, 1000, 5 * MS]);
     h.record_censored(7 * MS);

@@ -2,7 +2,7 @@
 
 use super::tree::Tree;
 use super::{cgroup, cpu, gpu, load, machine, memory, os, storage, virtualization};
-use engine_core::environment::{Binary, Disk, Environment, Load, LoadPoint, Storage};
+use engine_core::environment::{Binary, Environment, Load, LoadPoint, Storage};
 use engine_core::fact::Fact;
 use sha2::{Digest, Sha256};
 use std::io::Read;
@@ -29,7 +29,7 @@ pub fn collect(root: &Path, options: &Options) -> Environment {
     let meminfo = tree.text("/proc/meminfo");
     let disk = |folder: &Option<PathBuf>| match folder {
         Some(folder) => storage::read(&tree, folder),
-        None => Disk::default(),
+        None => storage::unread("no folder was given"),
     };
     Environment {
         machine: machine::read(&tree),
@@ -40,7 +40,7 @@ pub fn collect(root: &Path, options: &Options) -> Environment {
         memory: memory::read(&tree, &meminfo),
         storage: Storage { results: disk(&options.results), scratch: disk(&options.scratch) },
         gpus: gpu::read(&tree),
-        load: Load { before: load::read(&tree), after: LoadPoint::default() },
+        load: Load { before: load::read(&tree), after: load::unread("the run has not ended") },
         temperatures: load::temperatures(&tree),
         power: load::power(&tree),
         toolchain: if options.toolchain { super::toolchain() } else { toolchain_not_asked() },

@@ -66,7 +66,7 @@ pub fn facts(search: &str) -> Facts {
     set("battery", load::power(&tree).battery.copied() == Some(true));
     set("cgroup2", limits.version.as_deref() == Some("2"));
     set("psi", tree.text("/proc/pressure/cpu").is_known());
-    set("hugepages", super::os::read(&tree, &meminfo).hugepages_total.copied().is_some_and(|count| count > 0));
+    set("hugepages", super::os::counted(&meminfo, "HugePages_Total").copied().is_some_and(|count| count > 0));
     set("io_uring", trial::io_uring() == Trial::Works);
     set("perf", trial::perf_instructions() == Trial::Works);
     set("root", super::live::is_root());

@@ -38,7 +38,7 @@ pub(crate) fn free_bytes(folder: &Path) -> Fact<u64> {
     // SAFETY: the call succeeded, so it filled the structure.
     let stat = unsafe { stat.assume_init() };
     // The widths of these fields differ between platforms.
-    #[expect(clippy::useless_conversion, clippy::unnecessary_cast, reason = "narrower on 32-bit targets")]
+    #[expect(clippy::unnecessary_cast, reason = "narrower on 32-bit targets")]
     Fact::Known((stat.f_bavail as u64).saturating_mul(stat.f_frsize as u64))
 }
 

@@ -29,6 +29,19 @@ pub(crate) fn read(tree: &Tree) -> LoadPoint {
     }
 }
 
+/// A record of nothing, for this reason.
+pub(crate) fn unread(reason: &str) -> LoadPoint {
+    let unknown = || Fact::unknown(reason);
+    LoadPoint {
+        average_1: unknown(),
+        average_5: unknown(),
+        average_15: unknown(),
+        pressure_cpu: unknown(),
+        pressure_io: unknown(),
+        pressure_memory: unknown(),
+    }
+}
+
 fn finite(text: &str) -> Option<f64> {
     text.parse::<f64>().ok().filter(|number| number.is_finite())
 }
@@ -88,9 +101,11 @@ pub(crate) fn power(tree: &Tree) -> Power {
             .filter(|name| matches!(kind(name).as_deref(), Some("Mains" | "USB")))
             .filter_map(|name| tree.switch(&format!("{SUPPLIES}/{name}/online")).copied())
             .collect();
-        match (battery.copied(), mains.is_empty(), mains.contains(&true)) {
-            (_, false, true) | (Some(false), true, _) => Fact::Known("mains".to_owned()),
-            (Some(true), false, false) => Fact::Known("battery".to_owned()),
+        // Without a supply in the list a desktop and a guest on somebody's laptop look alike.
+        match (mains.contains(&true), mains.is_empty(), battery.copied()) {
+            (true, ..) => Fact::Known("mains".to_owned()),
+            (false, false, Some(true)) => Fact::Known("battery".to_owned()),
+            (false, true, Some(false)) => Fact::Unknown(format!("no power supply in `{SUPPLIES}`")),
             _ => Fact::unknown("the power supply does not tell whether it is connected"),
         }
     });

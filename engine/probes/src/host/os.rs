@@ -93,7 +93,8 @@ pub(crate) fn sized(meminfo: &Fact<String>, name: &str) -> Fact<u64> {
     meminfo.clone().and_then(|text| Fact::or_unknown(kibibytes(&text, name), format!("no `{name}` in `/proc/meminfo`")))
 }
 
-fn counted(meminfo: &Fact<String>, name: &str) -> Fact<u64> {
+/// A count of `/proc/meminfo`.
+pub(crate) fn counted(meminfo: &Fact<String>, name: &str) -> Fact<u64> {
     meminfo.clone().and_then(|text| {
         let number = member(&text, name).and_then(|value| value.parse().ok());
         Fact::or_unknown(number, format!("no `{name}` in `/proc/meminfo`"))

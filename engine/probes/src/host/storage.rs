@@ -33,6 +33,22 @@ pub(crate) fn read(tree: &Tree, folder: &Path) -> Disk {
     }
 }
 
+/// A record of nothing, for this reason.
+pub(crate) fn unread(reason: &str) -> Disk {
+    let text = || Fact::unknown(reason);
+    Disk {
+        filesystem: text(),
+        mount_options: text(),
+        device: text(),
+        model: text(),
+        scheduler: text(),
+        write_cache: text(),
+        rotational: Fact::unknown(reason),
+        size_bytes: Fact::unknown(reason),
+        free_bytes: Fact::unknown(reason),
+    }
+}
+
 /// The folder itself with its links resolved, or the nearest one above that exists.
 pub(crate) fn nearest(folder: &Path) -> PathBuf {
     let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());

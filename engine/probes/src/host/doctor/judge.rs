@@ -314,7 +314,7 @@ mod tests {
             assert_eq!(row.fix.is_some(), fix.is_some());
             assert!(row.fix.unwrap_or_default().contains(fix.unwrap_or("")), "{trial:?}");
         }
-        assert_eq!(perf(Trial::Refused(libc::ENOENT), Some(2)).found.contains("perf_event_paranoid 2"), true);
+        assert!(perf(Trial::Refused(libc::ENOENT), Some(2)).found.contains("perf_event_paranoid 2"));
         assert_eq!(namespaces(Trial::Refused(libc::EPERM)).status, Missing);
         assert_eq!(namespaces(Trial::Works).status, Ok);
     }

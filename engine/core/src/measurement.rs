@@ -85,6 +85,12 @@ impl Measurement {
         self.counted().filter_map(|round| self.reduce(&round.values)).collect()
     }
 
+    /// What a round counts with, whether it counts or not; none without samples.
+    #[must_use]
+    pub fn round_value(&self, round: &Round) -> Option<f64> {
+        self.reduce(&round.values)
+    }
+
     /// All samples of the counted rounds.
     #[must_use]
     pub fn pooled(&self) -> Vec<f64> {

@@ -25,7 +25,7 @@ fn ks_p(mut uniform: Vec<f64>) -> f64 {
     let distance =
         uniform.iter().enumerate().fold(0.0_f64, |d, (i, u)| d.max(u - i as f64 / n).max((i + 1) as f64 / n - u));
     let scaled = distance * (n.sqrt() + 0.12 + 0.11 / n.sqrt());
-    let terms = (1..100).map(|k| f64::from(k)).map(|k| {
+    let terms = (1..100).map(f64::from).map(|k| {
         let sign = if k % 2.0 == 1.0 { 2.0 } else { -2.0 };
         sign * (-2.0 * k * k * scaled * scaled).exp()
     });

@@ -1,6 +1,7 @@
 //! What measures this machine: one file a probe, and the facts about the host.
 pub mod harness;
 pub mod host;
+pub mod kernel;
 pub mod probe;
 
 pub use probe::{Context, Probe, ProbeError};

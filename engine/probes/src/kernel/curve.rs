@@ -1,0 +1,172 @@
+//! Latency over the size of the region: the curve in which caches show as plateaus.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use super::chase::{BrokenChain, Chase, LINE, Order, UNROLL};
+use crate::harness::buffer::{Buffer, BufferError, Obtained, Pages};
+use crate::harness::clock::Stopwatch;
+
+/// What to measure.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// Sizes of the region in bytes, ascending ([`sizes`] makes them).
+    pub sizes: Vec<usize>,
+    /// Order of the walk.
+    pub order: Order,
+    /// Pages of the region. Huge ones keep the TLB and the colours of pages out of the curve.
+    pub pages: Pages,
+    /// Timed walks for each size; at least 1.
+    pub samples: usize,
+    /// Least duration of one.
+    pub sample: Duration,
+    /// Seed of the orders.
+    pub seed: u64,
+}
+
+/// One size.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Point {
+    /// Bytes of the region.
+    pub bytes: usize,
+    /// Nanoseconds of a load: the fastest sample, which interruptions disturbed least.
+    pub min_ns: f64,
+    /// Nanoseconds of a load: the median sample.
+    pub median_ns: f64,
+}
+
+/// The measured curve.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Curve {
+    /// The points, ascending; fewer than planned when stopped.
+    pub points: Vec<Point>,
+    /// What pages were obtained, where the system tells.
+    pub obtained: Option<Obtained>,
+    /// Usable bytes of the region, to compare `obtained` with.
+    pub mapped: usize,
+}
+
+/// Why there is no curve.
+#[derive(Debug, thiserror::Error)]
+pub enum CurveError {
+    /// No memory for the largest size.
+    #[error(transparent)]
+    Buffer(#[from] BufferError),
+    /// The links were broken: nothing that was measured holds.
+    #[error(transparent)]
+    Chain(#[from] BrokenChain),
+}
+
+/// Sizes from `least` to `most` bytes, `per_octave` for each doubling, in whole lines, ascending and different.
+#[must_use]
+pub fn sizes(least: usize, most: usize, per_octave: u32) -> Vec<usize> {
+    let (least, per_octave) = (least.max(2 * LINE), f64::from(per_octave.max(1)));
+    let mut sizes: Vec<usize> = (0..)
+        .map(|step| least as f64 * 2f64.powf(f64::from(step) / per_octave))
+        .map(|bytes| (bytes / LINE as f64).round() as usize * LINE)
+        .take_while(|bytes| *bytes <= most)
+        .collect();
+    sizes.dedup();
+    sizes
+}
+
+/// Measures the curve on the calling thread, which should be pinned. `available` is as for [`Buffer::map`]; `seen` is
+/// told each point and may stop the rest.
+///
+/// Each size is linked, checked, walked once round (at most a million loads) to fill the caches, then sampled; each
+/// sample goes on where the last one stopped.
+///
+/// # Errors
+/// When memory for the largest size is refused, or the links are found broken.
+pub fn measure(
+    plan: &Plan,
+    available: u64,
+    mut seen: impl FnMut(&Point) -> ControlFlow<()>,
+) -> Result<Curve, CurveError> {
+    let most = plan.sizes.iter().copied().max().unwrap_or(2 * LINE).max(2 * LINE);
+    let mut buffer = Buffer::map(most, plan.pages, available)?;
+    buffer.touch();
+    let mapped = buffer.len();
+    let mut chase = Chase::new(buffer, 2 * LINE, plan.order, plan.seed);
+    let mut times = Vec::with_capacity(plan.samples.max(1));
+    let mut points = Vec::with_capacity(plan.sizes.len());
+    for &bytes in &plan.sizes {
+        chase.relink(bytes, plan.order, plan.seed ^ bytes as u64);
+        chase.verify()?;
+        chase.walk((chase.lines() as u64).min(1 << 20));
+        let loads = loads_for(&mut chase, plan.sample);
+        times.clear();
+        for _ in 0..plan.samples.max(1) {
+            let watch = Stopwatch::start();
+            let walked = chase.walk(loads);
+            times.push(watch.stop().as_secs_f64() * 1e9 / walked as f64);
+        }
+        times.sort_by(f64::total_cmp);
+        let point = Point { bytes: chase.bytes(), min_ns: times[0], median_ns: median(&times) };
+        points.push(point);
+        if seen(&point).is_break() {
+            break;
+        }
+    }
+    Ok(Curve { points, obtained: chase.obtained(), mapped })
+}
+
+/// Loads that last about `sample`: doubled until a walk takes a quarter of it, then scaled.
+fn loads_for(chase: &mut Chase, sample: Duration) -> u64 {
+    let mut loads = 8 * UNROLL;
+    loop {
+        let watch = Stopwatch::start();
+        let walked = chase.walk(loads);
+        let took = watch.stop();
+        if took * 4 >= sample || loads > 1 << 40 {
+            let per_load = took.as_secs_f64() / walked as f64;
+            return ((sample.as_secs_f64() / per_load) as u64).max(UNROLL);
+        }
+        loads *= 2;
+    }
+}
+
+/// Median of a sorted, non-empty list.
+fn median(sorted: &[f64]) -> f64 {
+    let middle = sorted.len() / 2;
+    if sorted.len() % 2 == 1 { sorted[middle] } else { f64::midpoint(sorted[middle - 1], sorted[middle]) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_whole_lines_and_evenly_spread() {
+        let sizes = sizes(2 << 10, 64 << 10, 4);
+        assert_eq!((sizes[0], sizes.last().copied(), sizes.len()), (2 << 10, Some(64 << 10), 21));
+        assert!(sizes.windows(2).all(|pair| pair[0] < pair[1] && pair[1] % LINE == 0));
+        assert_eq!(super::sizes(1 << 20, 1 << 10, 4), Vec::<usize>::new());
+    }
+
+    #[test]
+    fn a_tiny_curve_has_all_its_points() {
+        let plan = Plan {
+            sizes: sizes(4 << 10, 64 << 10, 1),
+            order: Order::FullRandom,
+            pages: Pages::System,
+            samples: 3,
+            sample: Duration::from_micros(50),
+            seed: 1,
+        };
+        let curve = measure(&plan, u64::MAX, |_| ControlFlow::Continue(())).unwrap();
+        assert_eq!(curve.points.iter().map(|point| point.bytes).collect::<Vec<_>>(), plan.sizes);
+        assert!(curve.points.iter().all(|point| point.min_ns > 0.05 && point.min_ns <= point.median_ns));
+        assert!(curve.obtained.is_none_or(|obtained| obtained.resident == curve.mapped as u64));
+        let stopped = measure(&plan, u64::MAX, |point| {
+            if point.bytes >= 16 << 10 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        assert_eq!(stopped.unwrap().points.len(), 3);
+        assert!(matches!(measure(&plan, 1 << 10, |_| ControlFlow::Continue(())), Err(CurveError::Buffer(_))));
+    }
+
+    #[test]
+    fn the_median_of_an_even_list_lies_between() {
+        assert!((median(&[1.0, 2.0, 4.0, 9.0]) - 3.0).abs() < 1e-12 && (median(&[1.0, 2.0, 9.0]) - 2.0).abs() < 1e-12);
+    }
+}

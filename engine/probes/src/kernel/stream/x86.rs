@@ -1,0 +1,270 @@
+//! The kernels in x86-64 assembly: four vectors a turn, like those of likwid-bench, so that no compiler turns a copy
+//! into `memcpy`, fuses a multiplication with an addition, or moves a store past the fence.
+#![expect(unsafe_code, reason = "assembly")]
+
+use std::arch::asm;
+
+use super::{Pass, Store};
+use crate::kernel::isa::Isa;
+
+/// One pass over `n` elements, `$turn` of them a turn. `$work` makes result `r` of the four of a turn in vector
+/// register `r`, from `{one}`, `{two}` and the factor in register 4; `$put` stores it. `$before` spreads the factor,
+/// `$after` fences non-temporal stores and leaves the wide registers clean.
+macro_rules! pass {
+    ($name:ident, $turn:literal, $before:literal, $work:expr, $put:expr, $after:literal) => {
+        unsafe fn $name(to: *mut f64, one: *const f64, two: *const f64, n: usize, scalar: f64) {
+            // SAFETY: the caller vouches for pointers, alignment, length and instruction set (see `Pass`). Every
+            // register written is declared; the upper parts of vector registers hold nothing of the compiler's,
+            // since this function is compiled for the baseline instruction set.
+            unsafe {
+                asm!(
+                    "# {to} {one} {two} {t}",
+                    $before,
+                    ".p2align 5",
+                    "2:",
+                    ".irp r,0,1,2,3",
+                    $work,
+                    ".endr",
+                    ".irp r,0,1,2,3",
+                    $put,
+                    ".endr",
+                    "add {i}, {turn}",
+                    "cmp {i}, {n}",
+                    "jb 2b",
+                    $after,
+                    turn = const $turn,
+                    i = inout(reg) 0usize => _,
+                    n = in(reg) n,
+                    to = in(reg) to,
+                    one = in(reg) one,
+                    two = in(reg) two,
+                    t = out(reg) _,
+                    inout("xmm4") scalar => _,
+                    out("xmm0") _,
+                    out("xmm1") _,
+                    out("xmm2") _,
+                    out("xmm3") _,
+                    options(nostack),
+                );
+            }
+        }
+    };
+}
+
+/// Four passes with three-operand instructions on registers `$v`, `$w` bytes wide.
+macro_rules! wide {
+    ([$copy:ident, $scale:ident, $add:ident, $triad:ident], $v:literal, $w:literal, $turn:literal,
+     $before:literal, $mov:literal, $after:literal) => {
+        pass!(
+            $copy,
+            $turn,
+            $before,
+            concat!("vmovapd ", $v, "\\r, [{one} + {i}*8 + \\r*", $w, "]"),
+            concat!($mov, " [{to} + {i}*8 + \\r*", $w, "], ", $v, "\\r"),
+            $after
+        );
+        pass!(
+            $scale,
+            $turn,
+            $before,
+            concat!("vmulpd ", $v, "\\r, ", $v, "4, [{one} + {i}*8 + \\r*", $w, "]"),
+            concat!($mov, " [{to} + {i}*8 + \\r*", $w, "], ", $v, "\\r"),
+            $after
+        );
+        pass!(
+            $add,
+            $turn,
+            $before,
+            concat!(
+                "vmovapd ",
+                $v,
+                "\\r, [{one} + {i}*8 + \\r*",
+                $w,
+                "]\n",
+                "vaddpd ",
+                $v,
+                "\\r, ",
+                $v,
+                "\\r, [{two} + {i}*8 + \\r*",
+                $w,
+                "]"
+            ),
+            concat!($mov, " [{to} + {i}*8 + \\r*", $w, "], ", $v, "\\r"),
+            $after
+        );
+        pass!(
+            $triad,
+            $turn,
+            $before,
+            concat!(
+                "vmulpd ",
+                $v,
+                "\\r, ",
+                $v,
+                "4, [{two} + {i}*8 + \\r*",
+                $w,
+                "]\n",
+                "vaddpd ",
+                $v,
+                "\\r, ",
+                $v,
+                "\\r, [{one} + {i}*8 + \\r*",
+                $w,
+                "]"
+            ),
+            concat!($mov, " [{to} + {i}*8 + \\r*", $w, "], ", $v, "\\r"),
+            $after
+        );
+    };
+}
+
+/// Four passes with two-operand instructions ending in `$p`, on `$w` bytes of an SSE register.
+macro_rules! narrow {
+    ([$copy:ident, $scale:ident, $add:ident, $triad:ident], $load:literal, $p:literal, $w:literal, $turn:literal,
+     $put:expr, $after:literal) => {
+        pass!(
+            $copy,
+            $turn,
+            "unpcklpd xmm4, xmm4",
+            concat!($load, " xmm\\r, [{one} + {i}*8 + \\r*", $w, "]"),
+            $put,
+            $after
+        );
+        pass!(
+            $scale,
+            $turn,
+            "unpcklpd xmm4, xmm4",
+            concat!($load, " xmm\\r, [{one} + {i}*8 + \\r*", $w, "]\nmul", $p, " xmm\\r, xmm4"),
+            $put,
+            $after
+        );
+        pass!(
+            $add,
+            $turn,
+            "unpcklpd xmm4, xmm4",
+            concat!(
+                $load,
+                " xmm\\r, [{one} + {i}*8 + \\r*",
+                $w,
+                "]\n",
+                "add",
+                $p,
+                " xmm\\r, [{two} + {i}*8 + \\r*",
+                $w,
+                "]"
+            ),
+            $put,
+            $after
+        );
+        pass!(
+            $triad,
+            $turn,
+            "unpcklpd xmm4, xmm4",
+            concat!(
+                $load,
+                " xmm\\r, [{two} + {i}*8 + \\r*",
+                $w,
+                "]\nmul",
+                $p,
+                " xmm\\r, xmm4\n",
+                "add",
+                $p,
+                " xmm\\r, [{one} + {i}*8 + \\r*",
+                $w,
+                "]"
+            ),
+            $put,
+            $after
+        );
+    };
+}
+
+narrow!(
+    [copy_scalar, scale_scalar, add_scalar, triad_scalar],
+    "movsd",
+    "sd",
+    "8",
+    4,
+    "movsd [{to} + {i}*8 + \\r*8], xmm\\r",
+    ""
+);
+narrow!(
+    [copy_scalar_nt, scale_scalar_nt, add_scalar_nt, triad_scalar_nt],
+    "movsd",
+    "sd",
+    "8",
+    4,
+    "movq {t}, xmm\\r\nmovnti [{to} + {i}*8 + \\r*8], {t}",
+    "sfence"
+);
+narrow!(
+    [copy_sse, scale_sse, add_sse, triad_sse],
+    "movapd",
+    "pd",
+    "16",
+    8,
+    "movapd [{to} + {i}*8 + \\r*16], xmm\\r",
+    ""
+);
+narrow!(
+    [copy_sse_nt, scale_sse_nt, add_sse_nt, triad_sse_nt],
+    "movapd",
+    "pd",
+    "16",
+    8,
+    "movntpd [{to} + {i}*8 + \\r*16], xmm\\r",
+    "sfence"
+);
+wide!(
+    [copy_avx, scale_avx, add_avx, triad_avx],
+    "ymm",
+    "32",
+    16,
+    "vunpcklpd xmm4, xmm4, xmm4\nvinsertf128 ymm4, ymm4, xmm4, 1",
+    "vmovapd",
+    "vzeroupper"
+);
+wide!(
+    [copy_avx_nt, scale_avx_nt, add_avx_nt, triad_avx_nt],
+    "ymm",
+    "32",
+    16,
+    "vunpcklpd xmm4, xmm4, xmm4\nvinsertf128 ymm4, ymm4, xmm4, 1",
+    "vmovntpd",
+    "sfence\nvzeroupper"
+);
+wide!(
+    [copy_avx512, scale_avx512, add_avx512, triad_avx512],
+    "zmm",
+    "64",
+    32,
+    "vbroadcastsd zmm4, xmm4",
+    "vmovapd",
+    "vzeroupper"
+);
+wide!(
+    [copy_avx512_nt, scale_avx512_nt, add_avx512_nt, triad_avx512_nt],
+    "zmm",
+    "64",
+    32,
+    "vbroadcastsd zmm4, xmm4",
+    "vmovntpd",
+    "sfence\nvzeroupper"
+);
+
+/// The four passes, in STREAM's order. Nothing is fused, so AVX with FMA has none of its own.
+pub(super) fn passes(isa: Isa, store: Store) -> Option<[Pass; 4]> {
+    use Store::{NonTemporal, Plain};
+    let passes: [Pass; 4] = match (isa, store) {
+        (Isa::Scalar, Plain) => [copy_scalar, scale_scalar, add_scalar, triad_scalar],
+        (Isa::Scalar, NonTemporal) => [copy_scalar_nt, scale_scalar_nt, add_scalar_nt, triad_scalar_nt],
+        (Isa::Sse2, Plain) => [copy_sse, scale_sse, add_sse, triad_sse],
+        (Isa::Sse2, NonTemporal) => [copy_sse_nt, scale_sse_nt, add_sse_nt, triad_sse_nt],
+        (Isa::Avx, Plain) => [copy_avx, scale_avx, add_avx, triad_avx],
+        (Isa::Avx, NonTemporal) => [copy_avx_nt, scale_avx_nt, add_avx_nt, triad_avx_nt],
+        (Isa::Avx512, Plain) => [copy_avx512, scale_avx512, add_avx512, triad_avx512],
+        (Isa::Avx512, NonTemporal) => [copy_avx512_nt, scale_avx512_nt, add_avx512_nt, triad_avx512_nt],
+        (Isa::AvxFma, _) => return None,
+    };
+    Some(passes)
+}

@@ -3,5 +3,8 @@ pub mod harness;
 pub mod host;
 pub mod kernel;
 pub mod probe;
+pub mod registry;
+pub mod storage;
+pub mod tool;
 
 pub use probe::{Context, Probe, ProbeError};

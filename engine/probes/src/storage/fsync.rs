@@ -1,0 +1,279 @@
+//! `storage.fsync`: how long one small write takes until it is safe from a power cut.
+//!
+//! Method: write a block of random bytes at the end of a fresh file (or over blocks that were written and synced
+//! before), then call `fdatasync` or `fsync`, or write to a file opened with `O_DSYNC`; every write is one sample.
+//! The same load as `fio --ioengine=sync --rw=write --bs=4k --fdatasync=1`.
+//!
+//! What would make the number wrong: a file system in memory, and a device that confirms what only its volatile cache
+//! holds (both are noted); zeroes, which some devices do not store (the bytes are random); overwriting blocks that
+//! were never written, which costs an allocation as appending does (they are written first); a file on another device
+//! than the one in question (`file`). Afterwards the blocks are read back, with the page cache dropped where the
+//! kernel does so.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use engine_core::args::Args;
+use engine_core::metric::{Goal, MetricDef, Nature};
+use engine_core::probe::{OwnNoise, ParamDef, ParamKind, ProbeInfo};
+use engine_core::stats::Stream;
+use engine_core::step::{Skip, SkipKind};
+use engine_core::unit::Unit;
+
+use super::beneath::{Beneath, forget};
+use crate::harness::clock::Moment;
+use crate::{Context, Probe, ProbeError};
+
+const METHOD: ParamDef = ParamDef {
+    name: "method",
+    kind: ParamKind::Choice(&["fdatasync", "fsync", "dsync"]),
+    default: Some("fdatasync"),
+    tiny: None,
+    doc: "how a write is made safe: a call after it, or `O_DSYNC` on the file",
+};
+const PATTERN: ParamDef = ParamDef {
+    name: "pattern",
+    kind: ParamKind::Choice(&["append", "overwrite"]),
+    default: Some("append"),
+    tiny: None,
+    doc: "writes that make the file longer, or that replace what is there",
+};
+const BLOCK: ParamDef = ParamDef {
+    name: "block",
+    kind: ParamKind::Size { min: 1.0, max: 67_108_864.0 },
+    default: Some("4 KiB"),
+    tiny: Some("4 KiB"),
+    doc: "bytes of each write",
+};
+const WRITES: ParamDef = ParamDef {
+    name: "writes",
+    kind: ParamKind::Count { min: 1, max: 1_000_000 },
+    default: Some("100"),
+    tiny: Some("3"),
+    doc: "writes in each round",
+};
+const FILE: ParamDef = ParamDef {
+    name: "file",
+    kind: ParamKind::Text,
+    default: Some(""),
+    tiny: None,
+    doc: "a folder on the device in question, or a file to be created there and removed; by default in the test folder",
+};
+
+const LATENCY: MetricDef = MetricDef::cost("latency", Unit::Seconds, "one write and its sync");
+const SYNC: MetricDef = MetricDef::cost("sync", Unit::Seconds, "the sync alone");
+const RATE: MetricDef = MetricDef {
+    id: "rate",
+    title: "safe writes in a second, one after the other",
+    unit: Unit::PerSecond,
+    goal: Goal::Higher,
+    nature: Nature::Cost,
+};
+
+/// The probe.
+pub static PROBE: Probe = Probe {
+    info: &ProbeInfo {
+        id: "storage.fsync",
+        summary: "How long one small write takes until it is safe from a power cut.",
+        method: 1,
+        about: "Writes blocks of random bytes one by one, each made safe by `fdatasync`, `fsync` or `O_DSYNC`; every \
+                write is a sample. `overwrite` replaces blocks that were written and synced before. Same load as \
+                `fio --ioengine=sync --rw=write --bs=4k --fdatasync=1`. The number is wrong for the device when the \
+                file lies in memory, or when the device confirms what only a volatile cache holds; both are noted. \
+                The blocks are read back and compared.",
+        params: &[METHOD, PATTERN, BLOCK, WRITES, FILE],
+        metrics: &[LATENCY, SYNC, RATE],
+        round_seconds: 0.3,
+        fresh: false,
+        noise: OwnNoise::Io,
+    },
+    run,
+};
+
+/// Below this median no flash and no disk has stored anything yet, in seconds.
+const SUSPECT: f64 = 30e-6;
+
+/// Why nothing can be written.
+#[derive(Debug, thiserror::Error)]
+enum StorageError {
+    #[error("`{}` exists: name a folder, or a file that does not exist yet", .0.display())]
+    Exists(PathBuf),
+    #[error("no space for {need} bytes in `{}`, {free} are free: free some, or use a smaller `block` or `writes`", path.display())]
+    Full { path: PathBuf, need: u64, free: u64 },
+    #[error("`{}` may not be written: {source}; choose another place with `file`", path.display())]
+    Refused { path: PathBuf, source: io::Error },
+    #[error("cannot {what} `{}`: {source}", path.display())]
+    Failed { what: &'static str, path: PathBuf, source: io::Error },
+    #[error("`{}` holds other bytes in block {block} than were written", path.display())]
+    Corrupt { path: PathBuf, block: u64 },
+}
+
+impl StorageError {
+    fn of(what: &'static str, path: &Path, source: io::Error) -> Self {
+        use io::ErrorKind as Kind;
+        let path = path.to_owned();
+        match source.kind() {
+            Kind::AlreadyExists => Self::Exists(path),
+            Kind::StorageFull | Kind::QuotaExceeded => Self::Full { path, need: 1, free: 0 },
+            Kind::ReadOnlyFilesystem | Kind::PermissionDenied => Self::Refused { path, source },
+            _ => Self::Failed { what, path, source },
+        }
+    }
+}
+
+impl From<StorageError> for ProbeError {
+    fn from(error: StorageError) -> Self {
+        let message = error.to_string();
+        match error {
+            StorageError::Full { .. } => Skip::new(SkipKind::Resource, message, "free space on the device").into(),
+            StorageError::Refused { .. } => Skip::new(SkipKind::Permission, message, "choose another `file`").into(),
+            StorageError::Corrupt { .. } => Self::verification(message),
+            StorageError::Exists(_) | StorageError::Failed { .. } => Self::failed(message),
+        }
+    }
+}
+
+fn run(args: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
+    let (block, writes) = (args.whole(BLOCK.name), args.whole(WRITES.name));
+    let method = args.text(METHOD.name);
+    let overwrite = args.text(PATTERN.name) == "overwrite";
+    let target = Target::create(args.text(FILE.name), cx.scratch, method == "dsync")?;
+    let failed = |what, error| StorageError::of(what, &target.path, error);
+    let beneath = Beneath::of(&target.file).map_err(|error| failed("look beneath", error))?;
+    let need = block.saturating_mul(writes);
+    if need > beneath.free {
+        return Err(StorageError::Full { path: target.path.clone(), need, free: beneath.free }.into());
+    }
+
+    let mut bytes = vec![0; usize::try_from(block).unwrap_or(usize::MAX)];
+    if overwrite {
+        for at in 0..writes {
+            cx.check()?;
+            fill(&mut bytes, cx.seed, at, 0);
+            target.file.write_all_at(&bytes, at * block).map_err(|error| failed("prepare", error))?;
+        }
+    }
+    // The empty or prepared file and its name are safe before the first sample.
+    target.file.sync_all().map_err(|error| failed("sync", error))?;
+
+    let (mut latencies, mut syncs) = (Vec::new(), Vec::new());
+    for at in 0..writes {
+        cx.check()?;
+        fill(&mut bytes, cx.seed, at, 1);
+        let start = Moment::now();
+        let wrote = target.file.write_all_at(&bytes, at * block);
+        let between = Moment::now();
+        let synced = match method {
+            "fdatasync" => target.file.sync_data(),
+            "fsync" => target.file.sync_all(),
+            _ => Ok(()),
+        };
+        let end = Moment::now();
+        wrote.map_err(|error| failed("write to", error))?;
+        synced.map_err(|error| failed("sync", error))?;
+        latencies.push(end.since(start).as_secs_f64());
+        syncs.push(end.since(between).as_secs_f64());
+    }
+    verify(&target, &mut bytes, writes, cx)?;
+
+    cx.record_all(&LATENCY, &latencies);
+    if method != "dsync" {
+        cx.record_all(&SYNC, &syncs);
+    }
+    cx.record(&RATE, latencies.len() as f64 / latencies.iter().sum::<f64>().max(1e-9));
+    remark(cx, &beneath, &latencies);
+    Ok(())
+}
+
+/// Says where the file lay, and whether that explains a fast or a suspicious result.
+fn remark(cx: &mut Context<'_>, beneath: &Beneath, latencies: &[f64]) {
+    if let Some(name) = beneath.special {
+        cx.note(if beneath.in_memory {
+            format!(
+                "the file lies in memory ({name}): this is not the speed of a device; name a folder on one with `file`"
+            )
+        } else {
+            format!("the file lies on {name}, not directly on a device")
+        });
+    }
+    if let Some(device) = &beneath.device {
+        let cache = beneath.write_cache.as_deref().unwrap_or("unknown");
+        cx.note(format!("device {device}, write cache: {cache}"));
+    }
+    let mut sorted = latencies.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    if !beneath.in_memory && sorted[sorted.len() / 2] < SUSPECT {
+        cx.note("suspect_volatile_cache: half of the writes took less than 30 us, which no device without a protected cache does");
+    }
+}
+
+/// Reads every block back and compares it.
+fn verify(target: &Target, bytes: &mut [u8], writes: u64, cx: &Context<'_>) -> Result<(), ProbeError> {
+    let failed = |error| StorageError::of("read back", &target.path, error);
+    forget(&target.file);
+    let mut wanted = vec![0; bytes.len()];
+    for at in 0..writes {
+        cx.check()?;
+        fill(&mut wanted, cx.seed, at, 1);
+        target.file.read_exact_at(bytes, at * wanted.len() as u64).map_err(failed)?;
+        if *bytes != *wanted {
+            return Err(StorageError::Corrupt { path: target.path.clone(), block: at }.into());
+        }
+    }
+    Ok(())
+}
+
+/// Random bytes of one block; `pass` tells what is written from what was there before.
+fn fill(bytes: &mut [u8], seed: u64, block: u64, pass: u64) {
+    let mut stream = Stream::new(seed, &[block, pass]);
+    for piece in bytes.chunks_mut(8) {
+        piece.copy_from_slice(&stream.next_u64().to_le_bytes()[..piece.len()]);
+    }
+}
+
+/// The test file; removed when dropped.
+#[derive(Debug)]
+struct Target {
+    path: PathBuf,
+    file: File,
+}
+
+impl Target {
+    /// Creates the file: in `scratch` when nothing is named, in the folder that is named, or under that very name.
+    /// A file that exists is never touched.
+    fn create(named: &str, scratch: &Path, dsync: bool) -> Result<Self, StorageError> {
+        let named = Path::new(named);
+        let path = match named.as_os_str().is_empty() {
+            true => fresh(scratch),
+            false if named.is_dir() => fresh(named),
+            false => named.to_owned(),
+        };
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true).mode(0o600);
+        if dsync {
+            options.custom_flags(libc::O_DSYNC);
+        }
+        match options.open(&path) {
+            Ok(file) => Ok(Self { path, file }),
+            Err(error) => Err(StorageError::of("create", &path, error)),
+        }
+    }
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        // The test folder is removed by its owner; elsewhere there is nothing better to do about a refusal.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+fn fresh(folder: &Path) -> PathBuf {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    folder.join(format!("engine-fsync-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,7 @@ use engine_probes::kernel::chase::Order;
 use engine_probes::kernel::curve;
 use engine_probes::kernel::fma::{Fma, Precision};
 use engine_probes::kernel::isa::Isa;
+use engine_probes::kernel::knee::knees;
 use engine_probes::kernel::sieve::{Sieve, known};
 use engine_probes::kernel::stream::{Arrays, Kernel, Passes, Store};
 
@@ -120,6 +121,10 @@ fn curve(plan: curve::Plan) -> Any<()> {
     let curve = team.each(|_, ()| curve::measure(&plan, u64::MAX, |_| ControlFlow::Continue(())))?.remove(0)?;
     for point in &curve.points {
         println!("{} {:.3} {:.3}", point.bytes, point.min_ns, point.median_ns);
+    }
+    for knee in knees(&curve.points.iter().map(|p| (p.bytes as f64, p.min_ns)).collect::<Vec<_>>()) {
+        let [bytes, low, high] = [knee.bytes, knee.low, knee.high].map(|bytes| bytes / 1024.0);
+        eprintln!("knee at {bytes:.0} KiB ({low:.0} to {high:.0}): {:.2} ns to {:.2} ns", knee.before, knee.after);
     }
     eprintln!("mapped {} obtained {:?}", curve.mapped, curve.obtained);
     Ok(())

@@ -8,6 +8,7 @@ pub mod chase;
 pub mod curve;
 pub mod fma;
 pub mod isa;
+pub mod knee;
 pub mod random;
 pub mod sieve;
 pub mod stream;

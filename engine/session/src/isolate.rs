@@ -168,12 +168,11 @@ pub fn take_in_child(
     }
 }
 
-/// Kills the child's process group and reaps the child.
-#[expect(unsafe_code, reason = "a process group can only be signalled by a system call")]
+/// Kills the child's process group and reaps the child. The child was started as leader of its own group and is not
+/// reaped yet, so the id is still its own.
 fn end(child: &mut Child) {
-    if let Ok(group) = i32::try_from(child.id()) {
-        // SAFETY: the child was started as leader of its own group and is not reaped yet, so the id is still its own.
-        unsafe { libc::kill(-group, libc::SIGKILL) };
+    if let Some(group) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
     }
     let _ = child.wait();
 }

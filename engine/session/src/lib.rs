@@ -1,4 +1,5 @@
 //! Runs a plan: order, rounds, warm-up, stopping, taint, time-outs, events, resume. Knows no scripts.
+#![forbid(unsafe_code)]
 
 pub mod scripted;
 

@@ -1,0 +1,100 @@
+//! All expectations of a run.
+
+use std::collections::BTreeMap;
+
+use engine_core::expect::{Context, Expectation, judge};
+use engine_core::judgement::{Judged, Judgement, Severity};
+use engine_core::measurement::Measurement;
+use engine_core::plan::{Declaration, ExpectText};
+use engine_core::run::{RunRecord, StepRecord};
+use engine_core::series::SeriesId;
+use engine_core::unit::Unit;
+
+/// Judges every expectation of the plan, in the order in which they are written. Series of `baseline` stand for the
+/// value `baseline`; without one, expectations that need it are not judged.
+#[must_use]
+pub fn judge_run(run: &RunRecord, baseline: Option<&RunRecord>) -> Vec<Judged> {
+    let baseline: Option<BTreeMap<SeriesId, &Measurement>> =
+        baseline.map(|record| series(record).into_iter().collect());
+    let plan = &run.header.plan;
+    let mut judged = Vec::new();
+    for declaration in &plan.declarations {
+        let steps: Vec<&StepRecord> = run.steps.iter().filter(|step| step.plan.name == declaration.name).collect();
+        for expect in &declaration.expect {
+            let context = Context {
+                declaration,
+                profile: plan.profile,
+                baseline: baseline.as_ref(),
+                host: &run.host,
+                place: expect.place.as_ref(),
+            };
+            judged.push(match Expectation::parse(&expect.text) {
+                Ok(expectation) => judge(&expectation, &steps, &context),
+                // Checked before the run; a record of another version may still hold what this one cannot read.
+                Err(error) => unreadable(declaration, expect, &error.to_string()),
+            });
+        }
+    }
+    judged
+}
+
+fn unreadable(declaration: &Declaration, expect: &ExpectText, reason: &str) -> Judged {
+    Judged {
+        step: declaration.name.clone(),
+        text: expect.text.clone(),
+        severity: Severity::Fail,
+        judgement: Judgement::Fail,
+        series: String::new(),
+        observed: None,
+        limit: None,
+        unit: Unit::Count,
+        reason: reason.to_owned(),
+        place: expect.place.clone(),
+    }
+}
+
+/// Every series of a run that has samples, in the order of its plan.
+pub(crate) fn series(run: &RunRecord) -> Vec<(SeriesId, &Measurement)> {
+    let mut all = Vec::new();
+    for step in &run.steps {
+        for measurement in step.measurements.iter().filter(|m| m.counted().next().is_some()) {
+            let labels = step.plan.labels.joined(&measurement.labels);
+            let id = SeriesId { step: step.plan.name.clone(), metric: measurement.metric.id.clone(), labels };
+            all.push((id, measurement));
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulated::{self, Simulated};
+    use engine_core::plan::Profile;
+
+    #[test]
+    fn all_expectations_are_judged_in_order() {
+        let mut run = Simulated::new().step("a", "wall", &[0.1; 6]).step("b", "wall", &[0.2; 6]).record();
+        simulated::expect(&mut run, "a", &["wall < 1 s", "wall < 50 ms @warn", "wall <= 1.05 * baseline", "wall <"]);
+        simulated::expect(&mut run, "b", &["median < 1 s"]);
+        let found: Vec<(String, Judgement)> =
+            judge_run(&run, None).into_iter().map(|judged| (judged.series, judged.judgement)).collect();
+        assert_eq!(
+            found,
+            [
+                ("a.wall".to_owned(), Judgement::Pass),
+                ("a.wall".to_owned(), Judgement::Fail),
+                ("a.wall".to_owned(), Judgement::Unjudged),
+                (String::new(), Judgement::Fail),
+                ("b.wall".to_owned(), Judgement::Pass),
+            ]
+        );
+        let slower = Simulated::new().step("a", "wall", &[0.05; 6]).record();
+        assert_eq!(judge_run(&run, Some(&slower))[2].judgement, Judgement::Fail);
+        assert_eq!(judge_run(&run, Some(&run))[2].judgement, Judgement::Pass);
+        run.header.plan.profile = Profile::Tiny;
+        assert!(
+            judge_run(&run, None).iter().filter(|j| j.text != "wall <").all(|j| j.judgement == Judgement::Unjudged)
+        );
+    }
+}

@@ -52,7 +52,8 @@ fn main() -> Any<()> {
                     "small" => Pages::Small,
                     _ => Pages::System,
                 },
-                samples: 5,
+                rounds: 3,
+                samples: 2,
                 sample: Duration::from_millis(sample_ms.parse()?),
                 seed: 1,
             };

@@ -16,7 +16,9 @@ pub struct Plan {
     pub order: Order,
     /// Pages of the region. Huge ones keep the TLB and the colours of pages out of the curve.
     pub pages: Pages,
-    /// Timed walks for each size; at least 1.
+    /// Times the whole curve is gone through; at least 1. Whoever disturbs a stretch of one round is gone in another.
+    pub rounds: usize,
+    /// Timed walks for each size and round; at least 1.
     pub samples: usize,
     /// Least duration of one.
     pub sample: Duration,
@@ -71,7 +73,7 @@ pub fn sizes(least: usize, most: usize, per_octave: u32) -> Vec<usize> {
 }
 
 /// Measures the curve on the calling thread, which should be pinned. `available` is as for [`Buffer::map`]; `seen` is
-/// told each point and may stop the rest.
+/// told each point as it is known so far, round after round, and may stop the rest.
 ///
 /// Each size is linked, checked, walked once round (at most a million loads) to fill the caches, then sampled; each
 /// sample goes on where the last one stopped.
@@ -88,27 +90,37 @@ pub fn measure(
     buffer.touch();
     let mapped = buffer.len();
     let mut chase = Chase::new(buffer, 2 * LINE, plan.order, plan.seed);
-    let mut times = Vec::with_capacity(plan.samples.max(1));
-    let mut points = Vec::with_capacity(plan.sizes.len());
-    for &bytes in &plan.sizes {
-        chase.relink(bytes, plan.order, plan.seed ^ bytes as u64);
-        chase.verify()?;
-        chase.walk((chase.lines() as u64).min(1 << 20));
-        let loads = loads_for(&mut chase, plan.sample);
-        times.clear();
-        for _ in 0..plan.samples.max(1) {
-            let watch = Stopwatch::start();
-            let walked = chase.walk(loads);
-            times.push(watch.stop().as_secs_f64() * 1e9 / walked as f64);
-        }
-        times.sort_by(f64::total_cmp);
-        let point = Point { bytes: chase.bytes(), min_ns: times[0], median_ns: median(&times) };
-        points.push(point);
-        if seen(&point).is_break() {
-            break;
+    let (rounds, samples) = (plan.rounds.max(1), plan.samples.max(1));
+    let mut times = vec![Vec::with_capacity(rounds * samples); plan.sizes.len()];
+    let mut points: Vec<Point> = Vec::with_capacity(plan.sizes.len());
+    'rounds: for round in 0..rounds {
+        for (i, (&bytes, times)) in plan.sizes.iter().zip(&mut times).enumerate() {
+            chase.relink(bytes, plan.order, plan.seed.wrapping_add(round as u64) ^ bytes as u64);
+            chase.verify()?;
+            sample(&mut chase, plan.sample, samples, times);
+            let point = Point { bytes: chase.bytes(), min_ns: times[0], median_ns: median(times) };
+            match points.get_mut(i) {
+                Some(known) => *known = point,
+                None => points.push(point),
+            }
+            if seen(&point).is_break() {
+                break 'rounds;
+            }
         }
     }
     Ok(Curve { points, obtained: chase.obtained(), mapped })
+}
+
+/// Adds `samples` nanoseconds of a load to `times`, and sorts them.
+fn sample(chase: &mut Chase, duration: Duration, samples: usize, times: &mut Vec<f64>) {
+    chase.walk((chase.lines() as u64).min(1 << 20));
+    let loads = loads_for(chase, duration);
+    for _ in 0..samples {
+        let watch = Stopwatch::start();
+        let walked = chase.walk(loads);
+        times.push(watch.stop().as_secs_f64() * 1e9 / walked as f64);
+    }
+    times.sort_by(f64::total_cmp);
 }
 
 /// Loads that last about `sample`: doubled until a walk takes a quarter of it, then scaled.
@@ -150,6 +162,7 @@ mod tests {
             sizes: sizes(4 << 10, 64 << 10, 1),
             order: Order::FullRandom,
             pages: Pages::System,
+            rounds: 2,
             samples: 3,
             sample: Duration::from_micros(50),
             seed: 1,

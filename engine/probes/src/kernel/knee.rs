@@ -10,8 +10,8 @@
 const LEAST_RISE: f64 = 0.36;
 /// Slope from which a piece is part of a ramp: octaves of latency for an octave of size.
 const STEEP: f64 = 0.4;
-/// Least distance of two knees, in octaves of size.
-const APART: f64 = 0.5;
+/// Least distance of two knees, in octaves of size: nearer ones are joined.
+const APART: f64 = 0.75;
 /// Noise that is expected at least, in octaves of latency: 1 %.
 const NOISE: f64 = 0.015;
 /// Knees that are reported at most: the ends of three levels of cache.
@@ -45,8 +45,22 @@ pub fn knees(curve: &[(f64, f64)]) -> Vec<Knee> {
         return Vec::new();
     }
     let pieces = polyline(&points, &cuts(&points));
-    let mut knees: Vec<(f64, Knee)> =
-        ramps(&pieces).into_iter().filter_map(|(first, last)| knee(&points, &pieces, first, last)).collect();
+    let mut knees: Vec<(f64, Knee)> = Vec::new();
+    let mut open: Option<(usize, usize, f64, Knee)> = None;
+    for (first, last) in ramps(&pieces) {
+        let Some((rise, knee_here)) = knee(&points, &pieces, first, last) else { continue };
+        // Two knees so close are one whose ramp was disturbed.
+        open = match open {
+            Some((start, _, _, before)) if knee_here.bytes < before.bytes * APART.exp2() => {
+                knee(&points, &pieces, start, last).map(|(rise, joined)| (start, last, rise, joined))
+            }
+            before => {
+                knees.extend(before.map(|(_, _, rise, knee)| (rise, knee)));
+                Some((first, last, rise, knee_here))
+            }
+        };
+    }
+    knees.extend(open.map(|(_, _, rise, knee)| (rise, knee)));
     knees.sort_by(|one, two| two.0.total_cmp(&one.0));
     knees.truncate(MOST);
     let mut knees: Vec<Knee> = knees.into_iter().map(|(_, knee)| knee).collect();
@@ -205,7 +219,7 @@ fn split(pieces: &[Piece], first: usize, last: usize, ramps: &mut Vec<(usize, us
     let cut = (first + 1..last)
         .filter(|&at| !pieces[at].bridge && rise(first, at) >= LEAST_RISE && rise(at + 1, last) >= LEAST_RISE)
         .filter(|&at| 2.0 * pieces[at].slope() < peak(first, at - 1).min(peak(at + 1, last)))
-        .filter(|&at| pieces[at].end.0 - pieces[first].start.0 >= APART)
+        .filter(|&at| pieces[at].end.0 - pieces[first].start.0 >= 0.5)
         .min_by(|&one, &two| pieces[one].slope().total_cmp(&pieces[two].slope()));
     match cut {
         Some(at) => {

@@ -143,6 +143,21 @@ fn a_smooth_transition_is_where_it_begins_to_rise() {
 }
 
 #[test]
+fn a_disturbed_ramp_is_one_knee() {
+    // As seen beside a busy neighbour: the rise begins, falls back, and goes on half an octave later.
+    let caches = [(32.0 * KIB, 1.1), (1.0 * MIB, 3.9), (7.0 * MIB, 12.0)];
+    let mut disturbed = curve(&caches, 96.0, Shape::Sharp, 8, 0.003);
+    for (size, ns) in &mut disturbed {
+        if (7.5 * MIB..11.0 * MIB).contains(size) {
+            *ns = 43.0;
+        }
+    }
+    let found = knees(&disturbed);
+    assert_eq!(found.len(), 3, "{found:#?}");
+    assert!((found[1].bytes / MIB - 1.0).abs() < 0.15, "{found:#?}");
+}
+
+#[test]
 fn too_little_is_no_curve() {
     assert_eq!(knees(&[]), []);
     assert_eq!(knees(&[(1.0, 1.0), (2.0, 100.0)]), []);

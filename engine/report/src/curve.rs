@@ -1,0 +1,115 @@
+//! Curves: one metric over one label, such as latency over size. They are shown as a line, not as a hundred rows.
+
+use engine_core::measurement::Measurement;
+use engine_core::quantity::Quantity;
+use engine_core::series::Labels;
+use engine_core::unit::Unit;
+
+use crate::view::{Figures, figures};
+
+/// A metric over one label.
+#[derive(Debug)]
+pub(crate) struct Curve<'a> {
+    /// Name of the metric.
+    pub(crate) metric: &'a str,
+    /// Unit of all points.
+    pub(crate) unit: Unit,
+    /// The label along which it runs.
+    pub(crate) axis: &'a str,
+    /// Labels that all its points share.
+    pub(crate) fixed: Labels,
+    /// Its points in order: by value where the label holds quantities, else as recorded.
+    pub(crate) points: Vec<Point<'a>>,
+}
+
+/// One point of a curve.
+#[derive(Debug)]
+pub(crate) struct Point<'a> {
+    /// Value of the label.
+    pub(crate) at: &'a str,
+    /// What was found there.
+    pub(crate) figures: Figures,
+}
+
+/// The curves among these measurements, in order of first record. Of several labels, the one with most values is the
+/// axis, and each combination of the others makes a curve of its own.
+pub(crate) fn of(measurements: &[Measurement]) -> Vec<Curve<'_>> {
+    let mut curves: Vec<Curve<'_>> = Vec::new();
+    for measurement in measurements.iter().filter(|measurement| !measurement.labels.is_empty()) {
+        let Some(axis) = axis(measurement, measurements) else { continue };
+        let (Some(at), Some(figures)) = (measurement.labels.get(axis), figures(measurement)) else { continue };
+        let mut fixed = measurement.labels.clone();
+        fixed.0.remove(axis);
+        let metric = measurement.metric.id.as_str();
+        let point = Point { at, figures };
+        match curves.iter_mut().find(|c| c.metric == metric && c.axis == axis && c.fixed == fixed) {
+            Some(curve) => curve.points.push(point),
+            None => {
+                curves.push(Curve { metric, unit: measurement.metric.unit, axis, fixed, points: vec![point] });
+            }
+        }
+    }
+    for curve in &mut curves {
+        let order: Option<Vec<f64>> = curve.points.iter().map(|point| quantity(point.at)).collect();
+        if order.is_some() {
+            let key = |point: &Point<'_>| quantity(point.at).unwrap_or(f64::INFINITY);
+            curve.points.sort_by(|a, b| key(a).total_cmp(&key(b)));
+        }
+    }
+    curves
+}
+
+fn axis<'a>(measurement: &'a Measurement, all: &[Measurement]) -> Option<&'a str> {
+    let values = |name: &str| {
+        let same = all.iter().filter(|other| other.metric.id == measurement.metric.id);
+        let mut values: Vec<&str> = same.filter_map(|other| other.labels.get(name)).collect();
+        values.sort_unstable();
+        values.dedup();
+        values.len()
+    };
+    // The first of equals, so that the choice does not depend on how `max_by_key` breaks ties.
+    measurement.labels.0.keys().rev().max_by_key(|name| values(name)).map(String::as_str)
+}
+
+fn quantity(text: &str) -> Option<f64> {
+    text.parse::<Quantity>().ok().map(|quantity| quantity.value)
+}
+
+impl Curve<'_> {
+    /// Smallest and largest value.
+    pub(crate) fn range(&self) -> (f64, f64) {
+        let values = || self.points.iter().map(|point| point.figures.estimate.value);
+        (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max))
+    }
+
+    /// Whether the values span so much that only a logarithmic scale shows their shape.
+    pub(crate) fn is_logarithmic(&self) -> bool {
+        let (low, high) = self.range();
+        low > 0.0 && high / low > 20.0
+    }
+
+    /// The height of each point, 0..1, on the curve's own scale.
+    pub(crate) fn heights(&self) -> Vec<f64> {
+        let (low, high) = self.range();
+        let log = self.is_logarithmic();
+        let on_scale = |value: f64| if log { value.ln() } else { value };
+        let span = on_scale(high) - on_scale(low);
+        self.points
+            .iter()
+            .map(|point| {
+                let height = (on_scale(point.figures.estimate.value) - on_scale(low)) / span;
+                if height.is_finite() { height.clamp(0.0, 1.0) } else { 0.0 }
+            })
+            .collect()
+    }
+
+    /// Every point that is worth a mention when there is room for `most`: both ends, and those between at equal steps.
+    pub(crate) fn chosen(&self, most: usize) -> Vec<&Point<'_>> {
+        let last = self.points.len().saturating_sub(1);
+        if last < most.max(2) {
+            return self.points.iter().collect();
+        }
+        let gaps = most.max(2) - 1;
+        (0..=gaps).filter_map(|i| self.points.get(i * last / gaps)).collect()
+    }
+}

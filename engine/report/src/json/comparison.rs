@@ -1,0 +1,115 @@
+//! A comparison for machines.
+
+use engine_core::comparison::{Comparison, Side};
+use engine_core::environment::Class;
+use serde::Serialize;
+
+use super::document::SCHEMA_VERSION;
+use super::results::{ChangeText, VerdictText};
+use super::steps::EstimateText;
+use super::{fill, finite, pretty};
+use crate::moment;
+use crate::verdict;
+
+/// The comparison of two runs as JSON, with the same `schema_version` as the results file.
+#[must_use]
+pub fn comparison(comparison: &Comparison) -> String {
+    let series = comparison.series.iter().map(|one| SeriesText {
+        series: one.id.to_string(),
+        unit: one.metric.unit.to_string(),
+        old: fill::estimate(&one.old),
+        new: fill::estimate(&one.new),
+        change: one.change.as_ref().map(fill::change),
+        verdict: fill::verdict(one.verdict),
+        reason: &one.reason,
+        rounds_needed: one.rounds_needed,
+    });
+    let refusals = comparison.refusals.iter().map(|refusal| RefusalText {
+        subject: refusal.subject.as_deref(),
+        reason: &refusal.reason,
+        remedy: &refusal.remedy,
+    });
+    let differences = comparison.differences.iter().map(|difference| DifferenceText {
+        field: &difference.field,
+        old: &difference.a,
+        new: &difference.b,
+        unlike: difference.severity == Class::Unlike,
+    });
+    pretty(&ComparisonText {
+        schema_version: SCHEMA_VERSION,
+        kind: "comparison",
+        refused: comparison.is_refused(),
+        verdict: verdict::worst(comparison).map(fill::verdict),
+        threshold_ratio: finite(comparison.threshold),
+        old: side(&comparison.old),
+        new: side(&comparison.new),
+        refusals: refusals.collect(),
+        series: series.collect(),
+        only_old: comparison.only_old.iter().map(ToString::to_string).collect(),
+        only_new: comparison.only_new.iter().map(ToString::to_string).collect(),
+        differences: differences.collect(),
+    })
+}
+
+fn side(side: &Side) -> SideText<'_> {
+    SideText {
+        run: &side.run.0,
+        scenario: &side.scenario,
+        started: moment::rfc3339(side.started),
+        code: side.code.as_deref(),
+        machine: &side.machine,
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct ComparisonText<'a> {
+    schema_version: u32,
+    kind: &'static str,
+    refused: bool,
+    /// The worst verdict; null when refused or when nothing was compared.
+    verdict: Option<VerdictText>,
+    threshold_ratio: Option<f64>,
+    old: SideText<'a>,
+    new: SideText<'a>,
+    refusals: Vec<RefusalText<'a>>,
+    series: Vec<SeriesText<'a>>,
+    only_old: Vec<String>,
+    only_new: Vec<String>,
+    differences: Vec<DifferenceText<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct SideText<'a> {
+    run: &'a str,
+    scenario: &'a str,
+    started: String,
+    code: Option<&'a str>,
+    machine: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct RefusalText<'a> {
+    subject: Option<&'a str>,
+    reason: &'a str,
+    remedy: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct SeriesText<'a> {
+    series: String,
+    unit: String,
+    old: EstimateText,
+    new: EstimateText,
+    change: Option<ChangeText>,
+    verdict: VerdictText,
+    reason: &'a str,
+    rounds_needed: Option<u32>,
+}
+
+#[derive(Debug, Serialize)]
+struct DifferenceText<'a> {
+    field: &'a str,
+    old: &'a str,
+    new: &'a str,
+    unlike: bool,
+}

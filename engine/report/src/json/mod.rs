@@ -1,0 +1,45 @@
+//! JSON: the results file of a run and of a comparison, versioned and described by a published JSON Schema
+//! (`docs/report.schema.json`).
+//!
+//! The shapes here are a promise to other programs and are kept apart from the types of `engine-core`, so that a change
+//! there cannot break it unseen. Every number that has a unit carries it beside it; numbers that do not exist are
+//! `null`. Within one `schema_version` fields are added, never renamed, removed or given another meaning.
+
+mod comparison;
+mod document;
+mod fill;
+mod results;
+mod steps;
+
+pub use comparison::comparison;
+pub use document::SCHEMA_VERSION;
+pub(crate) use fill::failure_kind;
+
+use crate::input::Report;
+
+/// The results file of a run.
+#[must_use]
+pub fn report(report: &Report<'_>) -> String {
+    pretty(&fill::document(report))
+}
+
+/// The JSON Schema of [`report`].
+#[must_use]
+pub fn schema() -> String {
+    let mut generator = schemars::generate::SchemaSettings::draft2020_12().for_serialize().into_generator();
+    let mut schema = generator.root_schema_for::<document::Document>();
+    schema.insert("title".to_owned(), "Results of a benchmark run".into());
+    pretty(&schema)
+}
+
+fn pretty(value: &impl serde::Serialize) -> String {
+    // Plain structs of strings, numbers and lists always convert.
+    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// A number that JSON can hold.
+fn finite(value: f64) -> Option<f64> {
+    value.is_finite().then_some(value)
+}

@@ -1,0 +1,10 @@
+//! Markdown: the report file of a run, the page of a CI job, comparisons.
+
+mod comparison;
+mod escape;
+mod report;
+mod results;
+mod sections;
+
+pub use comparison::comparison;
+pub use report::{report, step_summary};

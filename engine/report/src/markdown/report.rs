@@ -1,0 +1,40 @@
+//! The report file, and its short form for the page of a CI job.
+
+use crate::input::Report;
+
+use super::{results, sections};
+
+/// The whole report of a run.
+#[must_use]
+pub fn report(report: &Report<'_>) -> String {
+    let mut out = String::new();
+    sections::header(&mut out, report);
+    sections::expectations(&mut out, report);
+    results::results(&mut out, report);
+    sections::health(&mut out, report);
+    sections::environment(&mut out, report);
+    sections::diagnostics(&mut out, report);
+    out
+}
+
+/// What a CI job shows on its page (`GITHUB_STEP_SUMMARY`): the report without the environment.
+#[must_use]
+pub fn step_summary(report: &Report<'_>) -> String {
+    let mut out = String::new();
+    sections::header(&mut out, report);
+    sections::expectations(&mut out, report);
+    let mut details = String::new();
+    results::results(&mut details, report);
+    sections::health(&mut details, report);
+    sections::diagnostics(&mut details, report);
+    out.push_str(&details);
+    // A page takes 1 MiB; a longer one is refused as a whole.
+    const MOST: usize = 1_000_000;
+    if out.len() > MOST {
+        let end = out.char_indices().map(|(at, _)| at).take_while(|at| *at <= MOST).last().unwrap_or(0);
+        let end = out[..end].rfind('\n').unwrap_or(end);
+        out.truncate(end);
+        out.push_str("\n\nThe rest is left out here; see the report file.\n");
+    }
+    out
+}

@@ -1,0 +1,63 @@
+//! One line per step, as it finishes.
+
+use engine_core::run::StepRecord;
+use engine_core::step::Outcome;
+
+use super::spark::spark;
+use super::style::{Paint, Style};
+use crate::clean::{clip, fit, front, line, width};
+use crate::number::{self, count};
+use crate::view;
+
+/// The line of a step that has just ended, without line end: its name, primary metric with its interval, best value of
+/// a capability, rounds, and whether any of them was disturbed.
+#[must_use]
+pub fn result_line(step: &StepRecord, style: Style) -> String {
+    let name_width = (style.width() - 46).clamp(30, 44);
+    let (mark, paint) = match &step.outcome {
+        Some(Outcome::Measured) => (style.either("✓", "+"), Paint::Good),
+        Some(Outcome::Failed(_)) => (style.either("✗", "x"), Paint::Bad),
+        Some(Outcome::Skipped(_)) | None => ("-", Paint::Dim),
+    };
+    let room = style.width() - name_width - 4;
+    let name = fit(&line(&clip(&step.plan.path(), 200)), name_width);
+    let pad = " ".repeat(name_width - width(&name));
+    let (text, paint_text) = match view::ending(step) {
+        Some(ending) => (ending, if paint == Paint::Bad { Paint::Bad } else { Paint::Dim }),
+        None => (result(step, room, style), Paint::Plain),
+    };
+    let text = front(&text, room);
+    let tainted = view::primary(step).and_then(view::figures).map_or(0, |figures| figures.tainted);
+    let paint_text = if tainted > 0 && paint_text == Paint::Plain { Paint::Doubt } else { paint_text };
+    let drawn = format!("{} {name}{pad}  {}", style.paint(paint, mark), style.paint(paint_text, &text));
+    style.finish(drawn.trim_end().to_owned())
+}
+
+fn result(step: &StepRecord, room: usize, style: Style) -> String {
+    if let Some(primary) = view::primary(step)
+        && let Some(figures) = view::figures(primary)
+    {
+        let unit = primary.metric.unit;
+        let mut parts = vec![format!("{} {}", clip(&primary.metric.id, 24), number::estimate(unit, &figures.estimate))];
+        if let Some(best) = view::best(primary, &figures) {
+            parts.push(format!("best {}", number::value(unit, best)));
+        }
+        parts.push(count(figures.estimate.rounds, "round"));
+        if figures.tainted > 0 {
+            parts.push(format!("{} tainted", figures.tainted));
+        }
+        let text = parts.join(", ");
+        // A step may have both: the curve is shown where there is room.
+        let both = curve(step, style).map(|curve| format!("{text}, {curve}"));
+        return both.filter(|both| width(both) <= room).unwrap_or(text);
+    }
+    curve(step, style).unwrap_or_else(|| "no samples".to_owned())
+}
+
+fn curve(step: &StepRecord, style: Style) -> Option<String> {
+    let curves = view::curves(step);
+    let curve = curves.first()?;
+    let (low, high) = curve.range();
+    let (low, high) = (number::value(curve.unit, low), number::value(curve.unit, high));
+    Some(format!("{} {low} {} {high}", clip(curve.metric, 24), spark(curve, style)))
+}

@@ -1,0 +1,12 @@
+//! Every format over the same two records: an ordinary run with all that can happen, and one whose every name and
+//! message is hostile.
+
+mod comparison;
+mod csv;
+mod fixture;
+mod github;
+mod hostile;
+pub(crate) mod json;
+mod junit;
+mod markdown;
+mod text;

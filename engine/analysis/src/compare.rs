@@ -3,13 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use engine_core::comparison::{Comparison, Refusal, SeriesVerdict, Side};
-use engine_core::environment::{Class, Difference};
 use engine_core::measurement::Measurement;
-use engine_core::plan::{PlannedStep, Profile, Work};
-use engine_core::run::{RunRecord, ValidityLevel};
+use engine_core::run::RunRecord;
 use engine_core::series::SeriesId;
 
-use crate::judge::series;
+use crate::alike::{compared_series, step_refusals, whole_refusals};
 use crate::verdict::{Criteria, decide};
 
 /// How two runs are compared.
@@ -20,8 +18,6 @@ pub struct Options {
     /// Whether to compare what should not be compared. It is still told.
     pub allow_unlike: bool,
 }
-
-const INSIST: &str = "compare runs that are alike, or insist with `--allow-unlike`";
 
 /// Holds `new` against `old`, series by series.
 ///
@@ -97,87 +93,6 @@ fn verdicts(
     }
     let present: BTreeSet<&SeriesId> = news.iter().map(|(id, _)| id).collect();
     comparison.only_old = olds.iter().map(|(id, _)| id).filter(|id| !present.contains(id)).cloned().collect();
-}
-
-/// The series of the steps that are compared.
-fn compared_series<'a>(run: &'a RunRecord, left_out: &BTreeSet<String>) -> Vec<(SeriesId, &'a Measurement)> {
-    let mut all = series(run);
-    if !left_out.is_empty() {
-        let own: Vec<&PlannedStep> =
-            run.steps.iter().map(|step| &step.plan).filter(|plan| left_out.contains(&plan.path())).collect();
-        all.retain(|(id, _)| !own.iter().any(|plan| plan.name == id.step && id.labels.matches(&plan.labels)));
-    }
-    all
-}
-
-/// Why the runs as wholes cannot be compared, each with the subject it concerns when the user insists.
-fn whole_refusals(old: &RunRecord, new: &RunRecord, differences: &[Difference]) -> Vec<(Refusal, &'static str)> {
-    let mut refusals = Vec::new();
-    let mut refuse = |subject, reason: String, remedy: &str| {
-        refusals.push((Refusal { subject: None, reason, remedy: remedy.to_owned() }, subject));
-    };
-    let unlike: Vec<String> = differences
-        .iter()
-        .filter(|difference| difference.severity == Class::Unlike)
-        .map(|difference| format!("`{}` was {} and is {}", difference.field, difference.a, difference.b))
-        .collect();
-    if !unlike.is_empty() {
-        refuse("environment", format!("the environments are unlike: {}", unlike.join(", ")), INSIST);
-    }
-    for (run, which) in [(old, "older"), (new, "newer")] {
-        if run.header.plan.profile == Profile::Tiny {
-            let reason = format!("the {which} run has the tiny profile, which measures nothing");
-            refuse("profile", reason, "run again without `--profile tiny`");
-        }
-        if run.validity.level == ValidityLevel::Invalid {
-            let reason = format!("the {which} run is invalid: {}", run.validity.reasons.join("; "));
-            refuse("validity", reason, "remove the cause and run again");
-        }
-    }
-    refusals
-}
-
-/// Why single steps cannot be compared: steps of one path that did not do the same.
-fn step_refusals(old: &RunRecord, new: &RunRecord) -> Vec<Refusal> {
-    let known: BTreeMap<String, &PlannedStep> = old.steps.iter().map(|step| (step.plan.path(), &step.plan)).collect();
-    let mut refusals = Vec::new();
-    for after in new.steps.iter().map(|step| &step.plan) {
-        let path = after.path();
-        let Some(before) = known.get(&path) else { continue };
-        if let Some((reason, remedy)) = unlike_steps(before, after) {
-            refusals.push(Refusal { subject: Some(path), reason, remedy: remedy.to_owned() });
-        }
-    }
-    refusals
-}
-
-fn unlike_steps(before: &PlannedStep, after: &PlannedStep) -> Option<(String, &'static str)> {
-    match (&before.work, &after.work) {
-        (Work::Probe { id: old, .. }, Work::Probe { id: new, .. }) if old != new => {
-            Some((format!("it ran `{old}` and now runs `{new}`"), "give the new step another name"))
-        }
-        (Work::Probe { .. }, Work::Probe { .. }) if before.method != after.method => {
-            let reason = format!("the probe's method was version {} and is {}", before.method, after.method);
-            Some((reason, "take a new baseline with this version of the engine"))
-        }
-        (Work::Probe { args: old, .. }, Work::Probe { args: new, .. }) if old != new => {
-            let names: BTreeSet<&String> = old.0.keys().chain(new.0.keys()).collect();
-            let shown = |value: Option<&engine_core::args::ArgValue>| {
-                value.map_or_else(|| "not given".to_owned(), |value| format!("`{value}`"))
-            };
-            let changed: Vec<String> = names
-                .into_iter()
-                .filter(|name| old.0.get(*name) != new.0.get(*name))
-                .map(|name| format!("`{name}` was {} and is {}", shown(old.0.get(name)), shown(new.0.get(name))))
-                .collect();
-            Some((format!("other options: {}", changed.join(", ")), INSIST))
-        }
-        (Work::Probe { .. }, Work::Probe { .. }) => None,
-        (old, new) if std::mem::discriminant(old) != std::mem::discriminant(new) => {
-            Some(("a probe and script code do not measure the same".to_owned(), "give the new step another name"))
-        }
-        _ => None,
-    }
 }
 
 #[cfg(test)]

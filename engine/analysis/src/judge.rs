@@ -1,8 +1,8 @@
 //! All expectations of a run.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use engine_core::expect::{Context, Expectation, judge};
+use engine_core::expect::{Baseline, Context, Expectation, judge};
 use engine_core::judgement::{Judged, Judgement, Severity};
 use engine_core::measurement::Measurement;
 use engine_core::plan::{Declaration, ExpectText};
@@ -10,12 +10,14 @@ use engine_core::run::{RunRecord, StepRecord};
 use engine_core::series::SeriesId;
 use engine_core::unit::Unit;
 
+use crate::alike::{compared_series, step_refusals, whole_refusals};
+
 /// Judges every expectation of the plan, in the order in which they are written. Series of `baseline` stand for the
-/// value `baseline`; without one, expectations that need it are not judged.
+/// value `baseline`; without one, expectations that need it are not judged. With one that may not be compared with
+/// this run (see [`crate::compare`]), they are unsure, and the reason says why.
 #[must_use]
 pub fn judge_run(run: &RunRecord, baseline: Option<&RunRecord>) -> Vec<Judged> {
-    let baseline: Option<BTreeMap<SeriesId, &Measurement>> =
-        baseline.map(|record| series(record).into_iter().collect());
+    let baseline = baseline.map(|record| comparable(record, run));
     let plan = &run.header.plan;
     let mut judged = Vec::new();
     for declaration in &plan.declarations {
@@ -36,6 +38,15 @@ pub fn judge_run(run: &RunRecord, baseline: Option<&RunRecord>) -> Vec<Judged> {
         }
     }
     judged
+}
+
+/// The series of `old` that `run` may be held against.
+fn comparable<'a>(old: &'a RunRecord, run: &RunRecord) -> Baseline<'a> {
+    let differences = old.header.environment.differences(&run.header.environment);
+    let refusal = whole_refusals(old, run, &differences).into_iter().next().map(|(refusal, _)| refusal.reason);
+    let left_out: BTreeSet<String> =
+        step_refusals(old, run).into_iter().filter_map(|refusal| refusal.subject).collect();
+    Baseline { series: compared_series(old, &left_out).into_iter().collect(), refusal }
 }
 
 fn unreadable(declaration: &Declaration, expect: &ExpectText, reason: &str) -> Judged {
@@ -70,6 +81,7 @@ pub(crate) fn series(run: &RunRecord) -> Vec<(SeriesId, &Measurement)> {
 mod tests {
     use super::*;
     use crate::simulated::{self, Simulated};
+    use engine_core::fact::Fact;
     use engine_core::plan::Profile;
 
     #[test]
@@ -92,6 +104,15 @@ mod tests {
         let slower = Simulated::new().step("a", "wall", &[0.05; 6]).record();
         assert_eq!(judge_run(&run, Some(&slower))[2].judgement, Judgement::Fail);
         assert_eq!(judge_run(&run, Some(&run))[2].judgement, Judgement::Pass);
+        let mut elsewhere = slower.clone();
+        elsewhere.header.environment.cpu.model = Fact::Known("B".into());
+        run.header.environment.cpu.model = Fact::Known("A".into());
+        let judged = &judge_run(&run, Some(&elsewhere))[2];
+        assert_eq!(judged.judgement, Judgement::Unsure);
+        assert!(judged.reason.contains("`cpu.model` was B and is A"), "{}", judged.reason);
+        let mut method = slower.clone();
+        method.steps[0].plan.method = 9;
+        assert_eq!(judge_run(&run, Some(&method))[2].judgement, Judgement::Unsure);
         run.header.plan.profile = Profile::Tiny;
         assert!(
             judge_run(&run, None).iter().filter(|j| j.text != "wall <").all(|j| j.judgement == Judgement::Unjudged)

@@ -3,6 +3,7 @@
 //! Everything here is a function of stored records; nothing measures, stores, prints or reads a clock.
 #![forbid(unsafe_code)]
 
+mod alike;
 mod cases;
 mod compare;
 mod health;

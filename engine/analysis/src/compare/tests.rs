@@ -3,6 +3,8 @@
 use engine_core::args::ArgValue;
 use engine_core::fact::Fact;
 use engine_core::judgement::Verdict;
+use engine_core::plan::{PlannedStep, Profile, Work};
+use engine_core::run::ValidityLevel;
 use engine_core::unit::Unit;
 
 use super::*;
@@ -87,7 +89,8 @@ fn tiny_and_invalid_runs_are_refused() {
 #[test]
 fn a_step_that_did_something_else_is_left_out() {
     let old = run(1.0);
-    let cases: [(&str, fn(&mut PlannedStep)); 4] = [
+    type Edit = fn(&mut PlannedStep);
+    let cases: [(&str, Edit); 4] = [
         ("the probe's method was version 1 and is 2", |step| step.method = 2),
         ("it ran `fake.probe` and now runs `other.probe`", |step| {
             step.work = Work::Probe { id: "other.probe".into(), args: Default::default() };

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::claim::{Claim, Selector, Value};
-use super::judge::Context;
+use super::judge::{Baseline, Context};
 use super::select::{Missing, Selection, Series, select};
 use crate::judgement::Judgement;
 use crate::run::StepRecord;
@@ -59,12 +59,14 @@ pub(super) fn resolve<'a>(
                 Judgement::Unjudged,
                 "there is no baseline to compare with; name one with `--baseline`".to_owned(),
             ),
-            Some(baseline) => match baseline.get(&left.id) {
+            Some(Baseline { refusal: Some(refusal), .. }) => missing(Judgement::Unsure, refusal.clone()),
+            Some(baseline) => match baseline.series.get(&left.id) {
                 None => {
-                    missing(Judgement::Unsure, "the baseline does not have this series; set a newer one".to_owned())
+                    let reason = "the baseline has no such series, or its step did something else; set a newer one";
+                    missing(Judgement::Unsure, reason.to_owned())
                 }
                 Some(measurement) => {
-                    let series = Series { id: left.id.clone(), measurement: Cow::Borrowed(measurement) };
+                    let series = Series { id: left.id.clone(), measurement: Cow::Borrowed(*measurement) };
                     Selection { series: vec![series], missing: Vec::new() }
                 }
             },

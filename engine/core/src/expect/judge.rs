@@ -17,6 +17,15 @@ use crate::stats::Interval;
 use crate::step::Place;
 use crate::unit::{Dimension, Unit};
 
+/// The run that the value `baseline` stands for.
+#[derive(Debug, Clone, Default)]
+pub struct Baseline<'a> {
+    /// Its series that may be compared with.
+    pub series: BTreeMap<SeriesId, &'a Measurement>,
+    /// Why none may, such as another machine: what needs the baseline is then unsure, for this reason.
+    pub refusal: Option<String>,
+}
+
 /// What a judgement needs to know beside the steps.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
@@ -24,8 +33,8 @@ pub struct Context<'a> {
     pub declaration: &'a Declaration,
     /// The profile of the run; under the tiny one everything is evaluated and nothing judged.
     pub profile: Profile,
-    /// The series of the baseline's run; none when there is no baseline.
-    pub baseline: Option<&'a BTreeMap<SeriesId, &'a Measurement>>,
+    /// The baseline's run; none when there is no baseline.
+    pub baseline: Option<&'a Baseline<'a>>,
     /// The system monitor's samples of the run, for `host.cpu` and `host.memory`.
     pub host: &'a [HostSample],
     /// Where the expectation is written.

@@ -21,6 +21,6 @@ mod weigh;
 pub use check::{HOST_METRICS, is_reserved_metric};
 pub use claim::{Amount, Claim, Expectation, Op, Selector, Value};
 pub use error::{ExpectError, Problem};
-pub use judge::{Context, judge};
+pub use judge::{Baseline, Context, judge};
 pub use pair::{Paired, ratio};
 pub use weigh::LARGE_SAMPLE;

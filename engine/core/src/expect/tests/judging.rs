@@ -60,6 +60,7 @@ struct Setting {
     profile: Profile,
     reference: Option<&'static str>,
     baseline: Option<Vec<(SeriesId, Measurement)>>,
+    refusal: Option<&'static str>,
     host: Vec<HostSample>,
 }
 
@@ -71,8 +72,10 @@ fn judge_in(setting: &Setting, text: &str, steps: &[StepRecord]) -> Judged {
         tags: vec![],
         place: None,
     };
-    let baseline: Option<BTreeMap<SeriesId, &Measurement>> =
-        setting.baseline.as_ref().map(|known| known.iter().map(|(id, m)| (id.clone(), m)).collect());
+    let baseline = setting.baseline.as_ref().map(|known| Baseline {
+        series: known.iter().map(|(id, m)| (id.clone(), m)).collect(),
+        refusal: setting.refusal.map(str::to_owned),
+    });
     let context = Context {
         declaration: &declaration,
         profile: setting.profile,
@@ -252,6 +255,8 @@ fn a_baseline_is_the_same_series_of_another_run() {
     let without = judge_in(&Setting::default(), text, &steps);
     assert_eq!(without.judgement, Judgement::Unjudged);
     assert!(without.reason.contains("there is no baseline"), "{}", without.reason);
+    let refused = judge_in(&Setting { refusal: Some("another machine"), ..against(1.0) }, text, &steps);
+    assert_eq!((refused.judgement, refused.reason.as_str()), (Judgement::Unsure, "`baseline`: another machine"));
     let empty = Setting { baseline: Some(vec![]), ..Setting::default() };
     assert_eq!(judge_in(&empty, text, &steps).judgement, Judgement::Unsure);
 }

@@ -1,0 +1,38 @@
+//! Where runs are kept: one SQLite file.
+//!
+//! [`Store::open`] makes, checks and migrates the file; [`Writer`] journals the events of a live run, so that a
+//! process killed at any moment loses at most its last second; readers rebuild a [`engine_core::run::RunRecord`] equal
+//! to the one that folding the same events gives. Nothing outside this crate knows that there is one database.
+//!
+//! While a run is live, do not open its file with another build of SQLite: versions before 3.51.3 can lose writes of a
+//! write-ahead log that two connections share.
+#![forbid(unsafe_code)]
+
+mod annotate;
+mod apply;
+mod baseline;
+mod error;
+mod history;
+mod json;
+mod list;
+mod open;
+mod owner;
+mod place;
+mod record;
+mod resolve;
+mod rows;
+mod schema;
+mod transfer;
+mod upkeep;
+mod writer;
+
+pub use annotate::Annotation;
+pub use baseline::{Baseline, NewBaseline};
+pub use error::Error;
+pub use history::{History, HistoryFilter, Point};
+pub use list::{Filter, RunRow, StepCounts};
+pub use open::Store;
+pub use schema::VERSION;
+pub use transfer::{Imported, read_export};
+pub use upkeep::{Health, PrunePolicy};
+pub use writer::{EventSender, Writer};

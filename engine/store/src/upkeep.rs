@@ -1,0 +1,147 @@
+//! Keeping the file in order: pruning, copies, checks.
+
+use std::path::Path;
+
+use engine_core::run::{RunId, Timestamp};
+use rusqlite::{TransactionBehavior, params};
+use serde::Serialize;
+
+use crate::error::{At, Error};
+use crate::{Store, schema};
+
+/// Which runs go. A run goes only when every condition that is given holds; with none, no run goes.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PrunePolicy {
+    /// Keep so many of the newest runs of each scenario; runs of the tiny profile are counted apart.
+    pub keep: Option<u32>,
+    /// Only runs that started before this moment.
+    pub older_than: Option<Timestamp>,
+    /// Only say which.
+    pub dry_run: bool,
+}
+
+/// The state of a store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Health {
+    /// What the database's own check found; empty when all is well.
+    pub problems: Vec<String>,
+    /// Version of the schema.
+    pub version: i64,
+    /// Version of the library.
+    pub library: String,
+    /// Stored runs.
+    pub runs: u64,
+    /// Stored baselines.
+    pub baselines: u64,
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// Bytes of the write-ahead log beside it.
+    pub log_bytes: u64,
+}
+
+impl Health {
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub const fn is_ok(&self) -> bool {
+        self.problems.is_empty()
+    }
+}
+
+impl Store {
+    /// Removes old runs; gives them, oldest first. Running and annotated runs and those of protected baselines stay; a
+    /// baseline that is not protected goes with its last run.
+    ///
+    /// # Errors
+    /// Those of writing, after which no run is gone.
+    pub fn prune(&mut self, policy: PrunePolicy) -> Result<Vec<RunId>, Error> {
+        if policy.keep.is_none() && policy.older_than.is_none() {
+            return Ok(Vec::new());
+        }
+        let path = self.path.clone();
+        let behavior = if policy.dry_run { TransactionBehavior::Deferred } else { TransactionBehavior::Immediate };
+        let transaction = self.connection.transaction_with_behavior(behavior).at(&path)?;
+        let going: Vec<(i64, String)> = transaction
+            .prepare(
+                "SELECT run, id FROM (
+                     SELECT *, row_number() OVER (PARTITION BY suite, tiny ORDER BY started DESC, id DESC) AS place
+                     FROM runs) r
+                 WHERE state <> 'running' AND (?1 IS NULL OR place > ?1) AND (?2 IS NULL OR started < ?2)
+                 AND NOT EXISTS (SELECT 1 FROM annotations a WHERE a.run = r.run)
+                 AND NOT EXISTS (SELECT 1 FROM baseline_runs m JOIN baselines b USING (baseline)
+                                 WHERE m.run = r.run AND b.protected)
+                 ORDER BY started, id",
+            )
+            .and_then(|mut found| {
+                found
+                    .query_map(params![policy.keep, policy.older_than.map(|moment| moment.0)], |row| {
+                        Ok((row.get(0)?, row.get(1)?))
+                    })?
+                    .collect()
+            })
+            .at(&path)?;
+        if !policy.dry_run {
+            for (run, _) in &going {
+                transaction.execute("DELETE FROM baseline_runs WHERE run = ?1", [run]).at(&path)?;
+                transaction.execute("DELETE FROM runs WHERE run = ?1", [run]).at(&path)?;
+            }
+            let orphans = "DELETE FROM baselines WHERE baseline NOT IN (SELECT baseline FROM baseline_runs)";
+            transaction.execute(orphans, []).at(&path)?;
+            let series = "DELETE FROM series WHERE series NOT IN (SELECT series FROM measurements)";
+            transaction.execute(series, []).at(&path)?;
+            transaction.commit().at(&path)?;
+            self.shrink();
+        }
+        Ok(going.into_iter().map(|(_, id)| RunId(id)).collect())
+    }
+
+    /// Gives free pages back to the disk. That another process is reading is no error: they are used again later.
+    fn shrink(&self) {
+        if let Err(error) = self.connection.execute_batch("PRAGMA incremental_vacuum") {
+            tracing::debug!(%error, "no pages were given back");
+        }
+        self.truncate_log();
+    }
+
+    /// Writes a compact, consistent copy to a new file, also while a run is live.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] when the file is there; those of writing, after which it is not.
+    pub fn backup(&self, to: &Path) -> Result<(), Error> {
+        schema::copy_to(&self.connection, &self.path, to)
+    }
+
+    /// Checks every page, every index and every reference.
+    ///
+    /// # Errors
+    /// Those of reading; what the check finds is in the result.
+    pub fn check(&self) -> Result<Health, Error> {
+        let path = &self.path;
+        let mut problems: Vec<String> = self
+            .connection
+            .prepare("PRAGMA integrity_check")
+            .and_then(|mut check| check.query_map([], |row| row.get(0))?.collect())
+            .at(path)?;
+        problems.retain(|problem| problem != "ok");
+        let mut references = self.connection.prepare("PRAGMA foreign_key_check").at(path)?;
+        let mut rows = references.query([]).at(path)?;
+        while let Some(row) = rows.next().at(path)? {
+            let (table, parent): (String, String) = (row.get(0).at(path)?, row.get(2).at(path)?);
+            problems.push(format!("a row of `{table}` refers to a missing row of `{parent}`"));
+        }
+        let count = |table: &str| {
+            let sql = format!("SELECT count(*) FROM {table}");
+            self.connection.query_row(&sql, [], |row| row.get::<_, i64>(0)).map(i64::unsigned_abs).at(path)
+        };
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        Ok(Health {
+            problems,
+            version: self.connection.pragma_query_value(None, "user_version", |row| row.get(0)).at(path)?,
+            library: rusqlite::version().to_owned(),
+            runs: count("runs")?,
+            baselines: count("baselines")?,
+            bytes: std::fs::metadata(path).at(path)?.len(),
+            log_bytes: std::fs::metadata(log).map_or(0, |about| about.len()),
+        })
+    }
+}

@@ -72,12 +72,13 @@ pub(crate) fn front(text: &str, most: usize) -> String {
 
 /// Characters up to a width.
 fn take(characters: impl Iterator<Item = char>, most: usize) -> impl Iterator<Item = char> {
-    characters.scan(0, |used, character| {
-        *used += character.width().unwrap_or(0);
-        Some((character, *used))
-    })
-    .take_while(move |(_, used)| *used <= most)
-    .map(|(character, _)| character)
+    characters
+        .scan(0, |used, character| {
+            *used += character.width().unwrap_or(0);
+            Some((character, *used))
+        })
+        .take_while(move |(_, used)| *used <= most)
+        .map(|(character, _)| character)
 }
 
 /// Whether a character would not show as itself: controls, invisible and direction marks, line separators, and what
@@ -97,7 +98,10 @@ mod tests {
     #[test]
     fn what_would_not_show_as_itself_is_escaped() {
         assert_eq!(line("a\x1b[31mb\nc\u{202e}d\u{7f}\u{9b}"), "a\\u{1b}[31mb\\nc\\u{202e}d\\u{7f}\\u{9b}");
-        assert_eq!(line("::error::x memory::stream ##[add-path]y"), "\\u{3a}:error::x memory::stream ##\\u{5b}add-path]y");
+        assert_eq!(
+            line("::error::x memory::stream ##[add-path]y"),
+            "\\u{3a}:error::x memory::stream ##\\u{5b}add-path]y"
+        );
         assert_eq!(line("größe 4 KiB שלום 数"), "größe 4 KiB שלום 数");
     }
 

@@ -11,8 +11,26 @@ use crate::moment;
 /// The columns. `value` is what the round counts with (its best sample for a capability, its median for a cost); it,
 /// `min` and `max` are in `unit`, times in seconds. `counted` is false for rounds that a later attempt replaced.
 pub const COLUMNS: [&str; 20] = [
-    "run", "scenario", "started", "commit", "machine", "step", "metric", "labels", "unit", "goal", "round", "attempt",
-    "counted", "at_seconds", "seconds", "value", "min", "max", "samples", "taints",
+    "run",
+    "scenario",
+    "started",
+    "commit",
+    "machine",
+    "step",
+    "metric",
+    "labels",
+    "unit",
+    "goal",
+    "round",
+    "attempt",
+    "counted",
+    "at_seconds",
+    "seconds",
+    "value",
+    "min",
+    "max",
+    "samples",
+    "taints",
 ];
 
 /// All rounds of all series, with a header line.
@@ -41,9 +59,10 @@ pub fn rounds(report: &Report<'_>) -> String {
 fn row(header: &RunHeader, step: &StepRecord, measurement: &Measurement, round: &Round) -> Vec<String> {
     let metric = &measurement.metric;
     let taints: Vec<&str> = round.taints.iter().map(cause).collect();
-    let (low, high) = round.values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
-        (low.min(*value), high.max(*value))
-    });
+    let (low, high) = round
+        .values
+        .iter()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(*value), high.max(*value)));
     let goal = match metric.goal {
         engine_core::metric::Goal::Lower => "lower",
         engine_core::metric::Goal::Higher => "higher",

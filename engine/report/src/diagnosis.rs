@@ -116,7 +116,9 @@ fn size(taint: &Taint) -> f64 {
     match *taint {
         Taint::Steal { share } | Taint::PressureIo { share } | Taint::PressureMemory { share } => share,
         Taint::PressureCpu { share, .. } => share,
-        Taint::Migrated { n } | Taint::Preempted { n } | Taint::Throttled { n } | Taint::QuotaExceeded { n } => n as f64,
+        Taint::Migrated { n } | Taint::Preempted { n } | Taint::Throttled { n } | Taint::QuotaExceeded { n } => {
+            n as f64
+        }
         Taint::ClockDrift { ratio } => ratio.ln().abs(),
     }
 }
@@ -144,11 +146,7 @@ fn failures(record: &RunRecord) -> Section {
         if let Some(Outcome::Failed(failure)) = &step.outcome {
             let place = failure.place.as_ref().map(|p| format!(" ({})", clean::clip(&p.to_string(), 120)));
             let path = clean::clip(&step.plan.path(), 60);
-            lines.push(format!(
-                "{path}: {}{}",
-                clean::clip(&failure.message, LONGEST),
-                place.unwrap_or_default()
-            ));
+            lines.push(format!("{path}: {}{}", clean::clip(&failure.message, LONGEST), place.unwrap_or_default()));
         }
     }
     or_none("Failed", lines, true)
@@ -236,7 +234,8 @@ pub(crate) fn monitor(samples: &[HostSample]) -> Vec<String> {
     let n = samples.len() as f64;
     let span = if samples.len() > 1 { (last.at - first.at) * n / (n - 1.0) } else { last.at };
     let of_one = if span > 0.0 { format!(", {:.2} % of one CPU", cost / span * 100.0) } else { String::new() };
-    let cost = format!("{}; its own cost {} of CPU time{of_one}", count(samples.len(), "sample"), value(Unit::Seconds, cost));
+    let cost =
+        format!("{}; its own cost {} of CPU time{of_one}", count(samples.len(), "sample"), value(Unit::Seconds, cost));
     vec![seen, cost]
 }
 

@@ -73,7 +73,7 @@ fn command(out: &mut String, level: &str, place: Option<&Place>, title: &str, me
         }
     }
     properties.push(format!("title={}", property(title)));
-    out.push_str(&format!("::{level} {}::{}\n", properties.join(","), data(&clean::clip(message, 2000))));
+    put!(out, "::{level} {}::{}\n", properties.join(","), data(&clean::clip(message, 2000)));
 }
 
 fn is_file(name: &str) -> bool {

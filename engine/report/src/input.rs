@@ -50,7 +50,9 @@ impl<'a> Report<'a> {
             RunState::Complete => {}
             RunState::Running => banners.push(format!("running: {done} of {steps} steps are done so far")),
             RunState::Partial => {
-                banners.push(format!("partial: the run ended early; {done} of {steps} steps ended, what they had is here"));
+                banners.push(format!(
+                    "partial: the run ended early; {done} of {steps} steps ended, what they had is here"
+                ));
             }
             RunState::Crashed => banners.push(format!(
                 "crashed: the engine itself failed; {done} of {steps} steps ended, what they had is here"

@@ -92,7 +92,7 @@ fn of_step(step: &StepRecord) -> Case {
         if let Some(figures) = view::figures(measurement) {
             let found = number::with_interval(measurement.metric.unit, &figures.estimate);
             let rounds = number::count(figures.estimate.rounds, "round");
-            output.push_str(&format!("{} {found}, {rounds}\n", clean::clip(&measurement.metric.id, 80)));
+            put!(output, "{} {found}, {rounds}\n", clean::clip(&measurement.metric.id, 80));
         }
     }
     Case { name: clean::clip(&step.plan.path(), LONGEST), seconds, result, output }
@@ -107,9 +107,7 @@ fn of_expectation(judged: &Judged, unsure: Unsure) -> Case {
         (Judgement::Fail | Judgement::Unsure, Severity::Warn, _) => {
             Answer::Skipped { message: format!("warning only: {message}") }
         }
-        (Judgement::Fail, ..) | (Judgement::Unsure, _, Unsure::Fail) => {
-            Answer::Failed { kind: "expectation", message }
-        }
+        (Judgement::Fail, ..) | (Judgement::Unsure, _, Unsure::Fail) => Answer::Failed { kind: "expectation", message },
         (Judgement::Unsure, _, Unsure::Unsure) => Answer::Error { kind: "unsure", message },
     };
     let output = found.map(|found| format!("{found}\n")).unwrap_or_default();

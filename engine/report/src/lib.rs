@@ -8,7 +8,11 @@
 //! Names and messages come from scenarios, programs and servers, and are never trusted: see [`clean`].
 #![forbid(unsafe_code)]
 
+#[macro_use]
+mod put;
+
 pub mod clean;
+pub mod csv;
 mod curve;
 mod diagnosis;
 mod expectation;
@@ -20,9 +24,8 @@ pub mod markdown;
 mod moment;
 mod names;
 mod number;
-mod verdict;
-pub mod csv;
 pub mod text;
+mod verdict;
 mod view;
 
 pub use input::{BaselineRow, Cause, Exit, Report, RunRow, Unsure};

@@ -1,8 +1,8 @@
 //! Times and durations for people and for file names.
 
 use engine_core::run::Timestamp;
-use jiff::tz::TimeZone;
 use jiff::Zoned;
+use jiff::tz::TimeZone;
 
 /// `2026-11-23 05:45:01 UTC`, in a zone.
 pub(crate) fn for_people(moment: Timestamp, zone: &TimeZone) -> String {
@@ -73,7 +73,8 @@ mod tests {
 
     #[test]
     fn a_duration_is_rounded_as_people_say_it() {
-        let cases = [(0.085, "85 ms"), (3.24, "3.2 s"), (59.99, "60.0 s"), (192.0, "3 min 12 s"), (7500.0, "2 h 05 min")];
+        let cases =
+            [(0.085, "85 ms"), (3.24, "3.2 s"), (59.99, "60.0 s"), (192.0, "3 min 12 s"), (7500.0, "2 h 05 min")];
         for (seconds, text) in cases {
             assert_eq!(duration(seconds), text);
         }

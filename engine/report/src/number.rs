@@ -68,7 +68,7 @@ pub(crate) fn value(unit: Unit, value: f64) -> String {
 pub(crate) fn interval(unit: Unit, estimate: &Estimate) -> String {
     match estimate.interval {
         Some(Interval { low, high }) => Scale::of(unit, estimate.value).range(low, high),
-        None => "n < 5".to_owned(),
+        None => "too few".to_owned(),
     }
 }
 
@@ -81,7 +81,7 @@ pub(crate) fn margin(estimate: &Estimate) -> Option<String> {
         return None;
     }
     Some(match relative {
-        r if r == 0.0 => "±0 %".to_owned(),
+        0.0 => "±0 %".to_owned(),
         r if r < 0.1 => "±<0.1 %".to_owned(),
         r if r < 10.0 => format!("±{r:.1} %"),
         r if r < 1000.0 => format!("±{r:.0} %"),

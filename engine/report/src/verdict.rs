@@ -29,7 +29,7 @@ pub(crate) fn change(one: &SeriesVerdict) -> String {
 pub(crate) fn interval(one: &SeriesVerdict) -> String {
     match one.change.and_then(|change| change.interval) {
         Some(i) => format!("{} .. {}", number::change(i.low), number::change(i.high)),
-        None => "n < 5".to_owned(),
+        None => "too few".to_owned(),
     }
 }
 

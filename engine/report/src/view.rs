@@ -106,6 +106,14 @@ impl<'a> Group<'a> {
         names
     }
 
+    /// The labels of a point, and whether it is the reference.
+    pub(crate) fn point(&self, step: &StepRecord) -> String {
+        let labels = point(&step.plan);
+        let reference = self.declaration.and_then(|declaration| declaration.reference.as_deref());
+        let is_reference = reference.is_some() && step.plan.labels.get(CASE) == reference;
+        if is_reference { format!("{labels} (reference)") } else { labels }
+    }
+
     /// The cases of this declaration held against their reference.
     pub(crate) fn cases<'c>(&self, all: &'c [CaseRatio]) -> Vec<&'c CaseRatio> {
         all.iter().filter(|ratio| ratio.step == self.name).collect()
@@ -195,16 +203,15 @@ pub(crate) fn tally(record: &RunRecord) -> String {
     ];
     let mut text = format!("{} measured", number::count(measured, "step"));
     for (number, word) in rest.into_iter().filter(|(number, _)| *number > 0) {
-        text.push_str(&format!(", {number} {word}"));
+        put!(text, ", {number} {word}");
     }
     text
 }
 
 /// The machine in one line: processor, CPUs, memory, system, what it runs on.
 pub(crate) fn machine(environment: &Environment) -> String {
-    let unknown = |text: Option<&str>, what: &str| {
-        text.map_or_else(|| format!("unknown {what}"), |text| clean::clip(text, 80))
-    };
+    let unknown =
+        |text: Option<&str>, what: &str| text.map_or_else(|| format!("unknown {what}"), |text| clean::clip(text, 80));
     let cpu = &environment.cpu;
     let mut parts = vec![unknown(cpu.model.as_deref(), "processor")];
     match (cpu.allowed_count.copied(), cpu.logical_cpus.copied()) {

@@ -211,4 +211,3 @@ pub(super) struct MonitorText {
     /// Hottest sensor in degrees Celsius.
     pub(super) hottest_celsius: Option<f64>,
 }
-

@@ -8,12 +8,14 @@
 mod comparison;
 mod document;
 mod fill;
+mod list;
 mod results;
 mod steps;
 
 pub use comparison::comparison;
 pub use document::SCHEMA_VERSION;
 pub(crate) use fill::failure_kind;
+pub use list::{baselines, runs};
 
 use crate::input::Report;
 

@@ -25,14 +25,15 @@ pub fn comparison(comparison: &Comparison, zone: &TimeZone) -> String {
 
 fn side(out: &mut String, word: &str, side: &Side, zone: &TimeZone) {
     let code = side.code.as_deref().unwrap_or("unknown");
-    out.push_str(&format!(
+    put!(
+        out,
         "| {word} | {} | {} | {} | {} | {} |\n",
         name(&side.run.0),
         name(&side.scenario),
         moment::for_people(side.started, zone),
         name(code),
         name(&side.machine)
-    ));
+    );
 }
 
 fn refusals(out: &mut String, comparison: &Comparison) {
@@ -42,18 +43,21 @@ fn refusals(out: &mut String, comparison: &Comparison) {
     out.push_str("## Not compared\n\n| what | why | remedy |\n|---|---|---|\n");
     for refusal in &comparison.refusals {
         let subject = refusal.subject.as_deref().map_or_else(|| "all of it".to_owned(), name);
-        out.push_str(&format!("| {subject} | {} | {} |\n", sentence(&refusal.reason), sentence(&refusal.remedy)));
+        put!(out, "| {subject} | {} | {} |\n", sentence(&refusal.reason), sentence(&refusal.remedy));
     }
     out.push('\n');
 }
 
 fn changes(out: &mut String, comparison: &Comparison) {
     if !comparison.series.is_empty() {
-        out.push_str(&format!("## Changes\n\nMore than {} counts.\n\n", number::share(comparison.threshold)));
-        out.push_str("| verdict | series | old | new | change | 95 % interval | why |\n|---|---|---:|---:|---:|---:|---|\n");
+        put!(out, "## Changes\n\nMore than {} counts.\n\n", number::share(comparison.threshold));
+        out.push_str(
+            "| verdict | series | old | new | change | 95 % interval | why |\n|---|---|---:|---:|---:|---:|---|\n",
+        );
         for one in verdict::sorted(comparison) {
             let needed = one.rounds_needed.map(|rounds| format!("; about {rounds} rounds a side would decide"));
-            out.push_str(&format!(
+            put!(
+                out,
                 "| {} | {} | {} | {} | {} | {} | {} |\n",
                 one.verdict.name(),
                 name(&one.id.to_string()),
@@ -62,14 +66,14 @@ fn changes(out: &mut String, comparison: &Comparison) {
                 verdict::change(one),
                 verdict::interval(one),
                 sentence(&format!("{}{}", one.reason, needed.unwrap_or_default()))
-            ));
+            );
         }
         out.push('\n');
     }
     for (word, ids) in [("old", &comparison.only_old), ("new", &comparison.only_new)] {
         if !ids.is_empty() {
             let names: Vec<String> = ids.iter().map(|id| name(&id.to_string())).collect();
-            out.push_str(&format!("Only in the {word} run: {}\n\n", names.join(", ")));
+            put!(out, "Only in the {word} run: {}\n\n", names.join(", "));
         }
     }
 }
@@ -81,12 +85,7 @@ fn differences(out: &mut String, comparison: &Comparison) {
     out.push_str("## Environments differ\n\n| field | old | new | |\n|---|---|---|---|\n");
     for difference in &comparison.differences {
         let word = if difference.severity == Class::Unlike { "**unlike**" } else { "" };
-        out.push_str(&format!(
-            "| {} | {} | {} | {word} |\n",
-            name(&difference.field),
-            cell(&difference.a),
-            cell(&difference.b)
-        ));
+        put!(out, "| {} | {} | {} | {word} |\n", name(&difference.field), cell(&difference.a), cell(&difference.b));
     }
     out.push('\n');
 }

@@ -11,7 +11,7 @@ const SENTENCE: usize = 600;
 /// A name: as code where it has plain characters only, else escaped.
 pub(super) fn name(text: &str) -> String {
     let text = clean::clip(text, CELL);
-    let plain = |c: char| c.is_ascii_alphanumeric() || " ._-/{}=,:%<>+*".contains(c);
+    let plain = |c: char| c.is_ascii_alphanumeric() || " ._-/{}=,:%<>+*()@".contains(c);
     if !text.is_empty() && text.trim() == text && text.chars().all(plain) { format!("`{text}`") } else { escape(&text) }
 }
 
@@ -36,7 +36,11 @@ fn escape(text: &str) -> String {
         plain(&mut out, &rest[..start]);
         rest = &rest[start + 1..];
         match rest.find('`') {
-            Some(end) if paired && !rest[..end].trim().is_empty() && rest[..end].chars().all(|c| c.is_ascii_graphic() && c != '|' || c == ' ') => {
+            Some(end)
+                if paired
+                    && !rest[..end].trim().is_empty()
+                    && rest[..end].chars().all(|c| c.is_ascii_graphic() && c != '|' || c == ' ') =>
+            {
                 out.push('`');
                 out.push_str(&rest[..end]);
                 out.push('`');

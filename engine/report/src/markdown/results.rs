@@ -13,17 +13,21 @@ use crate::view::{self, Group};
 /// Appends the section.
 pub(super) fn results(out: &mut String, report: &Report<'_>) {
     let groups = view::groups(report.record);
-    out.push_str("## Results\n\nMedian over rounds; the interval is the 95 % interval of that median. `~` marks values ");
+    out.push_str(
+        "## Results\n\nMedian over rounds; the interval is the 95 % interval of that median. `~` marks values ",
+    );
     out.push_str("with disturbed rounds.\n\n");
     let (plain, others): (Vec<_>, Vec<_>) =
         groups.iter().partition(|group| group.steps.len() == 1 && group.axes.is_empty());
     if !plain.is_empty() {
-        table(out, &plain.iter().flat_map(|group| group.steps.iter().copied()).collect::<Vec<_>>(), true);
+        let rows = plain.iter().flat_map(|group| &group.steps).map(|step| (name(&step.plan.name), *step));
+        table(out, "step", &rows.collect::<Vec<_>>());
     }
     for group in &others {
-        out.push_str(&format!("### {}\n\n", name(group.name)));
+        put!(out, "### {}\n\n", name(group.name));
         matrices(out, group);
-        table(out, &group.steps, false);
+        let rows = group.steps.iter().map(|step| (name(&group.point(step)), *step));
+        table(out, "point", &rows.collect::<Vec<_>>());
     }
     for group in groups.iter() {
         cases(out, group, report);
@@ -36,12 +40,10 @@ pub(super) fn results(out: &mut String, report: &Report<'_>) {
 }
 
 /// A row for each metric of each step.
-fn table(out: &mut String, steps: &[&StepRecord], named: bool) {
-    let first = if named { "step" } else { "point" };
-    out.push_str(&format!("| {first} | metric | median | 95 % interval | min .. max | rounds | samples | |\n"));
+fn table(out: &mut String, first: &str, steps: &[(String, &StepRecord)]) {
+    put!(out, "| {first} | metric | median | 95 % interval | min .. max | rounds | samples | |\n");
     out.push_str("|---|---|---:|---:|---:|---:|---:|---|\n");
-    for step in steps {
-        let title = if named { name(&step.plan.name) } else { name(&view::point(&step.plan)) };
+    for (title, step) in steps {
         let scalars = view::scalars(step);
         let ending = view::ending(step);
         for (number, measurement) in scalars.iter().enumerate() {
@@ -55,7 +57,7 @@ fn table(out: &mut String, steps: &[&StepRecord], named: bool) {
                 (None, false) => "see the curve below".to_owned(),
                 (None, true) => "no samples".to_owned(),
             };
-            out.push_str(&format!("| {title} | | | | | | | {text} |\n"));
+            put!(out, "| {title} | | | | | | | {text} |\n");
         }
     }
     out.push('\n');
@@ -65,7 +67,7 @@ fn figures(out: &mut String, title: &str, measurement: &Measurement, ending: Opt
     let metric = name(&measurement.metric.id);
     let note = ending.map(sentence).unwrap_or_default();
     let Some(figures) = view::figures(measurement) else {
-        out.push_str(&format!("| {title} | {metric} | no samples | | | | | {note} |\n"));
+        put!(out, "| {title} | {metric} | no samples | | | | | {note} |\n");
         return;
     };
     let unit = measurement.metric.unit;
@@ -75,32 +77,33 @@ fn figures(out: &mut String, title: &str, measurement: &Measurement, ending: Opt
         n => format!("~ {} disturbed", number::count(n, "round")),
     };
     let gap = if tainted.is_empty() || note.is_empty() { "" } else { "; " };
-    out.push_str(&format!(
+    put!(
+        out,
         "| {title} | {metric} | {} | {} | {} | {} | {} | {tainted}{gap}{note} |\n",
         scale.value(figures.estimate.value),
         number::interval(unit, &figures.estimate),
         scale.range(figures.min, figures.max),
         figures.estimate.rounds,
-        figures.estimate.samples,
-    ));
+        figures.estimate.samples
+    );
 }
 
 /// Each metric of a sweep of two axes at a glance; the rows that follow have the details.
 fn matrices(out: &mut String, group: &Group<'_>) {
     let Some((rows, columns)) = group.matrix() else { return };
     for metric in group.metrics() {
-        out.push_str(&format!("{} by {} and {}:\n\n| |", name(metric), name(rows.name), name(columns.name)));
+        put!(out, "{} by {} and {}:\n\n| |", name(metric), name(rows.name), name(columns.name));
         for column in &columns.values {
-            out.push_str(&format!(" {} |", name(&format!("{}={column}", columns.name))));
+            put!(out, " {} |", name(&format!("{}={column}", columns.name)));
         }
         out.push_str("\n|---|");
         out.push_str(&"---:|".repeat(columns.values.len()));
         out.push('\n');
         for row in &rows.values {
-            out.push_str(&format!("| {} |", name(&format!("{}={row}", rows.name))));
+            put!(out, "| {} |", name(&format!("{}={row}", rows.name)));
             for column in &columns.values {
                 let step = group.at((rows.name, row), (columns.name, column));
-                out.push_str(&format!(" {} |", matrix_cell(step, metric)));
+                put!(out, " {} |", matrix_cell(step, metric));
             }
             out.push('\n');
         }
@@ -126,17 +129,18 @@ fn cases(out: &mut String, group: &Group<'_>, report: &Report<'_>) {
     if cases.is_empty() {
         return;
     }
-    out.push_str(&format!("### {}: cases\n\n", name(group.name)));
+    put!(out, "### {}: cases\n\n", name(group.name));
     out.push_str("| case | metric | ratio, 95 % interval | verdict | why |\n|---|---|---:|---|---|\n");
     for case in cases {
-        out.push_str(&format!(
+        put!(
+            out,
             "| {} | {} | {} | {} | {} |\n",
             name(&case.case),
             name(&case.metric.id),
             cell(&ratio(case)),
             case.verdict.name(),
             sentence(&case.reason)
-        ));
+        );
     }
     out.push('\n');
 }
@@ -144,25 +148,27 @@ fn cases(out: &mut String, group: &Group<'_>, report: &Report<'_>) {
 fn curve(out: &mut String, step: &StepRecord, curve: &Curve<'_>) {
     let fixed = view::labels(&curve.fixed);
     let fixed = if fixed.is_empty() { fixed } else { format!(" ({})", cell(&fixed)) };
-    out.push_str(&format!(
+    put!(
+        out,
         "### {}: {} over {}{fixed}\n\n| {} | median | 95 % interval | min .. max | |\n|---:|---:|---:|---:|---|\n",
         name(&step.plan.path()),
         name(curve.metric),
         name(curve.axis),
         cell(curve.axis)
-    ));
+    );
     for (point, height) in curve.points.iter().zip(curve.heights()) {
         let estimate = &point.figures.estimate;
         let scale = Scale::of(curve.unit, estimate.value);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0..=1 times twenty")]
         let bar = "█".repeat((height * 20.0).round() as usize);
-        out.push_str(&format!(
+        put!(
+            out,
             "| {} | {} | {} | {} | {bar} |\n",
             cell(point.at),
             scale.value(estimate.value),
             number::interval(curve.unit, estimate),
             scale.range(point.figures.min, point.figures.max)
-        ));
+        );
     }
     out.push('\n');
 }

@@ -14,16 +14,15 @@ use crate::view;
 pub(super) fn header(out: &mut String, report: &Report<'_>) {
     let record = report.record;
     let header = &record.header;
-    out.push_str(&format!("# {}: benchmark report\n\n", cell(&header.scenario.name)));
+    put!(out, "# {}: benchmark report\n\n", cell(&header.scenario.name));
     for banner in report.banners() {
-        out.push_str(&format!("> **{}**\n\n", sentence(&banner)));
+        put!(out, "> **{}**\n\n", sentence(&banner));
     }
     if !header.plan.title.is_empty() {
-        out.push_str(&format!("{}\n\n", sentence(&header.plan.title)));
+        put!(out, "{}\n\n", sentence(&header.plan.title));
     }
     let tags: Vec<String> = header.tags.iter().map(|(key, value)| name(&format!("{key}={value}"))).collect();
-    let params: Vec<String> =
-        header.plan.params.0.iter().map(|(key, value)| name(&format!("{key}={value}"))).collect();
+    let params: Vec<String> = header.plan.params.0.iter().map(|(key, value)| name(&format!("{key}={value}"))).collect();
     let validity = diagnosis::level(record.validity.level);
     let verdict = match tally(&record.judged) {
         tally if tally.is_empty() => view::tally(record),
@@ -43,7 +42,7 @@ pub(super) fn header(out: &mut String, report: &Report<'_>) {
     ];
     out.push_str("| | |\n|---|---|\n");
     for (title, text) in rows.iter().filter(|(_, text)| !text.is_empty()) {
-        out.push_str(&format!("| {title} | {text} |\n"));
+        put!(out, "| {title} | {text} |\n");
     }
     out.push('\n');
 }
@@ -65,18 +64,19 @@ pub(super) fn expectations(out: &mut String, report: &Report<'_>) {
     if judged.is_empty() {
         return;
     }
-    out.push_str(&format!("## Expectations\n\n{}\n\n", tally(judged)));
+    put!(out, "## Expectations\n\n{}\n\n", tally(judged));
     out.push_str("| | step | expectation | observed, 95 % interval | why |\n|---|---|---|---:|---|\n");
     for one in judged {
         let observed = one.observed.as_ref().map(|observed| number::with_interval(one.unit, observed));
-        out.push_str(&format!(
+        put!(
+            out,
             "| {} | {} | {} | {} | {} |\n",
             judgement(one.judgement, one.severity),
             name(&one.step),
             name(&one.text),
             observed.unwrap_or_else(|| "no sample".to_owned()),
             sentence(&explanation(one))
-        ));
+        );
     }
     out.push('\n');
 }
@@ -84,17 +84,18 @@ pub(super) fn expectations(out: &mut String, report: &Report<'_>) {
 /// The machine against the user's limits.
 pub(super) fn health(out: &mut String, report: &Report<'_>) {
     let Some(health) = report.health else { return };
-    out.push_str(&format!("## Health: {}\n\n", health.verdict.name()));
+    put!(out, "## Health: {}\n\n", health.verdict.name());
     out.push_str("| limit on | observed | limit | | why |\n|---|---:|---:|---|---|\n");
     for row in &health.rows {
         let observed = row.observed.map_or_else(|| "unknown".to_owned(), |value| number::value(row.unit, value));
-        out.push_str(&format!(
+        put!(
+            out,
             "| {} | {observed} | {} | {} | {} |\n",
             cell(&row.name),
             row.unit.format(row.limit),
             row.verdict.name(),
             sentence(&row.reason)
-        ));
+        );
     }
     out.push('\n');
 }
@@ -103,13 +104,14 @@ pub(super) fn health(out: &mut String, report: &Report<'_>) {
 pub(super) fn environment(out: &mut String, report: &Report<'_>) {
     let environment = &report.record.header.environment;
     let fields = environment.fields();
-    out.push_str(&format!(
+    put!(
+        out,
         "## Environment\n\nClass `{}`\n\n<details>\n<summary>{} fields</summary>\n\n| field | value |\n|---|---|\n",
         environment.class_id(),
         fields.len()
-    ));
+    );
     for (field, value) in &fields {
-        out.push_str(&format!("| {} | {} |\n", name(field), sentence(value)));
+        put!(out, "| {} | {} |\n", name(field), sentence(value));
     }
     out.push_str("\n</details>\n\n");
 }
@@ -119,11 +121,11 @@ pub(super) fn diagnostics(out: &mut String, report: &Report<'_>) {
     out.push_str("## Diagnostics\n\n");
     for section in diagnosis::sections(report) {
         match section.lines.as_slice() {
-            [one] => out.push_str(&format!("- **{}**: {}\n", section.title, sentence(one))),
+            [one] => put!(out, "- **{}**: {}\n", section.title, sentence(one)),
             many => {
-                out.push_str(&format!("- **{}**\n", section.title));
+                put!(out, "- **{}**\n", section.title);
                 for line in many {
-                    out.push_str(&format!("  - {}\n", sentence(line)));
+                    put!(out, "  - {}\n", sentence(line));
                 }
             }
         }

@@ -18,7 +18,11 @@ use jiff::tz::TimeZone;
 pub fn comparison(comparison: &Comparison, zone: &TimeZone, style: Style) -> String {
     let mut out = String::new();
     for (word, side) in [("old", &comparison.old), ("new", &comparison.new)] {
-        for text in hanging(0, word, 5, &self::side(side, zone), style.width()) {
+        let mut text = self::side(side, zone);
+        if comparison.old.machine != comparison.new.machine {
+            put!(text, " · machine {}", clip(&side.machine, 20));
+        }
+        for text in hanging(0, word, 5, &text, style.width()) {
             out.push_str(&style.paint(Paint::Dim, &text));
             out.push('\n');
         }
@@ -42,12 +46,11 @@ pub fn comparison(comparison: &Comparison, zone: &TimeZone, style: Style) -> Str
 fn side(side: &Side, zone: &TimeZone) -> String {
     let code = side.code.as_deref().unwrap_or("unknown commit");
     format!(
-        "{} · {} · {} · {} · machine {}",
+        "{} · {} · {} · {}",
         clip(side.run.short(), 20),
         clip(&side.scenario, 40),
         moment::for_people(side.started, zone),
-        clip(code, 20),
-        clip(&side.machine, 20)
+        clip(code, 20)
     )
 }
 
@@ -75,7 +78,7 @@ fn series(out: &mut String, comparison: &Comparison, style: Style) {
     }
     out.push('\n');
     out.push_str(&style.paint(Paint::Bold, "Changes"));
-    out.push_str(&format!("  more than {} counts\n", number::share(comparison.threshold)));
+    put!(out, "  more than {} counts\n", number::share(comparison.threshold));
     let mut table = Table::new(vec![
         Column::text("series"),
         Column::number("old").optional(),
@@ -123,8 +126,7 @@ fn environment(out: &mut String, comparison: &Comparison, style: Style) {
     out.push('\n');
     out.push_str(&style.paint(Paint::Bold, "Environments differ"));
     out.push('\n');
-    let mut table =
-        Table::new(vec![Column::text("field"), Column::text("old"), Column::text("new"), Column::text("")]);
+    let mut table = Table::new(vec![Column::text("field"), Column::text("old"), Column::text("new"), Column::text("")]);
     for difference in &comparison.differences {
         let (word, paint) = match difference.severity {
             Class::Unlike => ("unlike", Paint::Doubt),

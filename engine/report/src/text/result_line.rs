@@ -13,7 +13,7 @@ use crate::view;
 /// a capability, rounds, and whether any of them was disturbed.
 #[must_use]
 pub fn result_line(step: &StepRecord, style: Style) -> String {
-    let name_width = (style.width() - 46).clamp(30, 44);
+    let name_width = style.width() * 2 / 5;
     let (mark, paint) = match &step.outcome {
         Some(Outcome::Measured) => (style.either("✓", "+"), Paint::Good),
         Some(Outcome::Failed(_)) => (style.either("✗", "x"), Paint::Bad),
@@ -33,25 +33,23 @@ pub fn result_line(step: &StepRecord, style: Style) -> String {
     style.finish(drawn.trim_end().to_owned())
 }
 
+/// The fullest of several ways to put it that fits.
 fn result(step: &StepRecord, room: usize, style: Style) -> String {
-    if let Some(primary) = view::primary(step)
-        && let Some(figures) = view::figures(primary)
-    {
-        let unit = primary.metric.unit;
-        let mut parts = vec![format!("{} {}", clip(&primary.metric.id, 24), number::estimate(unit, &figures.estimate))];
-        if let Some(best) = view::best(primary, &figures) {
-            parts.push(format!("best {}", number::value(unit, best)));
-        }
-        parts.push(count(figures.estimate.rounds, "round"));
-        if figures.tainted > 0 {
-            parts.push(format!("{} tainted", figures.tainted));
-        }
-        let text = parts.join(", ");
-        // A step may have both: the curve is shown where there is room.
-        let both = curve(step, style).map(|curve| format!("{text}, {curve}"));
-        return both.filter(|both| width(both) <= room).unwrap_or(text);
+    let curve = curve(step, style);
+    let found = view::primary(step).and_then(|primary| Some((primary, view::figures(primary)?)));
+    let Some((primary, figures)) = found else { return curve.unwrap_or_else(|| "no samples".to_owned()) };
+    let unit = primary.metric.unit;
+    let value = number::estimate(unit, &figures.estimate);
+    let named = format!("{} {value}", clip(&primary.metric.id, 24));
+    let best = view::best(primary, &figures).map(|best| format!(", best {}", number::value(unit, best)));
+    let best = best.unwrap_or_default();
+    let mut rounds = format!(", {}", count(figures.estimate.rounds, "round"));
+    if figures.tainted > 0 {
+        put!(rounds, ", {} tainted", figures.tainted);
     }
-    curve(step, style).unwrap_or_else(|| "no samples".to_owned())
+    let curve = curve.map(|curve| format!(", {curve}")).unwrap_or_default();
+    let ways = [format!("{named}{best}{rounds}{curve}"), format!("{named}{best}{rounds}"), format!("{named}{rounds}")];
+    ways.into_iter().find(|way| width(way) <= room).unwrap_or_else(|| format!("{value}{rounds}"))
 }
 
 fn curve(step: &StepRecord, style: Style) -> Option<String> {

@@ -13,7 +13,7 @@ use crate::clean::{clip, fit};
 use crate::curve::Curve;
 use crate::expectation::ratio;
 use crate::number::{self, Scale};
-use crate::view::{self, CASE, Group};
+use crate::view::{self, Group};
 
 /// Points of a curve that are written out.
 const POINTS: usize = 7;
@@ -41,7 +41,7 @@ pub(super) fn results(out: &mut String, groups: &[Group<'_>], cases: &[CaseRatio
         if let Some(table) = matrix(group) {
             let metric = group.metrics().first().copied().unwrap_or_default();
             let title = format!("{} {}, median with half its 95 % interval", clip(group.name, 60), clip(metric, 40));
-            text.push_str(&format!("  {}\n", style.paint(Paint::Plain, &fit(&title, style.width() - 2))));
+            put!(text, "  {}\n", style.paint(Paint::Plain, &fit(&title, style.width() - 2)));
             table.draw(&mut text, 4, style);
             others(&mut text, group, style);
             endings(&mut text, group, style);
@@ -121,7 +121,7 @@ fn rows(table: &mut Table, group: &Group<'_>, cases: &[CaseRatio], style: Style)
         table.row(vec![Cell::new(format!("{}{metric}", clip(group.name, 80)))]);
     }
     for step in &group.steps {
-        let name = if many { format!("  {}", point(group, step)) } else { clip(group.name, 80) };
+        let name = if many { format!("  {}", group.point(step)) } else { clip(group.name, 80) };
         step_rows(table, &name, if many { 4 } else { 2 }, many, step, style);
     }
     for case in group.cases(cases) {
@@ -129,14 +129,6 @@ fn rows(table: &mut Table, group: &Group<'_>, cases: &[CaseRatio], style: Style)
         let text = format!("{mark} {} {} is {}: {}", case.case, case.metric.id, ratio(case), case.verdict.name());
         table.across(2, crate::clean::line(&clip(&text, 300)), paint);
     }
-}
-
-/// The labels of a point, and whether it is the reference.
-fn point(group: &Group<'_>, step: &StepRecord) -> String {
-    let labels = view::point(&step.plan);
-    let reference = group.declaration.and_then(|declaration| declaration.reference.as_deref());
-    let is_reference = reference.is_some() && step.plan.labels.get(CASE) == reference;
-    if is_reference { format!("{labels} (reference)") } else { labels }
 }
 
 fn step_rows(table: &mut Table, name: &str, indent: usize, many: bool, step: &StepRecord, style: Style) {
@@ -202,7 +194,8 @@ fn curve_rows(table: &mut Table, curve: &Curve<'_>, indent: usize, style: Style)
         number::count(curve.points.len(), "point")
     );
     table.across(indent, text, Paint::Plain);
-    let bars = format!("{} {} {}", number::value(curve.unit, low), spark(curve, style), number::value(curve.unit, high));
+    let bars =
+        format!("{} {} {}", number::value(curve.unit, low), spark(curve, style), number::value(curve.unit, high));
     table.across(indent + 2, bars, Paint::Plain);
     let chosen: Vec<String> = curve
         .chosen(POINTS)

@@ -8,8 +8,11 @@ const WIDEST: usize = 48;
 
 /// One bar a point; where there are more points than room, the highest of each bundle.
 pub(super) fn spark(curve: &Curve<'_>, style: Style) -> String {
-    let bars: &[char] =
-        if style.is_unicode() { &['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'] } else { &['_', '.', '-', '=', '*', '#'] };
+    let bars: &[char] = if style.is_unicode() {
+        &['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
+    } else {
+        &['_', '.', '-', '=', '*', '#']
+    };
     let heights = curve.heights();
     let bundle = heights.len().div_ceil(WIDEST).max(1);
     let top = bars.len() - 1;

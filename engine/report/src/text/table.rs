@@ -166,9 +166,10 @@ impl Table {
                     // Nothing more may go: all columns but the first share what is left.
                     let share = (room - least.min(room)) / shown.len().saturating_sub(1).max(1);
                     let share = share.saturating_sub(GAP).max(3);
-                    let widths = shown.iter().enumerate().map(|(place, &index)| {
-                        if place == 0 { least } else { natural[index].min(share) }
-                    });
+                    let widths = shown
+                        .iter()
+                        .enumerate()
+                        .map(|(place, &index)| if place == 0 { least } else { natural[index].min(share) });
                     let widths = widths.collect();
                     return (shown, widths);
                 }
@@ -182,11 +183,8 @@ mod tests {
     use super::*;
 
     fn drawn(columns: usize, name: &str) -> String {
-        let mut table = Table::new(vec![
-            Column::text("name"),
-            Column::number("median"),
-            Column::number("min .. max").optional(),
-        ]);
+        let mut table =
+            Table::new(vec![Column::text("name"), Column::number("median"), Column::number("min .. max").optional()]);
         table.row(vec![name.into(), "12.30 ms".into(), "1 .. 2".into()]);
         table.row(vec!["b".into(), "9 ms".into(), "1 .. 222222222222222222222222".into()]);
         let mut out = String::new();

@@ -18,7 +18,11 @@ fn every_round_of_every_series_is_a_row() {
     let replaced = fsync.iter().find(|row| &row[column("counted")] == "false").unwrap();
     assert_eq!((&replaced[column("round")], &replaced[column("attempt")]), ("2", "0"));
     assert_eq!(&replaced[column("taints")], "steal; preemption");
-    assert_eq!(replaced[column("value")].parse::<f64>().unwrap(), 7.2e-3 * 0.998, "a latency floor counts with its best");
+    assert_eq!(
+        replaced[column("value")].parse::<f64>().unwrap(),
+        7.2e-3 * 0.998,
+        "a latency floor counts with its best"
+    );
     let point = rows.iter().find(|row| row[column("labels")].contains("size=64 KiB")).unwrap();
     assert_eq!((&point[column("metric")], &point[column("unit")], &point[column("goal")]), ("latency", "s", "lower"));
     assert!(text.lines().count() == rows.len() + 1 && text.contains("\r\n"));

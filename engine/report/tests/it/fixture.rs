@@ -13,7 +13,7 @@ use engine_core::host_sample::HostSample;
 use engine_core::judgement::{Change, Judged, Judgement, Severity, Verdict};
 use engine_core::measurement::{Estimate, Measurement, Round};
 use engine_core::metric::{Metric, MetricDef};
-use engine_core::plan::{Declaration, ExpectText, PlannedStep, Plan, Profile, Rounds, Warmup, Work};
+use engine_core::plan::{Declaration, ExpectText, Plan, PlannedStep, Profile, Rounds, Warmup, Work};
 use engine_core::quantity::Quantity;
 use engine_core::run::{
     RunHeader, RunId, RunRecord, RunState, ScenarioRef, StepRecord, Timestamp, Validity, ValidityLevel,
@@ -95,14 +95,12 @@ fn steps() -> Vec<StepRecord> {
         for (depth, factor) in [("1", 1.0), ("32", 7.7)] {
             let mut one = step(
                 planned("disk.randread", &[("block", block), ("depth", depth)], "storage.randread"),
-                vec![
-                    measurement(LATENCY, &[], base * factor, &FIVE),
-                    measurement(IOPS, &[], 1.0 / base, &FIVE),
-                ],
+                vec![measurement(LATENCY, &[], base * factor, &FIVE), measurement(IOPS, &[], 1.0 / base, &FIVE)],
             );
             if (block, depth) == ("1 MiB", "32") {
                 one.measurements.clear();
-                one.outcome = Some(Outcome::Failed(Failure::new(FailureKind::Timeout, "a round took longer than 60 s")));
+                one.outcome =
+                    Some(Outcome::Failed(Failure::new(FailureKind::Timeout, "a round took longer than 60 s")));
             }
             if (block, depth) == ("64 KiB", "32") {
                 for measurement in &mut one.measurements {
@@ -130,11 +128,13 @@ fn steps() -> Vec<StepRecord> {
         curve.push(measurement(LATENCY, &[("size", &size)], latency, &FIVE));
     }
     steps.push(step(planned("cache.latency", &[], "cache.latency"), curve));
-    let mut fsync = step(planned("storage.fsync", &[], "storage.fsync"), vec![measurement(LATENCY, &[], 7.2e-3, &FIVE)]);
+    let mut fsync =
+        step(planned("storage.fsync", &[], "storage.fsync"), vec![measurement(LATENCY, &[], 7.2e-3, &FIVE)]);
     let rounds = &mut fsync.measurements[0].rounds;
     rounds[2].taints = vec![Taint::Steal { share: 0.032 }, Taint::Preempted { n: 260 }];
     rounds[2].superseded = true;
-    let again = Round { attempt: 1, superseded: false, taints: vec![Taint::Steal { share: 0.081 }], ..rounds[2].clone() };
+    let again =
+        Round { attempt: 1, superseded: false, taints: vec![Taint::Steal { share: 0.081 }], ..rounds[2].clone() };
     rounds.push(again);
     fsync.stop = Some(StopReason::Budget);
     steps.push(fsync);
@@ -150,7 +150,10 @@ fn steps() -> Vec<StepRecord> {
     parse.plan.work = Work::Custom { index: 0, metrics: vec!["parse".into()] };
     parse.plan.method = 0;
     parse.stop = None;
-    let failure = Failure { place: place(31), ..Failure::new(FailureKind::Script, "unknown property `nmae`, did you mean `name`?") };
+    let failure = Failure {
+        place: place(31),
+        ..Failure::new(FailureKind::Script, "unknown property `nmae`, did you mean `name`?")
+    };
     parse.outcome = Some(Outcome::Failed(failure));
     steps.push(parse);
     steps
@@ -231,7 +234,15 @@ pub(crate) fn header(name: &str, steps: &[StepRecord]) -> RunHeader {
     }
 }
 
-fn judged(step: &str, text: &str, judgement: Judgement, unit: Unit, found: [f64; 3], limit: f64, reason: &str) -> Judged {
+fn judged(
+    step: &str,
+    text: &str,
+    judgement: Judgement,
+    unit: Unit,
+    found: [f64; 3],
+    limit: f64,
+    reason: &str,
+) -> Judged {
     let [value, low, high] = found;
     Judged {
         step: step.into(),
@@ -259,7 +270,15 @@ pub(crate) fn run() -> RunRecord {
         cost: 0.0011,
         ..HostSample::default()
     });
-    let mut missing = judged("parse", "parse.p99 < 2 ms", Judgement::Fail, Unit::Seconds, [0.0; 3], 2e-3, "the step failed, so there is no sample");
+    let mut missing = judged(
+        "parse",
+        "parse.p99 < 2 ms",
+        Judgement::Fail,
+        Unit::Seconds,
+        [0.0; 3],
+        2e-3,
+        "the step failed, so there is no sample",
+    );
     missing.observed = None;
     RunRecord {
         state: RunState::Complete,
@@ -269,16 +288,58 @@ pub(crate) fn run() -> RunRecord {
         },
         duration: 192.4,
         judged: vec![
-            judged("cpu.primes", "median < 50 ms", Judgement::Pass, Unit::Seconds, [0.0123, 0.0122, 0.0124], 0.05, "the whole interval is inside"),
-            judged("storage.fsync", "latency.p99 < 5 ms @warn", Judgement::Fail, Unit::Seconds, [7.2e-3, 7.1e-3, 7.4e-3], 5e-3, "the whole interval is outside"),
-            judged("memory.stream", "rate > 10 GB/s", Judgement::Unsure, Unit::BytesPerSecond, [10.3e9, 9.9e9, 10.7e9], 10e9, "the interval lies on both sides of the limit"),
-            judged("grep.count", "time <= 1.02 * reference", Judgement::Pass, Unit::Ratio, [0.963, 0.955, 0.97], 1.02, "the whole interval is inside"),
+            judged(
+                "cpu.primes",
+                "median < 50 ms",
+                Judgement::Pass,
+                Unit::Seconds,
+                [0.0123, 0.0122, 0.0124],
+                0.05,
+                "the whole interval is inside",
+            ),
+            judged(
+                "storage.fsync",
+                "latency.p99 < 5 ms @warn",
+                Judgement::Fail,
+                Unit::Seconds,
+                [7.2e-3, 7.1e-3, 7.4e-3],
+                5e-3,
+                "the whole interval is outside",
+            ),
+            judged(
+                "memory.stream",
+                "rate > 10 GB/s",
+                Judgement::Unsure,
+                Unit::BytesPerSecond,
+                [10.3e9, 9.9e9, 10.7e9],
+                10e9,
+                "the interval lies on both sides of the limit",
+            ),
+            judged(
+                "grep.count",
+                "time <= 1.02 * reference",
+                Judgement::Pass,
+                Unit::Ratio,
+                [0.963, 0.955, 0.97],
+                1.02,
+                "the whole interval is inside",
+            ),
             missing,
         ],
         host: host.collect(),
         notes: vec![
-            Note { level: NoteLevel::Warning, step: None, message: "`memory_gb = 32` is configured, 15.6 GiB were found".into(), place: None },
-            Note { level: NoteLevel::Info, step: Some("finish".into()), message: "bytes per prime second: 1.2e8".into(), place: place(40) },
+            Note {
+                level: NoteLevel::Warning,
+                step: None,
+                message: "`memory_gb = 32` is configured, 15.6 GiB were found".into(),
+                place: None,
+            },
+            Note {
+                level: NoteLevel::Info,
+                step: Some("finish".into()),
+                message: "bytes per prime second: 1.2e8".into(),
+                place: place(40),
+            },
         ],
         after: None,
         sequence: 400,
@@ -311,7 +372,14 @@ pub(crate) fn health() -> Health {
     };
     Health::of(vec![
         row("CPU", Some(0.594), 0.8, Unit::Ratio, HealthVerdict::Healthy, "median over the run"),
-        row("memory", Some(0.812), 0.75, Unit::Ratio, HealthVerdict::Warning, "at most 81.2 % were in use, the limit is 75 %"),
+        row(
+            "memory",
+            Some(0.812),
+            0.75,
+            Unit::Ratio,
+            HealthVerdict::Warning,
+            "at most 81.2 % were in use, the limit is 75 %",
+        ),
         row("latency", None, 1.0, Unit::Seconds, HealthVerdict::Unknown, "no step measured it"),
     ])
 }

@@ -8,7 +8,7 @@ use engine_core::run::{RunRecord, RunState, Validity, ValidityLevel};
 use engine_core::step::{Failure, FailureKind, Outcome, Place, Skip, SkipKind};
 use engine_core::unit::Unit;
 use engine_report::text::{self, Style};
-use engine_report::{Exit, Cause, Report, TimeZone, csv, github, json, junit, markdown};
+use engine_report::{Cause, Exit, Report, TimeZone, csv, github, json, junit, markdown};
 use unicode_width::UnicodeWidthStr;
 
 use crate::fixture::{self, measured, planned, step};
@@ -123,8 +123,12 @@ fn with_report<T>(make: impl Fn(&Report<'_>) -> T) -> T {
 }
 
 fn is_clean(c: char) -> bool {
-    c == '\n' || !(c.is_control() || ('\u{200b}'..='\u{200f}').contains(&c) || ('\u{2028}'..='\u{202e}').contains(&c)
-        || ('\u{2060}'..='\u{206f}').contains(&c) || matches!(c, '\u{feff}' | '\u{fffe}' | '\u{ffff}'))
+    c == '\n'
+        || !(c.is_control()
+            || ('\u{200b}'..='\u{200f}').contains(&c)
+            || ('\u{2028}'..='\u{202e}').contains(&c)
+            || ('\u{2060}'..='\u{206f}').contains(&c)
+            || matches!(c, '\u{feff}' | '\u{fffe}' | '\u{ffff}'))
 }
 
 #[test]
@@ -178,7 +182,7 @@ fn markdown_holds_no_markup_of_strangers() {
             let own = ["<details>", "</details>"].contains(&line) || line.starts_with("<summary>");
             // Code spans are shown as they are; what is outside them must have no tag, no link and no mention.
             let outside: String = strip_code(line);
-            assert!(own || !outside.contains('<'), "{line}");
+            assert!(own || !outside.contains('<'), "{line}\n{outside}");
             assert!(!outside.contains("](") && !outside.contains("://") && !outside.contains('@'), "{line}");
             assert!(!line.starts_with("# heading"), "{line}");
         }

@@ -55,7 +55,9 @@ pub(crate) fn assert_schema(elements: &[Element]) {
         path.truncate(*depth);
         match path.last() {
             None => assert_eq!(tag, "testsuites"),
-            Some(parent) => assert!(children.get(parent).is_some_and(|c| c.contains(&tag.as_str())), "{tag} in {parent}"),
+            Some(parent) => {
+                assert!(children.get(parent).is_some_and(|c| c.contains(&tag.as_str())), "{tag} in {parent}")
+            }
         }
         path.push(tag);
         let needed: &[&str] = match tag.as_str() {
@@ -74,7 +76,10 @@ pub(crate) fn assert_schema(elements: &[Element]) {
     }
     let count = |tag: &str| elements.iter().filter(|(_, found, _)| found == tag).count().to_string();
     let (_, _, root) = &elements[0];
-    assert_eq!((&root["tests"], &root["failures"], &root["errors"]), (&count("testcase"), &count("failure"), &count("error")));
+    assert_eq!(
+        (&root["tests"], &root["failures"], &root["errors"]),
+        (&count("testcase"), &count("failure"), &count("error"))
+    );
 }
 
 #[test]

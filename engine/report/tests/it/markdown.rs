@@ -46,7 +46,10 @@ pub(crate) fn assert_tables(text: &str) {
 fn a_partial_run_opens_with_its_banner() {
     let record = fixture::partial();
     let text = markdown::report(&Report::of(&record));
-    assert!(text.starts_with("# quick: benchmark report\n\n> **partial: the run ended early; 2 of 15 steps ended"), "{text}");
+    assert!(
+        text.starts_with("# quick: benchmark report\n\n> **partial: the run ended early; 2 of 15 steps ended"),
+        "{text}"
+    );
 }
 
 #[test]

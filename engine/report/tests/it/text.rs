@@ -10,13 +10,8 @@ fn full(style: Style) -> String {
     let record = fixture::run();
     let (cases, health, exit) = (fixture::cases(), fixture::health(), fixture::exit());
     let written = vec!["reports/quick_benchmark_results_20261123T054501Z.json".to_owned()];
-    let report = Report {
-        cases: &cases,
-        health: Some(&health),
-        exit: Some(&exit),
-        written: &written,
-        ..Report::of(&record)
-    };
+    let report =
+        Report { cases: &cases, health: Some(&health), exit: Some(&exit), written: &written, ..Report::of(&record) };
     summary(&report, style)
 }
 
@@ -33,8 +28,7 @@ fn a_run_is_summed_up_at_120_columns() {
 #[test]
 fn each_step_has_a_line_as_it_ends() {
     let record = fixture::run();
-    let lines: Vec<String> =
-        record.steps.iter().map(|step| result_line(step, Style::new(100, false, true))).collect();
+    let lines: Vec<String> = record.steps.iter().map(|step| result_line(step, Style::new(100, false, true))).collect();
     assert_snapshot!(lines.join("\n"));
 }
 
@@ -116,6 +110,14 @@ fn lists_are_aligned() {
         code: None,
         machine: "m-5f2c9a81".into(),
     };
+    let json: serde_json::Value = serde_json::from_str(&engine_report::json::runs(&rows)).unwrap();
+    assert_eq!(
+        (&json["runs"][1]["validity"], &json["runs"][1]["expectations"]["unsure"]),
+        (&"degraded".into(), &2.into())
+    );
+    let json: serde_json::Value =
+        serde_json::from_str(&engine_report::json::baselines(std::slice::from_ref(&baseline))).unwrap();
+    assert_eq!(json["baselines"][0]["name"], "main");
     let list = format!("{list}\n{}", baselines(&[baseline], &TimeZone::UTC, Style::new(80, false, true)));
     assert_snapshot!(list);
     assert_eq!(runs(&[], &TimeZone::UTC, Style::plain()), "no runs\n");

@@ -6,9 +6,9 @@
 //! linked `true` and an empty shell command for scale, since most tools are one of these. lmbench's `lat_proc` takes
 //! the same `fork`, `exec` and `shell`.
 //!
-//! What would make the number wrong: a child that loads libraries; a parent with much memory (`fork` only; the note
-//! says how much it had); arguments and pipes prepared within the time (they lie before it); a child that did
-//! nothing, so every exit code and every echoed byte is checked.
+//! What would make the number wrong: a child that loads libraries; a parent with much memory (`fork` only);
+//! arguments and pipes prepared within the time (they lie before it); a child that did nothing, so every exit code and
+//! every echoed byte is checked.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -138,7 +138,6 @@ fn exchange(echo: &Path, null: i32, message: &[u8; MESSAGE]) -> Result<f64, Prob
 }
 
 /// A pipe to a child and one from it; the child's ends as plain descriptors.
-#[expect(clippy::type_complexity, reason = "two pairs of ends, taken apart at once")]
 fn pipes() -> io::Result<((OwnedFd, PipeWriter), (PipeReader, OwnedFd))> {
     let (to_read, to_write) = io::pipe()?;
     let (from_read, from_write) = io::pipe()?;

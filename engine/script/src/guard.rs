@@ -1,0 +1,112 @@
+//! The guard that ends a script: too deep on the stack, too many operations, out of time, or interrupted.
+//!
+//! Rhai takes 6 to 12 KiB of stack per script call and an overflow kills the process without a word, so the stack
+//! pointer is compared with a limit at every operation. Once it has tripped it stays tripped until the next entry:
+//! `array.sort(closure)` swallows the error of its comparator, and a script's `try` must not outlive its time.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rhai::Dynamic;
+
+use crate::diagnostic::ErrorClass;
+use crate::fault::Fault;
+
+/// What is left of the stack when a script is ended: native code called from it needs some too.
+const MARGIN: usize = 256 << 10;
+
+/// How many operations pass between two looks at the clock.
+const STRIDE: u64 = 1024;
+
+#[derive(Debug)]
+pub(crate) struct Guard {
+    low: usize,
+    cancel: Arc<AtomicBool>,
+    operations: Cell<u64>,
+    most: Cell<u64>,
+    deadline: Cell<Option<(Instant, Duration)>>,
+    tripped: RefCell<Option<Fault>>,
+}
+
+/// The address of a local variable: near enough to the stack pointer.
+#[inline]
+fn here() -> usize {
+    let byte = 0_u8;
+    (&raw const byte) as usize
+}
+
+impl Guard {
+    /// To be made at the bottom of a thread whose stack has `stack` bytes.
+    pub(crate) fn new(stack: usize, cancel: Arc<AtomicBool>) -> Self {
+        Self {
+            low: here().saturating_sub(stack.saturating_sub(MARGIN)),
+            cancel,
+            operations: Cell::new(0),
+            most: Cell::new(u64::MAX),
+            deadline: Cell::new(None),
+            tripped: RefCell::new(None),
+        }
+    }
+
+    /// Begins an entry into the script: fresh counters, nothing tripped.
+    pub(crate) fn enter(&self, operations: u64, deadline: Instant) {
+        self.operations.set(0);
+        self.most.set(operations);
+        self.deadline.set(Some((deadline, deadline.saturating_duration_since(Instant::now()))));
+        self.tripped.replace(None);
+    }
+
+    /// What ended the script, also where the script swallowed it.
+    pub(crate) fn tripped(&self) -> Option<Fault> {
+        self.tripped.borrow().clone()
+    }
+
+    /// When the present entry's time is over.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline.get().map(|(deadline, _)| deadline)
+    }
+
+    /// Whether the run was interrupted.
+    pub(crate) fn cancelled(&self) -> bool {
+        self.cancel.load(Ordering::Relaxed)
+    }
+
+    /// The language calls this at every operation; a value ends the script.
+    #[inline]
+    pub(crate) fn progress(&self) -> Option<Dynamic> {
+        let count = self.operations.get() + 1;
+        self.operations.set(count);
+        if here() > self.low && count % STRIDE != 0 && count <= self.most.get() {
+            return None;
+        }
+        self.look(count)
+    }
+
+    #[cold]
+    fn look(&self, count: u64) -> Option<Dynamic> {
+        if let Some(fault) = self.tripped() {
+            return Some(Dynamic::from(fault));
+        }
+        let limit = |code, message: String| Fault::new(ErrorClass::Limit, code, message);
+        let fault = if here() <= self.low {
+            limit("too-deep", "the script is nested too deeply: its stack is used up".to_owned())
+                .help("a function that calls itself needs a condition under which it returns")
+        } else if count > self.most.get() {
+            limit("too-many-operations", format!("the script took more than {} operations", self.most.get()))
+                .help("a loop that never ends? heavy work belongs into a probe or a command")
+        } else if self.cancelled() {
+            limit("interrupted", "interrupted".to_owned())
+        } else {
+            let (deadline, allowed) = self.deadline.get()?;
+            if Instant::now() < deadline {
+                return None;
+            }
+            limit("out-of-time", format!("the script ran longer than {:.3} s", allowed.as_secs_f64()))
+                .help("a loop that never ends? a step's time is set by its option `timeout`")
+        };
+        self.tripped.replace(Some(fault.clone()));
+        Some(Dynamic::from(fault))
+    }
+}

@@ -1,0 +1,165 @@
+//! Functions that a scenario hands over and the engine calls later.
+//!
+//! In the plain language all closures of a loop see the last value of what they captured, because captures are shared
+//! cells: a wrong number under a right name. So every captured value is copied when the function is handed over. And a
+//! function can be called later only in the context in which it was handed over, so that is kept with it.
+
+#![expect(
+    deprecated,
+    reason = "the language marks stored contexts volatile; its version is pinned and tests hold each use"
+)]
+
+use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, Map, NativeCallContext, Position};
+
+use crate::builder::Frame;
+use crate::fault::{At, Fault, Raised};
+use crate::host::Host;
+
+type Context = rhai::NativeCallContextStore;
+
+/// A function with everything that calling it takes.
+#[derive(Debug, Clone)]
+pub(crate) struct Kept {
+    function: FnPtr,
+    context: Context,
+    /// Whether it takes the sweep point.
+    pub(crate) takes_point: bool,
+    /// Prefix of the scenario in which it stands.
+    pub(crate) prefix: String,
+    pub(crate) at: At,
+}
+
+/// A copy that shares nothing with the original, captured values of functions included.
+pub(crate) fn unshared(value: &Dynamic) -> Dynamic {
+    let mut value = value.flatten_clone();
+    if let Some(mut items) = value.write_lock::<Array>() {
+        items.iter_mut().for_each(|item| *item = unshared(item));
+    } else if let Some(mut map) = value.write_lock::<Map>() {
+        map.values_mut().for_each(|item| *item = unshared(item));
+    } else if let Some(mut function) = value.write_lock::<FnPtr>() {
+        function.iter_curry_mut().for_each(|captured| *captured = unshared(captured));
+    }
+    value
+}
+
+impl Kept {
+    /// Keeps a function that takes no value, or the sweep point.
+    pub(crate) fn new(host: &Host, ctx: &NativeCallContext<'_>, function: &FnPtr, point: bool, at: At) -> Raised<Self> {
+        let allowed: &[usize] = if point { &[0, 1] } else { &[0] };
+        let takes = arity(host, ctx, function, allowed, &at)?;
+        Ok(Self::with(host, ctx, function, takes == 1, at))
+    }
+
+    /// Keeps a function that takes one value.
+    pub(crate) fn with_value(host: &Host, ctx: &NativeCallContext<'_>, function: &FnPtr, at: At) -> Raised<Self> {
+        arity(host, ctx, function, &[1], &at)?;
+        Ok(Self::with(host, ctx, function, true, at))
+    }
+
+    fn with(host: &Host, ctx: &NativeCallContext<'_>, function: &FnPtr, takes_point: bool, at: At) -> Self {
+        let mut function = function.clone();
+        function.iter_curry_mut().for_each(|captured| *captured = unshared(captured));
+        let mut context = ctx.store_data();
+        if let Some(home) = home(host, ctx, &function) {
+            enter(&mut context.global, &home);
+        }
+        context.global.level = 0;
+        let prefix = host.frames.borrow().last().map_or_else(String::new, Frame::prefix);
+        Self { function, context, takes_point, prefix, at }
+    }
+
+    /// Calls it.
+    pub(crate) fn call(&self, engine: &Engine, value: Option<Dynamic>) -> Result<Dynamic, Box<EvalAltResult>> {
+        let ctx = self.context.create_context(engine);
+        // Captured values are copied for each call: what one round changes, the next does not see.
+        let mut function = self.function.clone();
+        function.iter_curry_mut().for_each(|captured| *captured = unshared(captured));
+        match value.filter(|_| self.takes_point) {
+            Some(value) => function.call_raw(&ctx, None, [value]),
+            None => function.call_raw(&ctx, None, []),
+        }
+    }
+}
+
+/// The module in which a closure was made, when that is not the calling one: the language does not look there.
+fn home(host: &Host, ctx: &NativeCallContext<'_>, function: &FnPtr) -> Option<crate::host::Loaded> {
+    if !function.is_anonymous() || !known_arities(ctx.namespaces().iter().map(|m| &**m), function).is_empty() {
+        return None;
+    }
+    let modules = host.modules.borrow();
+    modules
+        .values()
+        .find(|loaded| !known_arities(std::iter::once(&**loaded.ast.shared_lib()), function).is_empty())
+        .cloned()
+}
+
+fn enter(global: &mut rhai::GlobalRuntimeState, home: &crate::host::Loaded) {
+    global.lib.push(home.ast.shared_lib().clone());
+    for (name, module) in home.module.iter_sub_modules() {
+        global.push_import(name.to_owned(), module.clone());
+    }
+    global.source = home.ast.source().map(Into::into);
+}
+
+/// Calls a function now, wherever it was made.
+pub(crate) fn call(
+    host: &Host,
+    ctx: &NativeCallContext<'_>,
+    function: &FnPtr,
+    values: Vec<Dynamic>,
+) -> Raised<Dynamic> {
+    match home(host, ctx, function) {
+        None => function.call_raw(ctx, None, values),
+        Some(home) => {
+            let mut store = ctx.store_data();
+            enter(&mut store.global, &home);
+            let inner = store.create_context(ctx.engine());
+            function.call_raw(&inner, None, values)
+        }
+    }
+}
+
+/// How many values a function takes beyond those it captured, by each definition of its name.
+fn known_arities<'a>(modules: impl Iterator<Item = &'a rhai::Module>, function: &FnPtr) -> Vec<usize> {
+    const MOST: usize = 24;
+    let captured = function.curry().len();
+    let modules: Vec<_> = modules.collect();
+    (captured..MOST)
+        .filter(|n| modules.iter().any(|module| module.get_script_fn(function.fn_name(), *n).is_some()))
+        .map(|n| n - captured)
+        .collect()
+}
+
+/// The number of values to call it with: one of `allowed`. A native function has none to tell and gets the first.
+pub(crate) fn arity(
+    host: &Host,
+    ctx: &NativeCallContext<'_>,
+    function: &FnPtr,
+    allowed: &[usize],
+    at: &At,
+) -> Raised<usize> {
+    let mut known = known_arities(ctx.namespaces().iter().map(|m| &**m), function);
+    if known.is_empty() {
+        let modules = host.modules.borrow();
+        let libs: Vec<_> = modules.values().map(|loaded| loaded.ast.shared_lib().clone()).collect();
+        known = known_arities(libs.iter().map(|m| &**m), function);
+    }
+    // The most values first: a function that takes the point gets it.
+    if let Some(n) = allowed.iter().rev().find(|n| known.contains(n)) {
+        return Ok(*n);
+    }
+    let Some(takes) = known.first() else { return Ok(allowed.last().copied().unwrap_or(0)) };
+    let wanted = match allowed {
+        [0] => "without values".to_owned(),
+        [1] => "with one value".to_owned(),
+        _ => "without values, or with the point of its sweep".to_owned(),
+    };
+    let subject = if function.is_anonymous() { "this closure".to_owned() } else { format!("`{}`", function.fn_name()) };
+    let verb = ctx.fn_name();
+    let example = if allowed == [1] { "|p| .." } else { "|| .." };
+    let message = format!("`{verb}` calls its function {wanted}, {subject} takes {takes}");
+    Err(Fault::invalid("wrong-arity", message)
+        .help(format!("write `{example}`"))
+        .or_at(Some(at.clone()))
+        .boxed(Position::NONE))
+}

@@ -1,0 +1,99 @@
+//! The language itself, set up: what it may do, how far it may go, and what it must not do.
+
+use std::rc::Rc;
+
+use engine_core::nearest::hint;
+use rhai::packages::{Package, StandardPackage};
+use rhai::{Engine, OptimizationLevel, Position, Token};
+
+use crate::fault::Fault;
+use crate::host::Host;
+use crate::resolve::Resolver;
+use crate::translate::near_key;
+use crate::verbs::{self, Filter};
+
+/// Words that the language reserves for nothing: they may name functions of modules, keys and parameters.
+const FREE_WORDS: [&str; 25] = [
+    "async",
+    "await",
+    "case",
+    "default",
+    "go",
+    "is",
+    "match",
+    "module",
+    "new",
+    "nil",
+    "null",
+    "package",
+    "protected",
+    "public",
+    "shared",
+    "spawn",
+    "static",
+    "super",
+    "sync",
+    "thread",
+    "use",
+    "var",
+    "void",
+    "with",
+    "yield",
+];
+
+/// An engine with everything that scripts can call.
+pub(crate) fn engine(host: &Rc<Host>, filter: Rc<Filter>) -> Engine {
+    let mut engine = Engine::new_raw();
+    StandardPackage::new().register_into_engine(&mut engine);
+    let limits = &host.options.limits;
+    // Without optimisation: the optimiser panics on `C.a = 2` for a constant map, folds the places of keys away, and
+    // drops branches that a check must see.
+    engine.set_optimization_level(OptimizationLevel::None);
+    engine.set_strict_variables(true);
+    engine.set_fail_on_invalid_map_property(true);
+    engine.set_max_operations(limits.call_operations.max(limits.plan_operations));
+    engine.set_max_call_levels(limits.call_levels);
+    engine.set_max_expr_depths(limits.expression_depth, limits.expression_depth);
+    engine.set_max_string_size(limits.string);
+    engine.set_max_array_size(limits.array);
+    engine.set_max_map_size(limits.map);
+    engine.set_max_variables(limits.variables);
+    engine.set_max_functions(limits.functions);
+    engine.set_max_modules(limits.modules);
+    engine.disable_symbol("eval");
+    engine.set_module_resolver(Resolver(Rc::downgrade(host)));
+    let guard = Rc::clone(&host.guard);
+    engine.on_progress(move |_| guard.progress());
+    #[expect(deprecated, reason = "the language marks it volatile; its version is pinned and a test holds its use")]
+    engine.on_parse_token(|token, _, _| match token {
+        Token::Reserved(word) if FREE_WORDS.contains(&word.as_str()) => Token::Identifier(word),
+        other => other,
+    });
+    engine.on_map_missing_property(|map, name, ctx| {
+        let near = near_key(name, map.keys().map(|key| key.as_str()));
+        let fault = Fault::invalid("unknown-property", format!("there is no property `{name}`{near}"));
+        let fault = fault.help(format!("for one that may be missing write `.get(\"{name}\", other)`"));
+        let _ = ctx;
+        Err(fault.boxed(Position::NONE))
+    });
+    #[expect(deprecated, reason = "the language marks it volatile; its version is pinned and a test holds its use")]
+    engine.on_missing_function(|name, args, is_method, _| {
+        // `x.f` of a map that holds no `f` would else be reported as a function of that name and type.
+        let keys = args.first().filter(|_| is_method).and_then(|object| {
+            object.read_lock::<rhai::Map>().map(|map| map.keys().map(ToString::to_string).collect::<Vec<_>>())
+        });
+        match keys.map(|keys| hint(name, keys.iter().map(String::as_str))) {
+            Some(near) if !near.is_empty() => {
+                let fault = Fault::invalid("unknown-function", format!("there is no function `{name}`{near}"));
+                Err(fault.boxed(Position::NONE))
+            }
+            _ => Ok(None),
+        }
+    });
+    engine.register_type_with_name::<Fault>("Error");
+    engine.register_fn("to_string", |fault: &mut Fault| fault.message.clone());
+    engine.register_fn("to_debug", |fault: &mut Fault| fault.message.clone());
+    engine.register_get("message", |fault: &mut Fault| fault.message.clone());
+    verbs::register(&mut engine, host, filter);
+    engine
+}

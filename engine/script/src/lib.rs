@@ -1,0 +1,39 @@
+//! Reads scenarios: the script language, its checks, and the plan that comes of it. The only crate that knows Rhai.
+//!
+//! A scenario declares; the engine plans, repeats and records. [`check`] says what is wrong with one without running
+//! anything, [`load`] also keeps its functions for the session to call.
+#![forbid(unsafe_code)]
+
+mod builder;
+mod diagnostic;
+mod docs;
+mod fault;
+mod given;
+mod guard;
+mod hints;
+mod host;
+mod inspect;
+mod kept;
+mod language;
+mod live;
+mod options;
+mod params;
+mod permissions;
+mod quantity;
+mod read;
+mod resolve;
+mod scenario;
+mod secret;
+mod sites;
+mod sources;
+mod stdlib;
+mod translate;
+mod verb_options;
+mod verbs;
+mod worker;
+
+pub use diagnostic::{Diagnostic, ErrorClass, Link, Severity};
+pub use options::{HostFacts, Limits, Options, ReadEnv, Source};
+pub use params::ParamDoc;
+pub use permissions::Permissions;
+pub use scenario::{Checked, Scenario, check, class, load};

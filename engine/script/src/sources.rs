@@ -1,0 +1,112 @@
+//! Sources: the texts that messages quote, read with their limits.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use rhai::{AST, Position};
+
+use crate::diagnostic::{Diagnostic, ErrorClass};
+use crate::sites::{Sites, line_column};
+use engine_core::step::Place;
+
+/// One source that was read.
+#[derive(Debug)]
+pub(crate) struct SourceText {
+    /// What messages call it.
+    pub(crate) name: String,
+    /// As compiled: without byte order mark, the `#!` line made a comment.
+    pub(crate) text: String,
+    /// Folder of the file; none for embedded ones.
+    pub(crate) folder: Option<PathBuf>,
+    /// Set once it is compiled.
+    pub(crate) compiled: RefCell<Option<(Rc<AST>, Rc<Sites>)>>,
+}
+
+impl SourceText {
+    /// A source from bytes.
+    ///
+    /// # Errors
+    /// Too long, not UTF-8, or nothing but blanks.
+    pub(crate) fn new(name: &str, bytes: Vec<u8>, folder: Option<PathBuf>, limit: usize) -> Result<Self, Diagnostic> {
+        let fail = |code, message: String, line, column| {
+            let place = Place { file: name.to_owned(), line, column };
+            Diagnostic::error(ErrorClass::Invalid, code, message, place)
+        };
+        if bytes.len() > limit {
+            let message = format!("`{name}` has {} bytes, more than the {limit} a scenario may have", bytes.len());
+            let mut fault = fail("too-long", message, 0, 0);
+            fault.class = ErrorClass::Limit;
+            fault.help = Some("put data into a file of its own and read it with `data(..)`".to_owned());
+            return Err(fault);
+        }
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            let line = 1 + good.iter().filter(|b| **b == b'\n').count();
+            let start = good.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+            let column = 1 + String::from_utf8_lossy(&good[start..]).chars().count();
+            let mut fault = fail("not-utf8", format!("`{name}` is not UTF-8 text"), line, column);
+            fault.help = Some("save the file as UTF-8".to_owned());
+            fault
+        })?;
+        let text = match text.strip_prefix('\u{feff}') {
+            Some(rest) => rest.to_owned(),
+            None => text,
+        };
+        let text = if text.starts_with("#!") { format!("//{}", &text[2..]) } else { text };
+        Ok(Self { name: name.to_owned(), text, folder, compiled: RefCell::new(None) })
+    }
+
+    /// The text of a line, counted from 1.
+    pub(crate) fn line(&self, line: usize) -> Option<&str> {
+        self.text.lines().nth(line.checked_sub(1)?)
+    }
+
+    /// The first line of the description: `//! ..`.
+    pub(crate) fn title(&self) -> String {
+        let first = self.text.lines().map(str::trim).find(|line| line.starts_with("//!"));
+        first.map_or_else(String::new, |line| line.trim_start_matches("//!").trim().to_owned())
+    }
+}
+
+/// All sources of a scenario, by name.
+#[derive(Debug, Default)]
+pub(crate) struct Sources(RefCell<BTreeMap<String, Rc<SourceText>>>);
+
+impl Sources {
+    pub(crate) fn add(&self, source: SourceText) -> Rc<SourceText> {
+        let source = Rc::new(source);
+        self.0.borrow_mut().insert(source.name.clone(), Rc::clone(&source));
+        source
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<Rc<SourceText>> {
+        self.0.borrow().get(name).cloned()
+    }
+
+    pub(crate) fn all(&self) -> Vec<Rc<SourceText>> {
+        self.0.borrow().values().cloned().collect()
+    }
+
+    /// The call sites of a compiled source.
+    pub(crate) fn sites(&self, name: &str) -> Option<Rc<Sites>> {
+        self.get(name)?.compiled.borrow().as_ref().map(|(_, sites)| Rc::clone(sites))
+    }
+
+    /// The place of a position, and the text of its line.
+    pub(crate) fn place(&self, file: &str, pos: Position) -> (Place, Option<String>) {
+        let (line, column) = line_column(pos);
+        let text = self.get(file).and_then(|source| source.line(line).map(str::to_owned));
+        (Place { file: file.to_owned(), line, column }, text)
+    }
+}
+
+/// Reads a file, but no more than one byte over the limit: a 10 GB file must not fill the memory.
+pub(crate) fn read_file(path: &Path, limit: usize) -> std::io::Result<Vec<u8>> {
+    use std::io::Read;
+    let mut bytes = Vec::new();
+    let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    std::fs::File::open(path)?.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}

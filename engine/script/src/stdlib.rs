@@ -1,0 +1,23 @@
+//! The modules shipped with the engine: `import "std/sweep" as sweep`.
+
+/// Name and text of each; a test compares it with the folder.
+pub(crate) const STDLIB: &[(&str, &str)] =
+    &[("sla", include_str!("../../../stdlib/sla.rhai")), ("sweep", include_str!("../../../stdlib/sweep.rhai"))];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_the_folder() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../stdlib");
+        let mut there: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+            .filter_map(|name| name.strip_suffix(".rhai").map(str::to_owned))
+            .collect();
+        there.sort();
+        let table: Vec<&str> = STDLIB.iter().map(|(name, _)| *name).collect();
+        assert_eq!(table, there);
+    }
+}

@@ -1,0 +1,307 @@
+//! The options of verbs: one table for their checks, their documents and their hints.
+
+use engine_core::plan::{Rounds, Warmup};
+use engine_core::quantity::Quantity;
+use engine_core::unit::Dimension;
+use rhai::{Dynamic, Map};
+
+use crate::quantity;
+
+/// An option of a verb.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OptionDef {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) doc: &'static str,
+}
+
+/// What values an option takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A text.
+    Text,
+    /// A list of texts.
+    Texts,
+    /// True or false.
+    Flag,
+    /// A time above zero.
+    Time,
+    /// A whole number above zero.
+    Count,
+    /// `20` or `[5, 30]`.
+    Rounds,
+    /// A number of rounds, or `"detect"`.
+    Warmup,
+    /// A share above 0 and below 1: `"2 %"`.
+    Share,
+    /// `#{ axis: [values] }`.
+    Sweep,
+    /// `[#{ name: .. }, ..]`.
+    Cases,
+    /// A map.
+    Map,
+    /// A list of anything.
+    List,
+    /// Anything.
+    Any,
+}
+
+const fn option(name: &'static str, kind: Kind, doc: &'static str) -> OptionDef {
+    OptionDef { name, kind, doc }
+}
+
+const BUDGET: OptionDef = option("budget", Kind::Time, "no new round is begun after this time");
+const ROUNDS: OptionDef =
+    option("rounds", Kind::Rounds, "`20` for exactly so many, `[5, 30]` for as many as `until` asks for");
+const UNTIL: OptionDef =
+    option("until", Kind::Share, "width of the interval at which adaptive rounds stop, `\"2 %\"` by default");
+const WARMUP: OptionDef = option("warmup", Kind::Warmup, "rounds thrown away first, or `\"detect\"` (the default)");
+const TAGS: OptionDef = option("tags", Kind::Texts, "words to find it by");
+const TIMEOUT: OptionDef = option("timeout", Kind::Time, "a round that takes longer fails the step");
+const SWEEP: OptionDef =
+    option("sweep", Kind::Sweep, "axes with their values; one step for each combination, axes in alphabetical order");
+const CASES: OptionDef = option("cases", Kind::Cases, "maps with a `name` each; one step for each");
+const REFERENCE: OptionDef = option("reference", Kind::Text, "name of the case that the others are compared with");
+const ISOLATE: OptionDef =
+    option("isolate", Kind::Flag, "a fresh process for each round; the default where there is a `reference`");
+const EXPECT: OptionDef = option("expect", Kind::Texts, "expectations: `\"median < 50 ms\"`");
+
+/// Options of `suite`.
+pub(crate) const SUITE: &[OptionDef] = &[BUDGET, ROUNDS, UNTIL, WARMUP, TAGS, TIMEOUT];
+/// Options of `bench`.
+pub(crate) const BENCH: &[OptionDef] =
+    &[BUDGET, ROUNDS, UNTIL, WARMUP, TAGS, TIMEOUT, SWEEP, CASES, REFERENCE, ISOLATE, EXPECT];
+/// Options of `custom`.
+pub(crate) const CUSTOM: &[OptionDef] = &[
+    BUDGET,
+    ROUNDS,
+    UNTIL,
+    WARMUP,
+    TAGS,
+    TIMEOUT,
+    SWEEP,
+    CASES,
+    REFERENCE,
+    EXPECT,
+    option("metrics", Kind::Texts, "names of what it records, where they cannot be read from the script"),
+];
+/// Options of `timed`.
+pub(crate) const TIMED: &[OptionDef] =
+    &[option("times", Kind::Count, "calls between start and stop of the clock; the sample is the time of one")];
+/// Options of `include`.
+pub(crate) const INCLUDE: &[OptionDef] = &[
+    option("only", Kind::Texts, "globs of the step names to take"),
+    option("params", Kind::Map, "values of its parameters"),
+];
+/// Options of `param`.
+pub(crate) const PARAM: &[OptionDef] = &[
+    option("tiny", Kind::Any, "value under the tiny profile"),
+    option("thorough", Kind::Any, "value under the long profile"),
+    option("one_of", Kind::List, "all values that it may have"),
+    option("help", Kind::Text, "one line for people"),
+];
+
+/// The options of a verb, by its name.
+pub(crate) fn of_verb(verb: &str) -> Option<&'static [OptionDef]> {
+    Some(match verb {
+        "suite" => SUITE,
+        "bench" => BENCH,
+        "custom" => CUSTOM,
+        "timed" => TIMED,
+        "include" => INCLUDE,
+        "param" => PARAM,
+        _ => return None,
+    })
+}
+
+/// A value that does not fit: what is wrong, and in which item of a list.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Unfit {
+    pub(crate) message: String,
+    pub(crate) item: Option<usize>,
+}
+
+impl OptionDef {
+    /// Whether a value fits.
+    pub(crate) fn check(&self, value: &Dynamic) -> Result<(), Unfit> {
+        let unfit = |message: String, item| Unfit { message: format!("`{}` {message}", self.name), item };
+        let wrong = |wanted: &str| Err(unfit(format!("must be {wanted}, got {}", shown(value)), None));
+        match self.kind {
+            Kind::Any => Ok(()),
+            Kind::Text if value.is_string() => Ok(()),
+            Kind::Text => wrong("a text"),
+            Kind::Flag if value.is_bool() => Ok(()),
+            Kind::Flag => wrong("`true` or `false`"),
+            Kind::Map if value.is_map() => Ok(()),
+            Kind::Map => wrong("a map `#{ name: value }`"),
+            Kind::List if value.is_array() => Ok(()),
+            Kind::List => wrong("a list `[..]`"),
+            Kind::Texts => {
+                let Some(items) = list(value) else { return wrong("a list of texts") };
+                match items.iter().position(|item| !item.is_string()) {
+                    Some(at) => {
+                        Err(unfit(format!("must be a list of texts, got {} in it", shown(&items[at])), Some(at)))
+                    }
+                    None => Ok(()),
+                }
+            }
+            Kind::Time => time(value).map(drop).map_err(|message| unfit(message, None)),
+            Kind::Count => match whole(value) {
+                Some(n) if n > 0 => Ok(()),
+                _ => wrong("a whole number above 0"),
+            },
+            Kind::Share => share(value).map(drop).map_err(|message| unfit(message, None)),
+            Kind::Rounds => rounds(value, 0.02).map(drop).map_err(|message| unfit(message, None)),
+            Kind::Warmup => warmup(value).map(drop).map_err(|message| unfit(message, None)),
+            Kind::Sweep => {
+                let Some(axes) = value.read_lock::<Map>() else {
+                    return wrong("a map of axes: `#{ threads: [1, 8] }`");
+                };
+                for (axis, values) in axes.iter() {
+                    let full = list(values).is_some_and(|values| !values.is_empty());
+                    if !full {
+                        return Err(unfit(format!("needs a list of values for `{axis}`: `{axis}: [1, 8]`"), None));
+                    }
+                }
+                if axes.is_empty() {
+                    Err(unfit("has no axis: `#{ threads: [1, 8] }`".to_owned(), None))
+                } else {
+                    Ok(())
+                }
+            }
+            Kind::Cases => {
+                let Some(items) = list(value).filter(|items| !items.is_empty()) else {
+                    return wrong("a list of cases: `[#{ name: \"old\" }, #{ name: \"new\" }]`");
+                };
+                let named = |item: &Dynamic| {
+                    item.read_lock::<Map>().is_some_and(|map| map.get("name").is_some_and(Dynamic::is_string))
+                };
+                match items.iter().position(|item| !named(item)) {
+                    Some(at) => Err(unfit("needs a `name` in each case: `#{ name: \"old\" }`".to_owned(), Some(at))),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+/// A value as a message shows it.
+pub(crate) fn shown(value: &Dynamic) -> String {
+    if value.is_string() {
+        return format!("`\"{value}\"`");
+    }
+    if value.is_map() {
+        return "a map".to_owned();
+    }
+    if value.is_array() {
+        return "a list".to_owned();
+    }
+    if value.is_fnptr() {
+        return "a function".to_owned();
+    }
+    if value.is_unit() { "nothing".to_owned() } else { format!("`{value}`") }
+}
+
+fn list(value: &Dynamic) -> Option<Vec<Dynamic>> {
+    value.read_lock::<rhai::Array>().map(|items| items.clone())
+}
+
+/// A whole number that is not negative.
+pub(crate) fn whole(value: &Dynamic) -> Option<u64> {
+    value.as_int().ok().and_then(|n| u64::try_from(n).ok())
+}
+
+/// Seconds above zero, at most thirty years.
+pub(crate) fn time(value: &Dynamic) -> Result<f64, String> {
+    let wanted = |got: String| format!("must be a time above zero such as `\"5 min\"`, got {got}");
+    let quantity: Quantity = match quantity::read(value) {
+        Some(Ok(quantity)) => quantity,
+        Some(Err(error)) => return Err(format!("must be a time: {error}")),
+        None => return Err(wanted(shown(value))),
+    };
+    if quantity.dimension != Dimension::TIME || quantity.value.is_nan() || quantity.value <= 0.0 {
+        return Err(wanted(shown(value)));
+    }
+    if quantity.value > 1e9 {
+        return Err(format!("must be at most thirty years, got {}", shown(value)));
+    }
+    Ok(quantity.value)
+}
+
+/// A share strictly between 0 and 1.
+pub(crate) fn share(value: &Dynamic) -> Result<f64, String> {
+    match quantity::read(value) {
+        Some(Ok(q)) if q.dimension == Dimension::NONE && q.value > 0.0 && q.value < 1.0 => Ok(q.value),
+        Some(Err(error)) => Err(format!("must be a share such as `\"2 %\"`: {error}")),
+        _ => Err(format!("must be a share such as `\"2 %\"`, got {}", shown(value))),
+    }
+}
+
+/// Most rounds that a step can have.
+const MOST_ROUNDS: u64 = 1_000_000;
+
+/// Rounds, exact or adaptive.
+pub(crate) fn rounds(value: &Dynamic, until: f64) -> Result<Rounds, String> {
+    let wrong = || format!("must be a whole number above 0 or `[fewest, most]`, got {}", shown(value));
+    let count = |value: &Dynamic| {
+        let n = whole(value).filter(|n| (1..=MOST_ROUNDS).contains(n));
+        n.and_then(|n| u32::try_from(n).ok()).ok_or_else(|| {
+            if whole(value).is_some_and(|n| n > MOST_ROUNDS) {
+                format!("must be at most {MOST_ROUNDS}, got {}", shown(value))
+            } else {
+                wrong()
+            }
+        })
+    };
+    match list(value) {
+        None => count(value).map(Rounds::Exact),
+        Some(ends) => match ends.as_slice() {
+            [min, max] => {
+                let (min, max) = (count(min)?, count(max)?);
+                if min <= max {
+                    Ok(Rounds::Adaptive { min, max, until })
+                } else {
+                    Err(format!("must be `[fewest, most]`, got [{min}, {max}]"))
+                }
+            }
+            _ => Err(format!("must be `[fewest, most]`, got a list of {}", ends.len())),
+        },
+    }
+}
+
+/// Warm-up: a number of rounds, or `"detect"`.
+pub(crate) fn warmup(value: &Dynamic) -> Result<Warmup, String> {
+    if value.is_string() && value.to_string() == "detect" {
+        return Ok(Warmup::Detect);
+    }
+    let rounds = whole(value).filter(|n| *n <= MOST_ROUNDS).and_then(|n| u32::try_from(n).ok());
+    rounds
+        .map(Warmup::Rounds)
+        .ok_or_else(|| format!("must be a number of rounds or `\"detect\"`, got {}", shown(value)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounds_are_exact_or_adaptive() {
+        let pair = |a: i64, b: i64| Dynamic::from_array(vec![a.into(), b.into()]);
+        assert_eq!(rounds(&20_i64.into(), 0.02), Ok(Rounds::Exact(20)));
+        assert_eq!(rounds(&pair(5, 30), 0.05), Ok(Rounds::Adaptive { min: 5, max: 30, until: 0.05 }));
+        for bad in [0_i64, -1, 2_000_000] {
+            assert!(rounds(&bad.into(), 0.02).is_err(), "{bad}");
+        }
+        assert!(rounds(&pair(9, 5), 0.02).is_err());
+        assert!(rounds(&Dynamic::from(2.5), 0.02).is_err());
+    }
+
+    #[test]
+    fn times_have_units_and_bounds() {
+        assert_eq!(time(&"5 min".into()), Ok(300.0));
+        for bad in ["0 s", "-1 s", "5", "5 MiB", "1e300 s", "NaN s", "5 mins"] {
+            assert!(time(&bad.into()).is_err(), "{bad}");
+        }
+        assert!(time(&5_i64.into()).unwrap_err().contains("such as `\"5 min\"`"));
+    }
+}

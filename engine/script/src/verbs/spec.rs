@@ -1,0 +1,172 @@
+//! Specs: a probe with its checked options. Making one touches nothing; every probe of the registry becomes a function
+//! by a loop.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use engine_core::args::{ArgError, ArgValue, Args};
+use engine_core::probe::{ParamKind, ProbeInfo};
+use rhai::{Array, Dynamic, Engine, FuncRegistration, Map, Module, NativeCallContext};
+
+use super::Modules;
+use crate::fault::{At, Fault, Raised};
+use crate::host::Host;
+use crate::quantity::Qty;
+use crate::secret::Secret;
+use crate::verb_options::shown;
+
+/// A probe with its checked options.
+#[derive(Debug, Clone)]
+pub(crate) struct Spec {
+    pub(crate) probe: &'static ProbeInfo,
+    pub(crate) args: Args,
+}
+
+pub(crate) fn register(engine: &mut Engine, modules: &mut Modules, host: &Rc<Host>) {
+    engine.register_type_with_name::<Spec>("Spec");
+    engine.register_fn("to_string", |spec: &mut Spec| format!("spec of {}", spec.probe.id));
+    for probe in host.options.registry.iter().copied() {
+        let module = modules.entry(probe.area().to_owned()).or_insert_with(Module::new);
+        let with = Rc::clone(host);
+        FuncRegistration::new(probe.name())
+            .with_volatility(true)
+            .set_into_module(module, move |ctx: NativeCallContext<'_>, options: Dynamic| {
+                spec(&with, &ctx, probe, options)
+            });
+        let without = Rc::clone(host);
+        FuncRegistration::new(probe.name())
+            .with_volatility(true)
+            .set_into_module(module, move |ctx: NativeCallContext<'_>| {
+                spec(&without, &ctx, probe, Dynamic::from_map(Map::new()))
+            });
+    }
+    let one = Rc::clone(host);
+    engine.register_fn("command", move |ctx: NativeCallContext<'_>, parts: Dynamic| {
+        command(&one, &ctx, parts, Map::new())
+    });
+    let two = Rc::clone(host);
+    engine.register_fn("command", move |ctx: NativeCallContext<'_>, parts: Dynamic, options: Map| {
+        command(&two, &ctx, parts, options)
+    });
+}
+
+/// The value of a probe's option as a script gives it; none when no option could take it.
+pub(crate) fn probe_argument(value: &Dynamic) -> Option<ArgValue> {
+    if let Ok(flag) = value.as_bool() {
+        return Some(ArgValue::Flag(flag));
+    }
+    if let Some(qty) = value.clone().try_cast::<Qty>() {
+        return Some(ArgValue::Number(qty.0));
+    }
+    if value.is_string() {
+        return Some(ArgValue::Text(value.to_string()));
+    }
+    if let Some(items) = value.read_lock::<Array>() {
+        return items
+            .iter()
+            .map(|item| item.is_string().then(|| item.to_string()))
+            .collect::<Option<_>>()
+            .map(ArgValue::List);
+    }
+    match crate::quantity::read(value) {
+        Some(Ok(quantity)) => Some(ArgValue::Number(quantity)),
+        _ => None,
+    }
+}
+
+fn spec(host: &Host, ctx: &NativeCallContext<'_>, probe: &'static ProbeInfo, options: Dynamic) -> Raised<Spec> {
+    let Some(map) = options.clone().try_cast::<Map>() else {
+        let message = format!("`{}` takes its options as a map, got {}", probe.id, shown(&options));
+        let example = probe.params.first().map_or("name", |param| param.name);
+        let fault = Fault::invalid("wrong-option", message).help(format!("write `#{{ {example}: .. }}`"));
+        return Err(fault.or_at(Some(host.at_argument(ctx, 0))).raise(ctx));
+    };
+    checked(host, ctx, probe, &map, 0, None)
+}
+
+fn checked(
+    host: &Host,
+    ctx: &NativeCallContext<'_>,
+    probe: &'static ProbeInfo,
+    map: &Map,
+    index: usize,
+    at_command: Option<At>,
+) -> Raised<Spec> {
+    let shape = host.argument(ctx, index);
+    let call = host.at(ctx);
+    let at_key = |key: &str| -> At {
+        let pos = shape.as_ref().and_then(|shape| shape.key(key)).map(|(pos, _)| pos).filter(|pos| !pos.is_none());
+        pos.map_or_else(|| call.clone(), |pos| At { pos, length: key.chars().count(), ..call.clone() })
+    };
+    let mut given = BTreeMap::new();
+    for (name, value) in map {
+        let value = value.flatten_clone();
+        match probe_argument(&value) {
+            Some(value) => {
+                given.insert(name.to_string(), value);
+            }
+            None => {
+                let Some(param) = probe.param(name) else {
+                    // The unknown name is the greater fault: let the declaration say so.
+                    given.insert(name.to_string(), ArgValue::Flag(false));
+                    continue;
+                };
+                let why = if value.is::<Secret>() { ": a secret would be stored with the plan" } else { "" };
+                let message = format!("`{name}` must be {}, got {}{why}", param.kind.describe(), shown(&value));
+                return Err(Fault::invalid("wrong-option", message).or_at(Some(at_key(name))).raise(ctx));
+            }
+        }
+    }
+    let args = probe.args(&given, host.tiny()).map_err(|error| {
+        let at = error.option().map(&at_key);
+        let code = if matches!(error, ArgError::Unknown { .. }) { "unknown-option" } else { "wrong-option" };
+        let fault = Fault::invalid(code, error.to_string());
+        let fault = if matches!(error, ArgError::Unknown { .. }) && !error.to_string().contains("did you mean") {
+            let names: Vec<&str> = probe.params.iter().map(|param| param.name).collect();
+            fault.help(match names.as_slice() {
+                [] => "it has no options".to_owned(),
+                names => format!("its options are `{}`", names.join("`, `")),
+            })
+        } else {
+            fault
+        };
+        fault.or_at(at).raise(ctx)
+    })?;
+    for param in probe.params.iter().filter(|param| param.kind == ParamKind::Command && map.contains_key(param.name)) {
+        if let Some(program) = args.list(param.name).first() {
+            let granted = host.options.permissions.allows_run(program);
+            let at = at_command.clone().unwrap_or_else(|| at_key(param.name));
+            host.permit(granted, &format!("--allow-run={program}"), &format!("may not run `{program}`"), at)?;
+        }
+    }
+    Ok(Spec { probe, args })
+}
+
+/// `command([..], options?)`: the spec of the probe that runs programs.
+fn command(host: &Host, ctx: &NativeCallContext<'_>, parts: Dynamic, mut options: Map) -> Raised<Spec> {
+    const ID: &str = "tool.command";
+    let probe = host.probe(ID).ok_or_else(|| {
+        Fault::invalid("unknown-probe", format!("`command` needs the probe `{ID}`, which this engine does not have"))
+            .raise(ctx)
+    })?;
+    let Some(param) = probe.params.iter().find(|param| param.kind == ParamKind::Command) else {
+        return Err(Fault::invalid("unknown-probe", format!("the probe `{ID}` takes no command")).raise(ctx));
+    };
+    let at = host.at_argument(ctx, 0);
+    let items = parts.read_lock::<Array>().map(|items| items.clone());
+    let texts: Option<Vec<String>> =
+        items.as_ref().and_then(|items| items.iter().map(|item| item.is_string().then(|| item.to_string())).collect());
+    match texts {
+        Some(texts) if texts.first().is_some_and(|program| !program.is_empty()) => {}
+        _ => {
+            let secret = items.is_some_and(|items| items.iter().any(Dynamic::is::<Secret>));
+            let why = if secret { ": a secret would be stored with the plan" } else { "" };
+            let message = format!("`command` takes a program and its arguments as a list of texts{why}");
+            let fault =
+                Fault::invalid("wrong-option", message).help("write `command([\"grep\", \"-c\", \"x\", \"file\"])`");
+            return Err(fault.or_at(Some(at)).raise(ctx));
+        }
+    }
+    options.insert(param.name.into(), parts);
+    checked(host, ctx, probe, &options, 1, Some(at))
+}

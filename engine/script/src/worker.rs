@@ -1,0 +1,176 @@
+//! The thread that reads and runs a scenario.
+//!
+//! Scripts run on a thread of their own: its stack has a size that we chose, so the guard knows where it ends, whatever
+//! the caller's stack is. The language's values never leave it; plans, records and messages do.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::{Receiver, Sender};
+use std::time::Instant;
+
+use engine_core::event::Note;
+use engine_core::plan::Plan;
+use engine_core::run::RunRecord;
+use engine_core::series::Labels;
+use engine_core::stats::Stream;
+use engine_core::step::{Failure, FailureKind};
+use engine_session::ProbeError;
+use rhai::{Dynamic, Engine, EvalAltResult, Map};
+
+use crate::builder::Frame;
+use crate::diagnostic::{Diagnostic, ErrorClass};
+use crate::guard::Guard;
+use crate::host::{Host, Phase};
+use crate::kept::Kept;
+use crate::live::{Answer, Live, Request};
+use crate::options::{Options, Source};
+use crate::params::ParamDoc;
+use crate::read;
+use crate::translate;
+use crate::verbs::RunView;
+
+/// What reading a scenario gave.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) plan: Option<Plan>,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+    pub(crate) params: Vec<ParamDoc>,
+    pub(crate) flags: Vec<String>,
+    pub(crate) notes: Vec<Note>,
+    pub(crate) hash: String,
+    pub(crate) source: String,
+}
+
+/// What a kept function is called for.
+#[derive(Debug)]
+pub(crate) enum Entry {
+    Custom(usize, Labels),
+    Setup,
+    Teardown,
+    Finish(Box<RunRecord>),
+}
+
+/// One call.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) entry: Entry,
+    pub(crate) deadline: Instant,
+    pub(crate) requests: Sender<Request>,
+    pub(crate) answers: Receiver<Answer>,
+}
+
+/// Reads the scenario and, when `jobs` are to follow, stays to run its functions.
+pub(crate) fn work(
+    source: &Source,
+    options: Options,
+    cancel: Arc<AtomicBool>,
+    told: &Sender<Outcome>,
+    jobs: Option<Receiver<Job>>,
+) {
+    let guard = Rc::new(Guard::new(options.limits.stack, cancel));
+    let (host, engine, outcome) = read::read(source, options, guard);
+    // Nobody waits for it only when the caller is gone.
+    let good = outcome.plan.is_some();
+    if told.send(outcome).is_err() || !good {
+        return;
+    }
+    let Some((host, engine)) = host.zip(engine) else { return };
+    let mut calls = 0_u64;
+    for job in jobs.into_iter().flatten() {
+        calls += 1;
+        let requests = job.requests.clone();
+        let (records, result) = run(&host, &engine, job, calls);
+        let _ = requests.send(Request::Done(records, result));
+    }
+}
+
+fn run(
+    host: &Host,
+    engine: &Engine,
+    job: Job,
+    calls: u64,
+) -> (Vec<engine_core::measurement::Record>, Result<(), ProbeError>) {
+    let limits = &host.options.limits;
+    host.guard.enter(limits.call_operations, job.deadline);
+    let live = Live { requests: job.requests, answers: job.answers, records: Vec::new().into(), stopped: None.into() };
+    host.live.replace(Some(live));
+    let result = match job.entry {
+        Entry::Custom(index, labels) => custom(host, engine, index, &labels, calls),
+        Entry::Setup => all(host, engine, Phase::Around, &host.builder.borrow().setup.clone(), None),
+        Entry::Teardown => all(host, engine, Phase::Around, &host.builder.borrow().teardown.clone(), None),
+        Entry::Finish(run) => {
+            let view = Dynamic::from(RunView(Rc::new(*run)));
+            all(host, engine, Phase::Finish, &host.builder.borrow().finish.clone(), Some(view))
+        }
+    };
+    let live = host.live.replace(None);
+    let (records, stopped) =
+        live.map(|live| (live.records.into_inner(), live.stopped.into_inner())).unwrap_or_default();
+    match (result, stopped) {
+        // What a probe lacks or breaks ends the round as that, unless the script caught it.
+        (Err(_), Some(stopped)) => (Vec::new(), Err(stopped)),
+        (result, _) => (records, result),
+    }
+}
+
+fn custom(host: &Host, engine: &Engine, index: usize, labels: &Labels, calls: u64) -> Result<(), ProbeError> {
+    let custom = host.builder.borrow().custom.get(index).cloned();
+    let Some(custom) = custom else {
+        return Err(ProbeError::failed(format!("the scenario has no custom step number {index}")));
+    };
+    let key = [Stream::key_of("script"), Stream::key_of(&format!("{}{labels}", custom.name)), calls];
+    host.random.replace(Stream::new(host.options.seed, &key));
+    let value = custom.points.iter().find(|(known, _)| known == labels).map(|(_, value)| value.clone());
+    call(host, engine, Phase::Round, &custom.kept, Some(Dynamic::from_map(value.unwrap_or_else(Map::new))))
+}
+
+fn all(host: &Host, engine: &Engine, phase: Phase, kept: &[Kept], value: Option<Dynamic>) -> Result<(), ProbeError> {
+    kept.iter().try_for_each(|kept| call(host, engine, phase, kept, value.clone()))
+}
+
+fn call(host: &Host, engine: &Engine, phase: Phase, kept: &Kept, value: Option<Dynamic>) -> Result<(), ProbeError> {
+    host.phase.set(phase);
+    let suite = kept.prefix.trim_end_matches('/').to_owned();
+    let included = !suite.is_empty();
+    host.frames.borrow_mut().push(Frame { file: kept.at.file.clone(), suite, included, ..Frame::default() });
+    let result = catch_unwind(AssertUnwindSafe(|| kept.call(engine, value)));
+    host.frames.borrow_mut().pop();
+    let error = match result {
+        Ok(Ok(_)) => match host.guard.tripped() {
+            None => return Ok(()),
+            Some(fault) => fault.boxed(kept.at.pos),
+        },
+        Ok(Err(error)) => error,
+        Err(panic) => return Err(ProbeError::Failed(Failure::new(FailureKind::Panic, panicked(&*panic)))),
+    };
+    Err(failure(host, &kept.at.file, &error))
+}
+
+/// A script error as the session's.
+fn failure(host: &Host, file: &str, error: &EvalAltResult) -> ProbeError {
+    let told = translate::eval(&host.sources, file, error);
+    let kind = match (told.class, told.code) {
+        (_, "interrupted") => return ProbeError::Cancelled,
+        (_, "out-of-time") => FailureKind::Timeout,
+        (ErrorClass::Limit, _) => FailureKind::Limit,
+        (ErrorClass::Permission, _) => FailureKind::Permission,
+        _ => FailureKind::Script,
+    };
+    let mut message = host.vault.redact(&told.message);
+    if let Some(help) = &told.help {
+        message = format!("{message}: {}", host.vault.redact(help));
+    }
+    for link in &told.chain {
+        message = format!("{message} ({} {})", link.how, link.place);
+    }
+    ProbeError::Failed(Failure { kind, message, place: Some(told.place) })
+}
+
+/// What a panic said.
+pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> String {
+    let said = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let said = said.or_else(|| panic.downcast_ref::<String>().cloned());
+    format!("the script language failed: {}", said.unwrap_or_else(|| "no reason given".to_owned()))
+}

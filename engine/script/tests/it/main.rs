@@ -1,0 +1,12 @@
+//! Tests of the script crate from outside: scenarios in, plans and diagnostics out. Probes are fakes.
+
+mod declare;
+mod errors;
+mod expect;
+mod fakes;
+mod files;
+mod limits;
+mod permissions;
+mod run;
+mod targets;
+mod traps;

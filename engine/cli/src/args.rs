@@ -1,0 +1,504 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const STYLES: Styles =
+    Styles::styled().header(AnsiColor::Green.on_default().bold()).literal(AnsiColor::Cyan.on_default());
+
+const AFTER: &str = "Exit codes: 0 pass · 1 internal error · 2 usage · 3 script or configuration invalid · 4 nothing ran · \
+10 expectation failed · 11 regression · 12 inconclusive · 13 target unreachable · 14 did not recover · 20 script error · \
+21 permission or limit · 30 store error · 31 partial results · 40 result invalid · 130/143 signal. \
+`engine explain CODE` says more.";
+
+/// Measures machines and the software on them, and says what changed.
+#[derive(Debug, Parser)]
+#[command(name = "engine", version, styles = STYLES, after_help = AFTER, disable_help_subcommand = false)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Global {
+    /// File of the results [default: $ENGINE_DB, the configuration, or $XDG_DATA_HOME/engine/performance.db]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) db: Option<PathBuf>,
+    /// Configuration, TOML or JSON [default: $ENGINE_CONFIG, config/engine.toml, $XDG_CONFIG_HOME/engine/engine.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Write what the engine does as JSON lines
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) log: Option<PathBuf>,
+    /// Machine-readable output on standard output
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Only results and errors
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// More detail; twice for all
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// No colour (also: NO_COLOR)
+    #[arg(long, global = true)]
+    pub(crate) no_color: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run scenarios: files, or the built-in quick, hardware, full
+    Run(Box<RunArgs>),
+    /// Time commands: engine time 'A' 'B'
+    Time(TimeArgs),
+    /// Run one probe: engine probe memory.stream kernel=triad
+    Probe(ProbeArgs),
+    /// Find the errors of a scenario without running anything
+    Check(CheckArgs),
+    /// List probes, metrics, steps or parameters
+    List(ListArgs),
+    /// Show the documentation of a probe or a script function
+    Doc(DocArgs),
+    /// What this machine can and cannot measure, with the fix for each row
+    Doctor(DoctorArgs),
+    /// Compare two runs and say which metrics changed
+    Compare(CompareArgs),
+    /// Named runs to compare with
+    #[command(subcommand)]
+    Baseline(BaselineCommand),
+    /// Stored runs
+    #[command(subcommand)]
+    Runs(RunsCommand),
+    /// Write the report of a stored run: engine report @last -o r.md
+    Report(ReportArgs),
+    /// The file of the results: check it, or copy it while it is in use
+    #[command(subcommand)]
+    Db(DbCommand),
+    /// Settings and where each comes from
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Explain an exit code, a verdict or a state
+    Explain {
+        /// Such as 12, inconclusive, degraded
+        what: Option<String>,
+    },
+    /// Completions for a shell
+    Completions {
+        /// bash, zsh, fish, elvish or powershell
+        shell: clap_complete::Shell,
+    },
+    /// The manual page, or all of them into a folder
+    Man {
+        /// Folder for one page per command
+        #[arg(long, short, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+    /// One isolated round: the engine's own child.
+    #[command(name = "__round", hide = true)]
+    Round,
+}
+
+/// What scenarios may do.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Allow {
+    /// Hosts that scripts may talk to
+    #[arg(long, value_name = "HOST:PORT", value_delimiter = ',', help_heading = "Permissions")]
+    pub(crate) allow_net: Vec<String>,
+    /// Programs that scripts may start
+    #[arg(long, value_name = "PROGRAM", value_delimiter = ',', help_heading = "Permissions")]
+    pub(crate) allow_run: Vec<String>,
+    /// Folders and files that scripts may read
+    #[arg(long, value_name = "DIR", value_delimiter = ',', help_heading = "Permissions")]
+    pub(crate) allow_read: Vec<String>,
+    /// Folders that scripts may write to
+    #[arg(long, value_name = "DIR", value_delimiter = ',', help_heading = "Permissions")]
+    pub(crate) allow_write: Vec<String>,
+    /// Variables that scripts may read
+    #[arg(long, value_name = "NAME", value_delimiter = ',', help_heading = "Permissions")]
+    pub(crate) allow_env: Vec<String>,
+    /// Faults that scripts may inject into what they did not start
+    #[arg(long, value_name = "KIND", value_delimiter = ',', help_heading = "Permissions")]
+    pub(crate) allow_fault: Vec<String>,
+}
+
+/// How a scenario is read.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Reading {
+    /// Set a parameter of the scenario
+    #[arg(long = "param", short, value_name = "NAME=VALUE")]
+    pub(crate) params: Vec<String>,
+    /// Parameters from a TOML or JSON file
+    #[arg(long = "params", value_name = "FILE")]
+    pub(crate) params_file: Option<PathBuf>,
+    /// tiny (for tests), short, default or long
+    #[arg(long, value_name = "PROFILE")]
+    pub(crate) profile: Option<String>,
+    /// Seed of the order and of everything random
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Only steps whose name matches a glob
+    #[arg(long, value_name = "GLOB", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+    /// Leave out steps whose name matches a glob
+    #[arg(long, value_name = "GLOB", value_delimiter = ',')]
+    pub(crate) skip: Vec<String>,
+    /// Folder searched for `std/..` modules before the built-in ones
+    #[arg(long, value_name = "DIR")]
+    pub(crate) stdlib: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) allow: Allow,
+}
+
+/// `engine run`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RunArgs {
+    /// Files, built-in scenarios (quick, hardware, full), or `-` for standard input
+    #[arg(value_name = "SCENARIO", required_unless_present_any = ["eval"])]
+    pub(crate) scenarios: Vec<String>,
+    /// Script text
+    #[arg(short = 'e', long, value_name = "SCRIPT", conflicts_with = "scenarios")]
+    pub(crate) eval: Option<String>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    #[command(flatten)]
+    pub(crate) storing: Storing,
+    /// Compare with a run: @NAME of a baseline, @last, an id, a file
+    #[arg(long, value_name = "RUN")]
+    pub(crate) baseline: Option<String>,
+    /// What makes the run fail beside expectations
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    pub(crate) fail_on: Vec<FailOn>,
+    /// What an unsure expectation does: report (exit 12), pass or fail
+    #[arg(long, value_name = "HOW")]
+    pub(crate) unsure: Option<Unsure>,
+    /// Take no new round after this time, such as 10min
+    #[arg(long, value_name = "TIME")]
+    pub(crate) max_time: Option<String>,
+    /// One round of everything, without warm-up and judgement
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Show every event with its values
+    #[arg(long)]
+    pub(crate) trace: bool,
+}
+
+/// Where results and reports go.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Storing {
+    /// Folder of the report files
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Write a report here as well; the suffix says which: json md csv xml txt
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Vec<PathBuf>,
+    /// Label the run
+    #[arg(long = "tag", value_name = "K=V")]
+    pub(crate) tags: Vec<String>,
+    /// Repository of the code under test [default: the one in which the scenario stands]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) repo: Option<PathBuf>,
+}
+
+/// What makes a run fail beside expectations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FailOn {
+    /// A metric is worse than the baseline (exit 11).
+    Regression,
+    /// A comparison is inconclusive (exit 12).
+    Inconclusive,
+}
+
+/// What an unsure expectation does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Unsure {
+    /// Exit 12.
+    Report,
+    /// Counts as passed.
+    Pass,
+    /// Counts as failed.
+    Fail,
+}
+
+/// `engine time`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct TimeArgs {
+    /// Commands, each one argument; split as a shell would, run without one
+    #[arg(required = true, value_name = "COMMAND")]
+    pub(crate) commands: Vec<String>,
+    /// Exactly so many rounds [default: 10 to 50, until the interval is narrower than 1 %]
+    #[arg(long, short, value_name = "N")]
+    pub(crate) rounds: Option<u32>,
+    /// Rounds that are dropped first
+    #[arg(long, short, value_name = "N", default_value_t = 1)]
+    pub(crate) warmup: u32,
+    /// Keep going when a command fails
+    #[arg(long, short)]
+    pub(crate) ignore_failure: bool,
+    /// Sweep a parameter: {NAME} in the commands, such as -L threads 1,2,4
+    #[arg(long = "list", short = 'L', num_args = 2, value_names = ["NAME", "VALUES"])]
+    pub(crate) list: Vec<String>,
+    /// Write the scenario that this is, and run nothing
+    #[arg(long)]
+    pub(crate) print_scenario: bool,
+    #[command(flatten)]
+    pub(crate) storing: Storing,
+    /// tiny (for tests), short, default or long
+    #[arg(long, value_name = "PROFILE")]
+    pub(crate) profile: Option<String>,
+}
+
+/// `engine probe`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ProbeArgs {
+    /// Such as memory.stream
+    pub(crate) id: String,
+    /// Options, such as kernel=triad size=1GiB
+    #[arg(value_name = "NAME=VALUE")]
+    pub(crate) options: Vec<String>,
+    /// Exactly so many rounds
+    #[arg(long, short, value_name = "N")]
+    pub(crate) rounds: Option<u32>,
+    /// Write the scenario that this is, and run nothing
+    #[arg(long)]
+    pub(crate) print_scenario: bool,
+    #[command(flatten)]
+    pub(crate) storing: Storing,
+    /// tiny (for tests), short, default or long
+    #[arg(long, value_name = "PROFILE")]
+    pub(crate) profile: Option<String>,
+}
+
+/// `engine check`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct CheckArgs {
+    /// Files or built-in scenarios
+    #[arg(required = true, value_name = "SCENARIO")]
+    pub(crate) scenarios: Vec<String>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// Check again whenever the file changes
+    #[arg(long)]
+    pub(crate) watch: bool,
+}
+
+/// `engine list`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ListArgs {
+    /// What to list
+    pub(crate) what: ListWhat,
+    /// The scenario, for steps and params
+    pub(crate) scenario: Option<String>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+}
+
+/// What can be listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListWhat {
+    /// All probes with a line each.
+    Probes,
+    /// All metrics of all probes.
+    Metrics,
+    /// The built-in scenarios.
+    Scenarios,
+    /// The steps of a scenario.
+    Steps,
+    /// The parameters of a scenario.
+    Params,
+}
+
+/// `engine doc`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DocArgs {
+    /// A probe, a script function, or a scenario file; nothing for an overview
+    pub(crate) name: Option<String>,
+    /// The whole script API as Markdown
+    #[arg(long)]
+    pub(crate) markdown: bool,
+    /// Write definition files for language servers into a folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) definitions: Option<PathBuf>,
+}
+
+/// `engine doctor`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DoctorArgs {
+    /// Warnings count as errors
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+/// `engine compare`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct CompareArgs {
+    /// The run to measure against: @NAME, @last, @-2, an id or its prefix, an exported file
+    pub(crate) old: String,
+    /// The run in question
+    #[arg(default_value = "@last")]
+    pub(crate) new: String,
+    /// What makes the command fail
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    pub(crate) fail_on: Vec<FailOn>,
+    /// Compare runs of unlike environments or methods all the same
+    #[arg(long)]
+    pub(crate) allow_unlike: bool,
+    /// Only series whose name matches a glob
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) metric: Vec<String>,
+    /// Smaller changes do not count, such as 2%
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) min_effect: Option<String>,
+    /// Write Markdown here
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// `engine baseline`.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum BaselineCommand {
+    /// Name a run
+    Set {
+        /// The name; `@NAME` then stands for the run
+        name: String,
+        /// The run
+        #[arg(default_value = "@last")]
+        run: String,
+        /// Why this is the level to compare with
+        #[arg(long, default_value = "")]
+        why: String,
+    },
+    /// All baselines
+    List,
+    /// One baseline
+    Show {
+        /// Its name
+        name: String,
+    },
+    /// Write the run of a baseline to a file that every command accepts
+    Export {
+        /// Its name
+        name: String,
+        /// The file
+        #[arg(long, short, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Forget a name; the run stays
+    Remove {
+        /// Its name
+        name: String,
+    },
+}
+
+/// `engine runs`.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum RunsCommand {
+    /// Stored runs, newest first
+    List {
+        /// Only of this scenario
+        #[arg(long)]
+        scenario: Option<String>,
+        /// Only with this tag
+        #[arg(long, value_name = "K=V")]
+        tag: Option<String>,
+        /// Only of this branch
+        #[arg(long)]
+        branch: Option<String>,
+        /// Only younger than this, such as 7d
+        #[arg(long, value_name = "TIME")]
+        since: Option<String>,
+        /// At most so many
+        #[arg(long, short = 'n', default_value_t = 20)]
+        limit: usize,
+        /// With the runs of the tiny profile
+        #[arg(long)]
+        all: bool,
+    },
+    /// One run on the terminal
+    Show {
+        /// @last, @-2, @NAME, an id or its prefix, an exported file
+        #[arg(default_value = "@last")]
+        run: String,
+    },
+    /// Add a remark to a run
+    Annotate {
+        /// The run
+        run: String,
+        /// The remark
+        text: String,
+    },
+    /// Write a run to a file of its own
+    Export {
+        /// The run
+        run: String,
+        /// The file
+        #[arg(long, short, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Read exported runs into the store
+    Import {
+        /// The files
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Remove old runs; baselines and annotated runs stay
+    Prune {
+        /// Keep at least so many of the newest
+        #[arg(long)]
+        keep: Option<u32>,
+        /// Remove only what is older, such as 90d
+        #[arg(long, value_name = "TIME")]
+        older_than: Option<String>,
+        /// Only say what would go
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+/// `engine report`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ReportArgs {
+    /// @last, @-2, @NAME, an id or its prefix, an exported file
+    #[arg(default_value = "@last")]
+    pub(crate) run: String,
+    /// The file; its suffix says what: json md csv xml txt [default: text on standard output]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) out: Vec<PathBuf>,
+}
+
+/// `engine config`.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// All settings
+    Show {
+        /// Say where each comes from
+        #[arg(long)]
+        origin: bool,
+    },
+    /// Convert a JSON configuration to TOML
+    Import {
+        /// The JSON file
+        file: PathBuf,
+        /// Where to write it [default: standard output]
+        #[arg(long, short, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// The documented defaults, ready to be edited
+    Default,
+}
+
+/// `engine db`.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum DbCommand {
+    /// Whether the file is whole
+    Check,
+    /// A consistent copy
+    Backup {
+        /// Where to
+        file: PathBuf,
+    },
+}

@@ -1,0 +1,89 @@
+//! `engine check`: the errors of a scenario, and its plan, without running anything.
+
+use std::time::{Duration, SystemTime};
+
+use engine_script::{Checked, Source};
+
+use crate::app::App;
+use crate::args::{CheckArgs, Reading};
+use crate::exit::{Exit, Fatal};
+use crate::source;
+
+/// Checks every scenario named.
+pub(crate) fn run(app: &App, args: &CheckArgs) -> Result<Exit, Fatal> {
+    let once = || -> Result<Exit, Fatal> {
+        let exits: Vec<Exit> =
+            args.scenarios.iter().map(|name| one(app, name, &args.reading)).collect::<Result<_, _>>()?;
+        Ok(Exit::of(&exits))
+    };
+    if !args.watch {
+        return once();
+    }
+    let interrupt = crate::signals::interrupt();
+    let mut seen = None;
+    while !interrupt.load(std::sync::atomic::Ordering::Relaxed) {
+        let changed: Vec<Option<SystemTime>> =
+            args.scenarios.iter().map(|name| std::fs::metadata(name).and_then(|m| m.modified()).ok()).collect();
+        if seen.as_ref() != Some(&changed) {
+            seen = Some(changed);
+            if let Err(error) = once() {
+                app.output.err(&format!("error: {}", error.message));
+            }
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    Ok(Exit::Pass)
+}
+
+fn one(app: &App, name: &str, reading: &Reading) -> Result<Exit, Fatal> {
+    let source = source::named(name)?;
+    let label = source::label(&source);
+    let checked = checked(app, source, reading)?;
+    if app.output.json {
+        let diagnostics: Vec<serde_json::Value> = checked.diagnostics.iter().map(diagnostic).collect();
+        let steps = checked.plan.as_ref().map(|plan| plan.steps.iter().map(|step| step.path()).collect::<Vec<_>>());
+        let estimate = checked.plan.as_ref().map(engine_core::plan::Plan::estimate);
+        app.out(
+            &serde_json::json!({
+                "schema_version": 1, "scenario": label, "diagnostics": diagnostics, "steps": steps,
+                "estimate_s": estimate, "permissions": checked.permissions,
+            })
+            .to_string(),
+        );
+    } else {
+        for diagnostic in &checked.diagnostics {
+            app.output.err(&app.rendered(diagnostic));
+        }
+    }
+    if let Some(exit) = app.class(&checked.diagnostics) {
+        return Ok(exit);
+    }
+    if let Some(plan) = checked.plan.filter(|_| !app.output.json) {
+        let seconds = plan.estimate();
+        app.out(&format!("{label}: ok, {} steps, about {seconds:.0} s at most", plan.steps.len()));
+        for permission in &checked.permissions {
+            app.out(&format!("  needs {permission}"));
+        }
+    }
+    Ok(Exit::Pass)
+}
+
+/// The check of a scenario.
+pub(crate) fn checked(app: &App, source: Source, reading: &Reading) -> Result<Checked, Fatal> {
+    Ok(engine_script::check(&source, &super::run::options(app, reading)?))
+}
+
+/// A diagnostic for machines.
+fn diagnostic(diagnostic: &engine_script::Diagnostic) -> serde_json::Value {
+    serde_json::json!({
+        "severity": if diagnostic.severity == engine_script::Severity::Error { "error" } else { "warning" },
+        "exit_code": diagnostic.class.exit_code(),
+        "code": diagnostic.code,
+        "message": diagnostic.message,
+        "file": diagnostic.place.file,
+        "line": diagnostic.place.line,
+        "column": diagnostic.place.column,
+        "help": diagnostic.help,
+        "chain": diagnostic.chain.iter().map(|link| format!("{} {}", link.how, link.place)).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,50 @@
+//! `engine compare`: which metrics changed between two runs, and how sure that is.
+
+use engine_report::{TimeZone, text};
+use globset::Glob;
+
+use crate::app::App;
+use crate::args::CompareArgs;
+use crate::exit::{Exit, Fatal};
+use crate::pipeline::regressions;
+use crate::reports::write;
+
+/// Compares, shows, and decides by `--fail-on`.
+pub(crate) fn run(app: &App, args: &CompareArgs) -> Result<Exit, Fatal> {
+    let (old, new) = (app.lookup(&args.old)?, app.lookup(&args.new)?);
+    let effect = args
+        .min_effect
+        .as_deref()
+        .map(|text| crate::config::share(text).map_err(|message| Fatal::usage(format!("`--min-effect`: {message}"))))
+        .transpose()?;
+    let mut comparison = engine_analysis::compare(&old, &new, &app.comparing(effect, args.allow_unlike));
+    if !args.metric.is_empty() {
+        let globs = args
+            .metric
+            .iter()
+            .map(|glob| Glob::new(glob).map(|glob| glob.compile_matcher()))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| Fatal::usage(format!("`--metric`: {error}")))?;
+        let wanted = |id: &engine_core::series::SeriesId| {
+            let name = format!("{}.{}", id.step, id.metric);
+            globs.iter().any(|glob| glob.is_match(&name))
+        };
+        comparison.series.retain(|series| wanted(&series.id));
+        comparison.only_old.retain(wanted);
+        comparison.only_new.retain(wanted);
+    }
+    let zone = TimeZone::system();
+    if let Some(path) = &args.out {
+        write(path, &engine_report::markdown::comparison(&comparison, &zone))?;
+    }
+    if app.output.json {
+        app.out(&engine_report::json::comparison(&comparison));
+    } else {
+        app.out(&text::comparison(&comparison, &zone, app.style()));
+    }
+    let causes = regressions(&comparison, &args.fail_on);
+    for (_, reason) in &causes {
+        app.note(&engine_report::clean::line(reason));
+    }
+    Ok(Exit::of(&causes.iter().map(|(exit, _)| *exit).collect::<Vec<_>>()))
+}

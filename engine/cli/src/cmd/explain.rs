@@ -1,0 +1,71 @@
+//! `engine explain`: what a code, a verdict or a state means, and what to do.
+
+use engine_core::nearest::hint;
+
+use crate::app::App;
+use crate::exit::{Exit, Fatal, MEANINGS};
+
+/// Words that reports use, with their meaning and what to do.
+const WORDS: &[(&str, &str, &str)] = &[
+    (
+        "better",
+        "The whole interval of the change lies beyond the smallest effect that counts, in the good direction.",
+        "",
+    ),
+    (
+        "worse",
+        "The whole interval of the change lies beyond the smallest effect that counts, in the bad direction.",
+        "`engine compare` shows the intervals; with `--fail-on regression` it is exit 11.",
+    ),
+    ("equivalent", "The whole interval of the change lies within the smallest effect that counts.", ""),
+    (
+        "unsure",
+        "The interval of an expectation lies on both sides of its limit, or there are fewer than 5 rounds.",
+        "More `rounds`, a quieter machine, or `--unsure pass|fail`.",
+    ),
+    ("valid", "Nothing is known against the numbers of the run.", ""),
+    (
+        "degraded",
+        "Something disturbed the run: the reasons stand beside the word and under Diagnostics.",
+        "Run again on a quieter machine; the disturbed rounds are marked, none is dropped.",
+    ),
+    (
+        "invalid",
+        "The numbers of the run must not be used: the reasons stand beside the word.",
+        "Remove the cause and run again.",
+    ),
+    ("complete", "Everything that was planned is there.", ""),
+    (
+        "crashed",
+        "The engine ended by an error of its own.",
+        "Run again with `--log FILE` and report it with that file.",
+    ),
+    (
+        "tainted",
+        "A round during which the machine was disturbed: steal, pressure, migrations, preemption, throttling, or a drifting clock.",
+        "It was taken again; when that was disturbed too, it counts and is marked.",
+    ),
+    ("skipped", "The machine lacks what the step needs. A skip is no failure; it names the reason and the remedy.", ""),
+];
+
+/// Prints one meaning, or the table.
+pub(crate) fn run(app: &App, what: Option<&str>) -> Result<Exit, Fatal> {
+    let Some(what) = what else {
+        for meaning in &MEANINGS {
+            app.out(&format!("{:>4}  {:<32} {}", meaning.code, meaning.name, meaning.cause));
+        }
+        return Ok(Exit::Pass);
+    };
+    let wanted = what.to_lowercase();
+    if let Some(m) = MEANINGS.iter().find(|m| m.code.to_string() == wanted || m.name == wanted) {
+        app.out(&format!("{} {}\n\n{}\n{}", m.code, m.name, m.cause, m.fix));
+        return Ok(Exit::Pass);
+    }
+    if let Some((word, cause, fix)) = WORDS.iter().find(|(word, ..)| *word == wanted) {
+        app.out(&format!("{word}\n\n{cause}\n{fix}"));
+        return Ok(Exit::Pass);
+    }
+    let known = MEANINGS.iter().map(|m| m.name).chain(WORDS.iter().map(|(word, ..)| *word));
+    let hint = hint(&wanted, known);
+    Err(Fatal::usage(format!("nothing is known about `{what}`{hint}; `engine explain` lists the exit codes")))
+}

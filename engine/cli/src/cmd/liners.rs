@@ -1,0 +1,149 @@
+//! The one-liners `engine time` and `engine probe`: each is a scenario, which `--print-scenario` shows.
+
+use engine_core::args::ArgValue;
+use engine_core::nearest::hint;
+
+use crate::app::{self, App};
+use crate::args::{Allow, ProbeArgs, Reading, Storing, TimeArgs};
+use crate::exit::{Exit, Fatal};
+use crate::pipeline::{self, Request};
+use crate::source;
+
+/// `engine time 'A' 'B'`: the commands as cases, interleaved, the first as the reference.
+pub(crate) fn time(app: &App, args: &TimeArgs) -> Result<Exit, Fatal> {
+    let mut commands = Vec::new();
+    for command in expand(args)? {
+        let words = shell_words::split(&command)
+            .map_err(|error| Fatal::usage(format!("`{command}`: {error}; put it into single quotes")))?;
+        if words.is_empty() {
+            return Err(Fatal::usage("a command is empty"));
+        }
+        commands.push((command, words));
+    }
+    let rounds = args.rounds.map_or_else(|| "[10, 50]".to_owned(), |rounds| rounds.to_string());
+    let cases: Vec<String> = commands
+        .iter()
+        .map(|(name, words)| {
+            let words: Vec<String> = words.iter().map(|word| text(word)).collect();
+            format!("    #{{ name: {}, argv: [{}] }},\n", text(name), words.join(", "))
+        })
+        .collect();
+    let several = commands.len() > 1;
+    let reference = if several { format!("reference: {}, ", text(&commands[0].0)) } else { String::new() };
+    let script = format!(
+        "//! {}\nsuite(\"time\", #{{ rounds: {rounds} }});\nlet cases = [\n{}];\n\
+         bench(\"time\", #{{ cases: cases, {reference}until: \"1 %\", warmup: {} }},\n    \
+         |c| command(c.argv, #{{ ignore_failure: {} }}));\n",
+        if several { "Which command is faster?" } else { "How long does the command take?" },
+        cases.concat(),
+        args.warmup,
+        args.ignore_failure,
+    );
+    // What is typed on the command line is meant to be run.
+    let allow = Allow { allow_run: commands.iter().map(|(_, words)| words[0].clone()).collect(), ..Allow::default() };
+    go(app, &script, allow, &args.storing, args.profile.as_deref(), args.print_scenario)
+}
+
+/// The commands with every `{NAME}` of `-L NAME a,b,c` replaced: the cross product.
+fn expand(args: &TimeArgs) -> Result<Vec<String>, Fatal> {
+    let mut commands = args.commands.clone();
+    for pair in args.list.chunks(2) {
+        let [name, values] = pair else { continue };
+        let place = format!("{{{name}}}");
+        if !commands.iter().any(|command| command.contains(&place)) {
+            return Err(Fatal::usage(format!("`-L {name}`: no command contains `{place}`")));
+        }
+        commands = commands
+            .iter()
+            .flat_map(|command| {
+                let values: Vec<&str> = if command.contains(&place) { values.split(',').collect() } else { vec![""] };
+                values.into_iter().map(|value| command.replace(&place, value)).collect::<Vec<_>>()
+            })
+            .collect();
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    match commands.iter().find(|command| !seen.insert((*command).clone())) {
+        Some(twice) => Err(Fatal::usage(format!("`{twice}` is there twice: a case needs a name of its own"))),
+        None => Ok(commands),
+    }
+}
+
+/// `engine probe ID k=v`.
+pub(crate) fn probe(app: &App, args: &ProbeArgs) -> Result<Exit, Fatal> {
+    let probes = engine_probes::registry::registry();
+    let Some(probe) = probes.iter().find(|probe| probe.info.id == args.id) else {
+        let hint = hint(&args.id, probes.iter().map(|probe| probe.info.id));
+        return Err(Fatal::usage(format!("no probe `{}`{hint}; `engine list probes` shows all", args.id)));
+    };
+    let mut given = std::collections::BTreeMap::new();
+    for option in &args.options {
+        let (name, value) = app::pair(&args.id, option)?;
+        given.insert(name, ArgValue::Text(value));
+    }
+    probe.info.args(&given, false).map_err(|error| Fatal::usage(error.to_string()))?;
+    let options: Vec<String> = given.iter().map(|(name, value)| format!("{name}: {}", literal(value))).collect();
+    let call = args.id.replacen('.', "::", 1);
+    let options = if options.is_empty() { String::new() } else { format!("#{{ {} }}", options.join(", ")) };
+    let rounds = args.rounds.map_or_else(|| "[5, 30]".to_owned(), |rounds| rounds.to_string());
+    let script = format!(
+        "//! {}\nsuite(\"probe\", #{{ rounds: {rounds} }});\nbench(#{{ until: \"2 %\" }}, {call}({options}));\n",
+        probe.info.summary
+    );
+    go(app, &script, Allow::default(), &args.storing, args.profile.as_deref(), args.print_scenario)
+}
+
+fn go(
+    app: &App,
+    script: &str,
+    allow: Allow,
+    storing: &Storing,
+    profile: Option<&str>,
+    print: bool,
+) -> Result<Exit, Fatal> {
+    if print {
+        app.out(script);
+        return Ok(Exit::Pass);
+    }
+    let reading = Reading { allow, profile: profile.map(str::to_owned), ..Reading::default() };
+    let mut request = Request::new(app, source::given(script), &reading)?;
+    request.storing = storing.clone();
+    pipeline::run(app, request)
+}
+
+/// A word of the command line as a script literal: counts and truth values are bare, all else is text.
+fn literal(value: &ArgValue) -> String {
+    let word = value.to_string();
+    let bare = word == "true"
+        || word == "false"
+        || (!word.is_empty() && word.bytes().all(|b| b.is_ascii_digit() || b == b'_'));
+    if bare { word } else { text(&word) }
+}
+
+/// A text as a script literal.
+fn text(word: &str) -> String {
+    let mut literal = String::from("\"");
+    for c in word.chars() {
+        match c {
+            '"' => literal.push_str("\\\""),
+            '\\' => literal.push_str("\\\\"),
+            '\n' => literal.push_str("\\n"),
+            '\r' => literal.push_str("\\r"),
+            '\t' => literal.push_str("\\t"),
+            other => literal.push(other),
+        }
+    }
+    literal.push('"');
+    literal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_become_literals() {
+        assert_eq!(text("a \"b\" \\ \n"), "\"a \\\"b\\\" \\\\ \\n\"");
+        assert_eq!(literal(&ArgValue::Text("64".into())), "64");
+        assert_eq!(literal(&ArgValue::Text("4 KiB".into())), "\"4 KiB\"");
+    }
+}

@@ -1,0 +1,92 @@
+//! The commands, one file each.
+
+mod baseline;
+mod check;
+mod compare;
+mod configure;
+mod database;
+mod doctor;
+mod explain;
+mod liners;
+mod list;
+mod pages;
+mod report;
+mod round;
+mod run;
+mod runs;
+
+pub(crate) use run::{once, options as run_options, scratch_base};
+
+use crate::app::App;
+use crate::args::{Cli, Command};
+use crate::exit::{Exit, Fatal};
+use crate::output::Output;
+
+/// Runs the command and shows what went wrong.
+pub(crate) fn main(cli: Cli) -> Exit {
+    let plain = Output { quiet: cli.global.quiet, json: cli.global.json, color: false, width: 100 };
+    let json = cli.global.json;
+    match dispatch(cli) {
+        Ok(exit) => exit,
+        Err(fatal) => {
+            if json {
+                let error = serde_json::json!({
+                    "schema_version": 1,
+                    "error": { "exit_code": fatal.exit.code(), "class": fatal.exit.meaning().name, "message": fatal.message },
+                });
+                plain.out(&error.to_string());
+            }
+            plain.err(&format!("error: {}", fatal.message));
+            fatal.exit
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
+    let Some(command) = cli.command else { return Ok(pages::welcome(cli.global.quiet)) };
+    if let Command::Round = command {
+        return round::run();
+    }
+    let app = App::new(cli.global)?;
+    log(&app)?;
+    match command {
+        Command::Run(args) => run::run(&app, &args),
+        Command::Time(args) => liners::time(&app, &args),
+        Command::Probe(args) => liners::probe(&app, &args),
+        Command::Check(args) => check::run(&app, &args),
+        Command::List(args) => list::run(&app, &args),
+        Command::Doc(_) => Ok(Exit::Pass),
+        Command::Doctor(args) => doctor::run(&app, &args),
+        Command::Compare(args) => compare::run(&app, &args),
+        Command::Baseline(command) => baseline::run(&app, command),
+        Command::Runs(command) => runs::run(&app, command),
+        Command::Report(args) => report::run(&app, &args),
+        Command::Config(command) => configure::run(&app, command),
+        Command::Db(command) => database::run(&app, command),
+        Command::Explain { what } => explain::run(&app, what.as_deref()),
+        Command::Completions { shell } => Ok(pages::completions(shell)),
+        Command::Man { out } => pages::man(&app, out.as_deref()),
+        Command::Round => round::run(),
+    }
+}
+
+/// `--log FILE`: what the engine does, as JSON lines.
+fn log(app: &App) -> Result<(), Fatal> {
+    let Some(path) = &app.global.log else { return Ok(()) };
+    let file = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .map_err(|error| Fatal::usage(format!("`--log`: cannot write `{}`: {error}", path.display())))?;
+    let level = match app.global.verbose {
+        0 => "info",
+        1 => "debug",
+        _ => "trace",
+    };
+    tracing_subscriber::fmt()
+        .json()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(level))
+        .with_writer(std::sync::Mutex::new(file))
+        .try_init()
+        .map_err(|error| Fatal::new(Exit::Internal, error.to_string()))
+}

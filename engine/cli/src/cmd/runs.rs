@@ -1,0 +1,115 @@
+//! `engine runs`: what is stored.
+
+use engine_core::run::Timestamp;
+use engine_report::{TimeZone, text};
+use engine_store::{Filter, Imported, PrunePolicy};
+
+use crate::app::{self, App};
+use crate::args::{ReportArgs, RunsCommand};
+use crate::exit::{Exit, Fatal};
+
+/// Lists, shows, annotates, exports, imports or prunes.
+pub(crate) fn run(app: &App, command: RunsCommand) -> Result<Exit, Fatal> {
+    match command {
+        RunsCommand::List { scenario, tag, branch, since, limit, all } => {
+            let filter = Filter {
+                suite: scenario,
+                branch,
+                tag: tag.as_deref().map(|tag| app::pair("--tag", tag)).transpose()?,
+                since: since.as_deref().map(|text| before(app::time("--since", text)?)).transpose()?,
+                limit: Some(limit),
+                include_tiny: all,
+                ..Filter::default()
+            };
+            list(app, &filter)
+        }
+        RunsCommand::Show { run } => super::report::run(app, &ReportArgs { run, out: Vec::new() }),
+        RunsCommand::Annotate { run, text } => {
+            let mut store = app.store()?;
+            let run = app.resolve(&store, &run)?;
+            store.annotate(&run, &text)?;
+            app.note(&format!("run {} has the remark", run.short()));
+            Ok(Exit::Pass)
+        }
+        RunsCommand::Export { run, out } => {
+            let store = app.store()?;
+            let run = app.resolve(&store, &run)?;
+            store.export(&run, &out)?;
+            app.note(&format!("wrote run {} to {}", run.short(), out.display()));
+            Ok(Exit::Pass)
+        }
+        RunsCommand::Import { files } => {
+            let mut store = app.store()?;
+            for file in files {
+                match store.import(&file)? {
+                    Imported::New(run) => app.note(&format!("{}: run {} is stored", file.display(), run.short())),
+                    Imported::AlreadyThere(run) => {
+                        app.note(&format!("{}: run {} was there already", file.display(), run.short()));
+                    }
+                }
+            }
+            Ok(Exit::Pass)
+        }
+        RunsCommand::Prune { keep, older_than, dry_run } => prune(app, keep, older_than.as_deref(), dry_run),
+    }
+}
+
+fn list(app: &App, filter: &Filter) -> Result<Exit, Fatal> {
+    let rows = app.store()?.list(filter)?;
+    if app.output.json {
+        app.out(&serde_json::json!({ "schema_version": 1, "runs": rows }).to_string());
+        return Ok(Exit::Pass);
+    }
+    let judged = |row: &engine_store::RunRow, name: &str| {
+        usize::try_from(row.expectations.get(name).copied().unwrap_or(0)).unwrap_or(0)
+    };
+    let shown: Vec<engine_report::RunRow> = rows
+        .iter()
+        .map(|row| engine_report::RunRow {
+            id: row.id.short().to_owned(),
+            scenario: row.suite.clone(),
+            started: row.started,
+            duration: row.duration,
+            state: row.state,
+            validity: row.validity.level,
+            profile: row.profile,
+            expectations: [judged(row, "pass"), judged(row, "fail"), judged(row, "unsure")],
+            code: row.commit.as_ref().map(|commit| commit.chars().take(10).collect()),
+            branch: row.branch.clone(),
+            tags: row.tags.iter().map(|(name, value)| format!("{name}={value}")).collect(),
+        })
+        .collect();
+    app.out(&text::runs(&shown, &TimeZone::system(), app.style()));
+    Ok(Exit::Pass)
+}
+
+/// What is not said comes from the settings: the newest `store.keep_runs`, and nothing younger than `store.keep_days`.
+fn prune(app: &App, keep: Option<u32>, older_than: Option<&str>, dry_run: bool) -> Result<Exit, Fatal> {
+    let set = &app.config().store;
+    let age = match older_than {
+        Some(text) => app::time("--older-than", text)?,
+        None => f64::from(set.keep_days) * 86_400.0,
+    };
+    let policy = PrunePolicy { keep: Some(keep.unwrap_or(set.keep_runs)), older_than: Some(before(age)?), dry_run };
+    let gone = app.store()?.prune(policy)?;
+    let word = if dry_run { "would be removed" } else { "removed" };
+    if app.output.json {
+        app.out(&serde_json::json!({ "schema_version": 1, "dry_run": dry_run, "removed": gone }).to_string());
+    } else {
+        for run in &gone {
+            app.out(run.short());
+        }
+        app.note(&format!("{} runs {word}; baselines and annotated runs stay", gone.len()));
+    }
+    Ok(Exit::Pass)
+}
+
+/// The moment so many seconds ago.
+fn before(seconds: f64) -> Result<Timestamp, Fatal> {
+    let micros = seconds * 1e6;
+    if !(0.0..=9e18).contains(&micros) {
+        return Err(Fatal::usage("the time is longer than any history"));
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "checked to be in the range of a timestamp")]
+    Ok(Timestamp(app::now().0.saturating_sub(micros as i64)))
+}

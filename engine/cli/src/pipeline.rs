@@ -1,0 +1,388 @@
+//! From a scenario to an exit code: plan, measure, store, judge, report.
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use engine_core::comparison::Comparison;
+use engine_core::environment::Environment;
+use engine_core::judgement::{Judgement, Severity, Verdict};
+use engine_core::plan::Plan;
+use engine_core::run::{RunHeader, RunId, RunRecord, RunState, ScenarioRef, ValidityLevel};
+use engine_core::step::{FailureKind, Outcome};
+use engine_report::{Cause, Report, TimeZone, text};
+use engine_script::{Scenario, Source};
+use engine_session::{Settings, Sink};
+use engine_store::Writer;
+
+use crate::app::{self, App};
+use crate::args::{FailOn, Reading, Storing, Unsure};
+use crate::exit::{Exit, Fatal};
+use crate::terminal::Terminal;
+use crate::{cmd, config, machine, reports, signals, source};
+
+/// One run, as asked.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) source: Source,
+    pub(crate) options: engine_script::Options,
+    pub(crate) storing: Storing,
+    pub(crate) baseline: Option<String>,
+    pub(crate) fail_on: Vec<FailOn>,
+    pub(crate) unsure: Unsure,
+    pub(crate) budget: Option<f64>,
+    pub(crate) trace: bool,
+    pub(crate) once: bool,
+}
+
+impl Request {
+    /// A run with the settings' defaults.
+    pub(crate) fn new(app: &App, source: Source, reading: &Reading) -> Result<Self, Fatal> {
+        let unsure = match app.config().run.unsure.as_str() {
+            "pass" => Unsure::Pass,
+            "fail" => Unsure::Fail,
+            _ => Unsure::Report,
+        };
+        Ok(Self {
+            source,
+            options: cmd::run_options(app, reading)?,
+            storing: Storing::default(),
+            baseline: None,
+            fail_on: Vec::new(),
+            unsure,
+            budget: None,
+            trace: false,
+            once: false,
+        })
+    }
+}
+
+/// A run that has ended, and what follows from it.
+struct Finished {
+    record: RunRecord,
+    comparison: Option<Comparison>,
+    causes: Vec<(Exit, String)>,
+}
+
+/// Runs one scenario to its exit code.
+pub(crate) fn run(app: &App, request: Request) -> Result<Exit, Fatal> {
+    let label = source::label(&request.source);
+    let folder = source::folder(&request.source);
+    let mut scenario = read(app, &request)?;
+    let plan = adjusted(app, &request, scenario.plan());
+    if plan.steps.is_empty() {
+        return Err(Fatal::new(Exit::NothingRan, format!("{label}: the filters `--only` and `--skip` leave no step")));
+    }
+    for path in &request.storing.report {
+        reports::format_of(path)?;
+    }
+    let scratch = Scratch::new(&cmd::scratch_base(app))?;
+    let store = app.store()?;
+    let baseline =
+        request.baseline.as_deref().map(|reference| app.baseline(&store, reference, &plan.suite)).transpose()?;
+    let header = header(app, &request, &label, &folder, &scratch.0, plan, scenario.hash())?;
+    announce(app, &header);
+    let writer = Writer::start(store).map_err(Fatal::from)?;
+
+    let judge = |record: &RunRecord| engine_analysis::judge_run(record, baseline.as_ref());
+    let after = || Some(machine::after(&header.environment));
+    let settings = settings(app, &scratch.0, &judge, &after)?;
+    let style = app.style();
+    let sinks: Vec<Box<dyn Sink>> = vec![
+        Box::new(StoreSink(writer.sender())),
+        Box::new(Terminal::new(app.output, style, app.config().output.progress, request.trace)),
+    ];
+    let record = engine_session::run(header.clone(), settings, Some(&mut scenario), sinks);
+    let stored = writer.finish();
+
+    let mut causes = causes(&record, request.unsure);
+    if let Err(error) = stored {
+        causes.push((Exit::Store, error.to_string()));
+    }
+    let comparison = baseline.as_ref().map(|old| compare(app, old, &record));
+    if let Some(comparison) = &comparison {
+        causes.extend(regressions(comparison, &request.fail_on));
+    }
+    conclude(app, &request, Finished { record, comparison, causes })
+}
+
+/// Reads the scenario; its errors are shown with place and hint.
+fn read(app: &App, request: &Request) -> Result<Scenario, Fatal> {
+    engine_script::load(&request.source, request.options.clone()).map_err(|diagnostics| app.diagnosed(&diagnostics))
+}
+
+/// The plan with what the command line changes.
+fn adjusted(app: &App, request: &Request, plan: &Plan) -> Plan {
+    let mut plan = plan.clone();
+    if request.once {
+        cmd::once(&mut plan);
+    }
+    if let Some(budget) = request.budget {
+        plan.budget = Some(plan.budget.map_or(budget, |own| own.min(budget)));
+    }
+    let _ = app;
+    plan
+}
+
+fn header(
+    app: &App,
+    request: &Request,
+    label: &str,
+    folder: &Path,
+    scratch: &Path,
+    plan: Plan,
+    hash: &str,
+) -> Result<RunHeader, Fatal> {
+    let started = app::now();
+    let repository = request.storing.repo.as_deref().unwrap_or(folder);
+    let tags = request.storing.tags.iter().map(|tag| app::pair("--tag", tag)).collect::<Result<_, _>>()?;
+    Ok(RunHeader {
+        id: RunId::new(started, u64::from(std::process::id())),
+        engine: env!("CARGO_PKG_VERSION").to_owned(),
+        scenario: ScenarioRef { name: plan.suite.clone(), source: label.to_owned(), hash: hash.to_owned() },
+        started,
+        code: engine_probes::host::code_under_test(repository, &|name| std::env::var(name).ok()),
+        machine: machine::id(),
+        tags,
+        environment: machine::environment(app, scratch)?,
+        plan,
+    })
+}
+
+/// What will be done, before it is done.
+fn announce(app: &App, header: &RunHeader) {
+    let plan = &header.plan;
+    let rounds: u32 = plan.steps.iter().map(|step| step.rounds.most()).max().unwrap_or(0);
+    let minutes = plan.estimate() / 60.0;
+    let estimate = if minutes < 1.0 { format!("{:.0} s", plan.estimate()) } else { format!("{minutes:.1} min") };
+    let title = if plan.title.is_empty() { String::new() } else { format!(": {}", plan.title) };
+    app.note(&engine_report::clean::line(&format!("{}{title}", plan.suite)));
+    app.note(&format!(
+        "{} steps, up to {rounds} rounds, about {estimate} at most, seed {}, profile {}, run {}",
+        plan.steps.len(),
+        plan.seed,
+        plan.profile.name(),
+        header.id.short()
+    ));
+    for warning in machine::differences(app, &header.environment) {
+        app.note(&format!("warning: {warning}"));
+    }
+}
+
+fn settings<'a>(
+    app: &App,
+    scratch: &Path,
+    judge: &'a dyn Fn(&RunRecord) -> Vec<engine_core::judgement::Judged>,
+    after: &'a dyn Fn() -> Option<Environment>,
+) -> Result<Settings<'a>, Fatal> {
+    let invalid = |message: String| Fatal::new(Exit::Invalid, message);
+    let config = app.config();
+    let period = config::seconds(&config.run.monitor_period).map_err(invalid)?;
+    let mut watch = engine_analysis::Watch::new(machine::thresholds(app));
+    let myself = std::env::current_exe().map_err(|error| Fatal::new(Exit::Internal, error.to_string()))?;
+    Ok(Settings {
+        registry: engine_probes::registry::registry(),
+        scratch: scratch.to_owned(),
+        cores: machine::cores(),
+        interrupt: signals::interrupt(),
+        limits: machine::limits(app)?,
+        retakes: config.run.retakes,
+        isolate: Some(vec![myself.to_string_lossy().into_owned(), "__round".to_owned()]),
+        monitor: (period > 0.0).then(|| Duration::from_secs_f64(period)),
+        watch: Some(Box::new(move |sample| watch.observe(sample))),
+        after,
+        judge,
+    })
+}
+
+/// Every cause for an exit code that the record itself gives.
+fn causes(record: &RunRecord, unsure: Unsure) -> Vec<(Exit, String)> {
+    let mut causes = Vec::new();
+    if let Some(exit) = signals::received() {
+        causes.push((exit, "interrupted by a signal".to_owned()));
+    }
+    for step in &record.steps {
+        if let Some(Outcome::Failed(failure)) = &step.outcome {
+            let exit = match failure.kind {
+                FailureKind::Script => Exit::Script,
+                FailureKind::Permission | FailureKind::Limit => Exit::Denied,
+                FailureKind::Probe
+                | FailureKind::Verification
+                | FailureKind::Panic
+                | FailureKind::Timeout
+                | FailureKind::Crash => Exit::Internal,
+            };
+            causes.push((exit, format!("{} failed: {}", step.plan.path(), failure.message)));
+        }
+    }
+    for judged in &record.judged {
+        let text = format!("{}: {}: {}", judged.step, judged.text, judged.reason);
+        match (judged.judgement, judged.severity, unsure) {
+            (_, Severity::Warn, _) => {}
+            (Judgement::Fail, ..) | (Judgement::Unsure, _, Unsure::Fail) => causes.push((Exit::Expectation, text)),
+            (Judgement::Unsure, _, Unsure::Report) => causes.push((Exit::Inconclusive, text)),
+            _ => {}
+        }
+    }
+    if record.validity.level == ValidityLevel::Invalid {
+        causes.push((Exit::Overloaded, record.validity.reasons.join("; ")));
+    }
+    if !record.steps.iter().any(|step| matches!(step.outcome, Some(Outcome::Measured | Outcome::Failed(_)))) {
+        causes.push((Exit::NothingRan, "no step was measured".to_owned()));
+    } else if record.state == RunState::Partial {
+        causes.push((Exit::Partial, "the run ended early".to_owned()));
+    }
+    causes.sort_by_key(|(exit, _)| *exit);
+    causes
+}
+
+fn compare(app: &App, old: &RunRecord, new: &RunRecord) -> Comparison {
+    engine_analysis::compare(old, new, &app.comparing(None, false))
+}
+
+/// What `--fail-on` makes of a comparison.
+pub(crate) fn regressions(comparison: &Comparison, fail_on: &[FailOn]) -> Vec<(Exit, String)> {
+    let mut causes = Vec::new();
+    let named = |verdict: Verdict| -> String {
+        let series = comparison.series.iter().filter(|series| series.verdict == verdict);
+        series.take(3).map(|series| series.id.to_string()).collect::<Vec<_>>().join(", ")
+    };
+    let worse = comparison.count(Verdict::Worse);
+    if worse > 0 && fail_on.contains(&FailOn::Regression) {
+        causes.push((Exit::Regression, format!("{worse} series are worse: {}", named(Verdict::Worse))));
+    }
+    let open = comparison.count(Verdict::Inconclusive);
+    let wanted = fail_on.contains(&FailOn::Inconclusive);
+    if wanted && (open > 0 || comparison.is_refused()) {
+        let what = if comparison.is_refused() {
+            "the runs are not comparable".to_owned()
+        } else {
+            named(Verdict::Inconclusive)
+        };
+        causes.push((Exit::Inconclusive, format!("the comparison is inconclusive: {what}")));
+    } else if comparison.is_refused() && fail_on.contains(&FailOn::Regression) {
+        // A gate that compares nothing must not pass.
+        causes
+            .push((Exit::Inconclusive, "the runs are not comparable: nothing was checked for a regression".to_owned()));
+    }
+    causes
+}
+
+/// Writes the reports, shows the summary, and decides the exit code.
+fn conclude(app: &App, request: &Request, finished: Finished) -> Result<Exit, Fatal> {
+    let Finished { record, comparison, mut causes } = finished;
+    causes.sort_by_key(|(exit, _)| *exit);
+    let exit = Exit::of(&causes.iter().map(|(exit, _)| *exit).collect::<Vec<_>>());
+    let shown = engine_report::Exit {
+        code: exit.code(),
+        causes: causes.iter().map(|(exit, reason)| Cause { code: exit.code(), reason: reason.clone() }).collect(),
+    };
+    let cases = engine_analysis::case_ratios(&record, &app.comparing(None, false).criteria);
+    let health = engine_analysis::health(&record, &machine::thresholds(app));
+    let mut report = Report {
+        record: &record,
+        cases: &cases,
+        health: Some(&health),
+        exit: Some(&shown),
+        written: &[],
+        unsure: match request.unsure {
+            Unsure::Report => engine_report::Unsure::Unsure,
+            Unsure::Pass => engine_report::Unsure::Pass,
+            Unsure::Fail => engine_report::Unsure::Fail,
+        },
+        zone: TimeZone::system(),
+    };
+    let folder = app.reports(request.storing.out.as_deref())?;
+    let mut places = reports::places(&folder, &record.header.scenario.name, &report, &app.config().reports.formats);
+    for path in &request.storing.report {
+        places.push((reports::format_of(path)?, path.clone()));
+    }
+    let written: Vec<String> = places.iter().map(|(_, path)| path.display().to_string()).collect();
+    report.written = &written;
+    let mut failed = None;
+    for (format, path) in &places {
+        if let Err(error) = reports::write(path, &reports::render(&report, format)?) {
+            failed = Some(error);
+        }
+    }
+    if app.output.json {
+        app.out(&engine_report::json::report(&report));
+    } else if app.output.quiet {
+        for (_, reason) in &causes {
+            app.output.err(&engine_report::clean::line(reason));
+        }
+    } else {
+        app.out(&text::summary(&report, app.style()));
+        if let Some(comparison) = &comparison {
+            app.out(&text::comparison(comparison, &report.zone, app.style()));
+        }
+    }
+    github(app, &report)?;
+    match failed {
+        // The numbers are stored, but not where they were asked for.
+        Some(error) => {
+            app.output.err(&format!("error: {}", error.message));
+            Ok(Exit::of(&[exit, Exit::Store]))
+        }
+        None => Ok(exit),
+    }
+}
+
+/// What a CI page shows, when running there.
+fn github(app: &App, report: &Report<'_>) -> Result<(), Fatal> {
+    if std::env::var_os("GITHUB_ACTIONS").is_some() {
+        app.output.err(&engine_report::github::annotations(report));
+    }
+    if let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) {
+        use std::io::Write;
+        let path = PathBuf::from(path);
+        std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .and_then(|mut file| file.write_all(engine_report::markdown::step_summary(report).as_bytes()))
+            .map_err(|error| Fatal::new(Exit::Store, format!("cannot write `{}`: {error}", path.display())))?;
+    }
+    Ok(())
+}
+
+/// Gives every event to the store's writer thread.
+struct StoreSink(engine_store::EventSender);
+
+impl Sink for StoreSink {
+    fn event(&mut self, envelope: &engine_core::event::Envelope, _: &RunRecord) {
+        self.0.send(envelope);
+    }
+}
+
+/// A private folder for test files, gone when the run is over.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(base: &Path) -> Result<Self, Fatal> {
+        use std::os::unix::fs::DirBuilderExt;
+        thread_local!(static COUNT: RefCell<u32> = const { RefCell::new(0) });
+        let count = COUNT.with_borrow_mut(|count| {
+            *count += 1;
+            *count
+        });
+        let path = base.join(format!("engine-{}-{count}", std::process::id()));
+        let failed = |error: std::io::Error| {
+            Fatal::new(
+                Exit::Store,
+                format!("cannot make the folder for test files `{}`: {error}; set `run.scratch`", path.display()),
+            )
+        };
+        std::fs::create_dir_all(base).map_err(failed)?;
+        std::fs::DirBuilder::new().mode(0o700).create(&path).map_err(failed)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            tracing::warn!(folder = %self.0.display(), %error, "cannot remove the folder of test files");
+        }
+    }
+}

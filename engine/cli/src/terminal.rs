@@ -1,0 +1,127 @@
+//! The terminal as a sink: a line for each step as it finishes, and progress with the remaining time.
+
+use std::time::Duration;
+
+use engine_core::event::{Envelope, Event, NoteLevel};
+use engine_core::run::RunRecord;
+use engine_core::step::Outcome;
+use engine_report::text::{self, Style};
+use engine_session::Sink;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::output::Output;
+
+/// Shows a run while it runs.
+#[derive(Debug)]
+pub(crate) struct Terminal {
+    output: Output,
+    style: Style,
+    trace: bool,
+    bar: Option<ProgressBar>,
+    total: f64,
+    done: f64,
+}
+
+impl Terminal {
+    /// Shows progress when standard error is a terminal and `progress` is wanted.
+    pub(crate) fn new(output: Output, style: Style, progress: bool, trace: bool) -> Self {
+        let bar = (progress && !trace && output.live()).then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(4));
+            if let Ok(style) = ProgressStyle::with_template("{bar:24} {percent:>3} %  {msg}") {
+                bar.set_style(style);
+            }
+            bar
+        });
+        Self { output, style, trace, bar, total: 0.0, done: 0.0 }
+    }
+
+    fn line(&self, text: &str) {
+        let print = || {
+            if self.output.json {
+                self.output.note(text);
+            } else if !self.output.quiet {
+                self.output.out(text);
+            }
+        };
+        match &self.bar {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        }
+    }
+
+    /// Progress in rounds, weighted by what a round of the step is expected to take.
+    fn advance(&mut self, record: &RunRecord, at: f64) {
+        let Some(bar) = &self.bar else { return };
+        let weight = |step: &engine_core::run::StepRecord| step.plan.estimate.max(0.01);
+        self.total = record.steps.iter().map(|step| weight(step) * f64::from(step.plan.rounds.most())).sum();
+        self.done = record
+            .steps
+            .iter()
+            .map(|step| {
+                let most = f64::from(step.plan.rounds.most());
+                let taken = u32::try_from(step.rounds()).map_or(most, f64::from).min(most);
+                weight(step) * if step.outcome.is_some() { most } else { taken }
+            })
+            .sum();
+        let share = (self.done / self.total.max(1e-9)).clamp(0.0, 1.0);
+        let by_rate = if share > 0.02 { at * (1.0 - share) / share } else { record.header.plan.estimate() };
+        let left = record.header.plan.budget.map_or(by_rate, |budget| by_rate.min((budget - at).max(0.0)));
+        bar.set_length(1000);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share in thousandths")]
+        bar.set_position((share * 1000.0) as u64);
+        let left = Duration::from_secs_f64(left.max(0.0)).as_secs();
+        bar.set_message(format!("about {}:{:02} left", left / 60, left % 60));
+    }
+}
+
+impl Sink for Terminal {
+    fn event(&mut self, envelope: &Envelope, record: &RunRecord) {
+        match &envelope.event {
+            Event::StepFinished { step, outcome, .. } => {
+                if let Some(step) = record.steps.get(*step) {
+                    self.line(&text::result_line(step, self.style));
+                    if let Outcome::Failed(failure) = outcome
+                        && let Some(place) = &failure.place
+                    {
+                        self.line(&format!("  at {place}"));
+                    }
+                }
+            }
+            Event::Note(note) if note.level == NoteLevel::Warning || self.trace => {
+                let step = note.step.as_ref().map(|step| format!("{step}: ")).unwrap_or_default();
+                let text = engine_report::clean::line(&format!("{step}{}", note.message));
+                match &self.bar {
+                    Some(bar) => bar.suspend(|| self.output.note(&text)),
+                    None => self.output.note(&text),
+                }
+            }
+            Event::Sampled(sampled) if self.trace => {
+                let path = record.steps.get(sampled.step).map(|step| step.plan.path()).unwrap_or_default();
+                for measured in &sampled.records {
+                    let shown: Vec<String> =
+                        measured.values.iter().take(5).map(|value| measured.metric.unit.format(*value)).collect();
+                    let more = if measured.values.len() > 5 { ", .." } else { "" };
+                    self.output.note(&format!(
+                        "{:8.3} s  {path} round {} attempt {}: {}{} = {}{more}",
+                        envelope.at,
+                        sampled.round,
+                        sampled.attempt,
+                        measured.metric.id,
+                        measured.labels,
+                        shown.join(", ")
+                    ));
+                }
+                for taint in &sampled.taints {
+                    self.output.note(&format!("{:8.3} s  {path} round {}: {taint}", envelope.at, sampled.round));
+                }
+            }
+            Event::RunFinished { .. } => {
+                if let Some(bar) = self.bar.take() {
+                    bar.finish_and_clear();
+                }
+            }
+            _ => {}
+        }
+        self.advance(record, envelope.at);
+    }
+}

@@ -1,0 +1,60 @@
+//! Every scenario, example and standard module runs, with the tiny profile.
+
+use crate::sandbox::{Sandbox, root};
+
+/// Skips that this project accepts: parts of the machine that a virtual machine or a container does not have.
+const ACCEPTED: &[&str] = &["hardware"];
+
+fn runs(path: &str, flags: &[&str]) {
+    let sandbox = Sandbox::new();
+    let file = if path.contains('/') { root().join(path).to_string_lossy().into_owned() } else { path.to_owned() };
+    let mut args = vec!["--json", "run", file.as_str(), "--profile", "tiny"];
+    args.extend(flags);
+    let ran = sandbox.expect(0, &args);
+    let report = ran.json();
+    assert_eq!(report["run"]["state"], "complete", "{path}");
+    for step in report["steps"].as_array().unwrap() {
+        let outcome = step["outcome"]["kind"].as_str().or_else(|| step["outcome"].as_str()).unwrap_or_default();
+        if outcome == "skipped" {
+            let kind = step["outcome"]["skip"]["kind"].as_str().unwrap_or_default();
+            assert!(ACCEPTED.contains(&kind), "{path}: {step}");
+        }
+    }
+    assert_eq!(sandbox.reports("json").len(), 1);
+    assert_eq!(sandbox.reports("md").len(), 1);
+}
+
+#[test]
+fn every_scenario_runs_tiny() {
+    for name in ["quick", "hardware", "full"] {
+        runs(name, &[]);
+        runs(&format!("scenarios/{name}.rhai"), &[]);
+    }
+}
+
+#[test]
+fn every_example_runs_tiny() {
+    let mut names: Vec<String> = std::fs::read_dir(root().join("examples"))
+        .unwrap()
+        .filter_map(|entry| entry.unwrap().file_name().into_string().ok())
+        .filter(|name| name.ends_with(".rhai"))
+        .collect();
+    names.sort();
+    assert!(names.len() >= 6);
+    for name in names {
+        let text = std::fs::read_to_string(root().join("examples").join(&name)).unwrap();
+        assert!(text.lines().count() <= 30, "{name}: one idea in at most 30 lines");
+        let flags: Vec<&str> = text.split_whitespace().filter(|word| word.starts_with("--allow-")).collect();
+        runs(&format!("examples/{name}"), &flags);
+    }
+}
+
+#[test]
+fn scenarios_are_checked_without_running() {
+    let sandbox = Sandbox::new();
+    for name in ["quick", "hardware", "full"] {
+        let ran = sandbox.expect(0, &["check", name]);
+        assert!(ran.out.contains("ok"), "{}", ran.out);
+    }
+    assert!(!sandbox.path(".local/share/engine/performance.db").exists(), "checking stores nothing");
+}

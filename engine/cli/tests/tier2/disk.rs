@@ -1,0 +1,60 @@
+//! A full disk and a read-only place end with exit code 30 and a clear message, and lose nothing stored earlier.
+
+use std::process::{Command, Output};
+
+use crate::sandbox::Sandbox;
+
+/// Runs a shell script as root of a user and mount namespace of its own; `$ENGINE` is the binary, `$PWD` the sandbox.
+fn in_namespace(sandbox: &Sandbox, script: &str) -> Output {
+    Command::new("unshare")
+        .args(["-rm", "sh", "-euc", script])
+        .current_dir(sandbox.path(""))
+        .env("ENGINE", assert_cmd::cargo::cargo_bin("engine"))
+        .env("HOME", sandbox.path(""))
+        .output()
+        .unwrap()
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+#[test]
+fn a_full_disk_loses_nothing_stored_earlier() {
+    let sandbox = Sandbox::new();
+    sandbox.file("s.rhai", "bench(cpu::primes(#{ limit: 1000 }));");
+    sandbox.file("long.rhai", "bench(#{ rounds: 1_000_000 }, cpu::primes(#{ limit: 1000 }));");
+    let output = in_namespace(
+        &sandbox,
+        "mkdir disk; mount -t tmpfs -o size=3m none disk
+         \"$ENGINE\" --db disk/p.db run s.rhai --profile tiny >/dev/null 2>&1
+         code=0; \"$ENGINE\" --db disk/p.db --quiet run long.rhai --max-time '60 s' --out reports || code=$?
+         echo code=$code
+         \"$ENGINE\" --db disk/p.db db check
+         \"$ENGINE\" --db disk/p.db --json runs list --all
+         \"$ENGINE\" --db disk/p.db --quiet runs show @-2 && echo earlier=ok",
+    );
+    let text = text(&output);
+    assert!(text.contains("code=30"), "{text}");
+    assert!(text.contains("no space left"), "{text}");
+    assert!(text.contains("earlier=ok"), "{text}");
+}
+
+#[test]
+fn a_read_only_place_is_refused_before_anything_is_measured() {
+    let sandbox = Sandbox::new();
+    sandbox.file("s.rhai", "bench(cpu::primes(#{ limit: 1000 }));");
+    let output = in_namespace(
+        &sandbox,
+        "mkdir disk; mount -t tmpfs -o size=8m none disk
+         \"$ENGINE\" --db disk/p.db run s.rhai --profile tiny >/dev/null 2>&1
+         mount -o remount,ro disk
+         code=0; \"$ENGINE\" --db disk/p.db run s.rhai --profile tiny || code=$?
+         echo code=$code
+         code=0; \"$ENGINE\" --db disk/new.db run s.rhai --profile tiny || code=$?
+         echo new=$code",
+    );
+    let text = text(&output);
+    assert!(text.contains("code=30") && text.contains("new=30"), "{text}");
+    assert!(text.contains("--db"), "the remedy is named: {text}");
+}

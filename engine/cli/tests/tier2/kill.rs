@@ -1,0 +1,124 @@
+//! `kill -9` at random moments: the database is whole, at most the last second is lost, the run is `partial`, its
+//! report opens.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use engine_core::stats::Stream;
+
+use crate::sandbox::Sandbox;
+
+/// How often; `benches/claims/kill` asks for 1,000.
+fn kills() -> u32 {
+    std::env::var("ENGINE_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(20)
+}
+
+/// What one kill left.
+struct Left {
+    /// Seconds from the last stored round to the last one that was seen before the kill.
+    lost: f64,
+    rounds: usize,
+}
+
+#[test]
+fn a_killed_run_is_partial_and_loses_at_most_a_second() {
+    let sandbox = Sandbox::new();
+    sandbox.file("s.rhai", "bench(#{ rounds: 1_000_000 }, cpu::primes(#{ limit: 1000 }));\nbench(\"b\", #{ rounds: 1_000_000 }, cpu::primes(#{ limit: 2000 }));");
+    let mut random = Stream::new(20_261_123, &[1]);
+    let (mut worst, mut stored) = (0.0f64, 0);
+    let total = kills();
+    for number in 0..total {
+        let after = Duration::from_secs_f64(0.02 + 1.2 * random.unit_f64());
+        if let Some(left) = one(&sandbox, after) {
+            assert!(left.lost <= 1.0, "kill {number} after {after:?}: {:.3} s are lost", left.lost);
+            worst = worst.max(left.lost);
+            stored += usize::from(left.rounds > 0);
+        }
+    }
+    println!("kills {total} with_rounds {stored} worst_loss_s {worst:.3}");
+    assert!(stored > total as usize / 3, "the kills came too early to prove anything: {stored}");
+}
+
+/// Starts a run, kills it `after` its first sign of life, and looks at what is left. None when it was killed before
+/// the run began.
+fn one(sandbox: &Sandbox, after: Duration) -> Option<Left> {
+    let mut child = Command::new(assert_cmd::cargo::cargo_bin("engine"))
+        .args(["run", "s.rhai", "--trace", "--max-time", "60 s"])
+        .current_dir(sandbox.path(""))
+        .env("HOME", sandbox.path(""))
+        .env("TMPDIR", sandbox.path(""))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let (sender, seen) = mpsc::channel();
+    let reader = std::thread::spawn(move || {
+        for line in lines.map_while(Result::ok) {
+            // `   0.123 s  cpu.primes round 3 attempt 0: time = ..`
+            let at = line.trim_start().split_once(" s  ").and_then(|(at, _)| at.parse::<f64>().ok());
+            if at.is_some_and(|at| sender.send(at).is_err()) {
+                break;
+            }
+        }
+    });
+    let begun = seen.recv_timeout(Duration::from_secs(60)).is_ok();
+    let end = Instant::now() + after;
+    std::thread::sleep(end.saturating_duration_since(Instant::now()));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    reader.join().unwrap();
+    let last_seen = seen.try_iter().last().unwrap_or(0.0);
+    for folder in std::fs::read_dir(sandbox.path("")).unwrap().flatten() {
+        // A killed run cannot remove its scratch folder.
+        if folder.file_name().to_string_lossy().starts_with("engine-") {
+            std::fs::remove_dir_all(folder.path()).unwrap();
+        }
+    }
+    sandbox.expect(0, &["db", "check"]);
+    if !begun {
+        return None;
+    }
+    let list = sandbox.expect(0, &["--json", "runs", "list", "--all", "-n", "1"]).json();
+    assert_eq!(list["runs"][0]["state"], "partial", "{list}");
+    let report = sandbox.expect(0, &["--json", "report", "@last"]).json();
+    let mut last_stored = 0.0f64;
+    let mut rounds = 0;
+    for step in report["steps"].as_array().unwrap() {
+        for metric in step["metrics"].as_array().unwrap() {
+            for round in metric["rounds"].as_array().unwrap() {
+                last_stored = last_stored.max(round["at"].as_f64().unwrap());
+                rounds += 1;
+            }
+        }
+    }
+    Some(Left { lost: last_seen - last_stored, rounds })
+}
+
+#[test]
+fn ctrl_c_keeps_and_reports_what_there_is() {
+    let sandbox = Sandbox::new();
+    sandbox.file("s.rhai", "bench(#{ rounds: 1_000_000 }, cpu::primes(#{ limit: 1000 }));");
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let child = Command::new(assert_cmd::cargo::cargo_bin("engine"))
+            .args(["run", "s.rhai"])
+            .current_dir(sandbox.path(""))
+            .env("HOME", sandbox.path(""))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_secs(2));
+        let sent = Command::new("kill").args([format!("-{signal}"), child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(code));
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains("partial") && text.contains("cpu.primes"), "{text}");
+        let list = sandbox.expect(0, &["--json", "runs", "list", "-n", "1"]).json();
+        assert_eq!(list["runs"][0]["state"], "partial");
+    }
+    assert_eq!(sandbox.reports("md").len(), 2, "reports are written");
+}

@@ -1,0 +1,7 @@
+//! Tier 2: real kills, real full disks, real read-only places. Needs `--features tier2`; run by `.ci/run`.
+
+mod disk;
+mod kill;
+#[path = "../it/sandbox.rs"]
+#[expect(dead_code, reason = "shared with the other tests, which use more of it")]
+mod sandbox;

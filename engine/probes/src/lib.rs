@@ -1,7 +1,10 @@
 //! What measures this machine: one file a probe, and the facts about the host.
+pub mod cache;
+pub mod cpu;
 pub mod harness;
 pub mod host;
 pub mod kernel;
+pub mod memory;
 pub mod probe;
 pub mod registry;
 pub mod storage;

@@ -70,7 +70,14 @@ pub struct Context<'a> {
 impl<'a> Context<'a> {
     /// A context for one round that has to end by `deadline`.
     #[must_use]
-    pub fn new(scratch: &'a Path, cancel: &'a AtomicBool, deadline: Instant, cores: usize, seed: u64, tiny: bool) -> Self {
+    pub fn new(
+        scratch: &'a Path,
+        cancel: &'a AtomicBool,
+        deadline: Instant,
+        cores: usize,
+        seed: u64,
+        tiny: bool,
+    ) -> Self {
         Self {
             tiny,
             seed,

@@ -1,9 +1,19 @@
 //! All probes, by id. A new probe is one file, one line in its area's `mod.rs` and one line here.
 
-use crate::{Probe, storage, tool};
+use crate::{Probe, cache, cpu, memory, storage, tool};
 
 /// Every probe of this version, sorted by id.
-static PROBES: &[&Probe] = &[&storage::fsync::PROBE, &tool::command::PROBE, &tool::spawn::PROBE];
+static PROBES: &[&Probe] = &[
+    &cache::latency::PROBE,
+    &cpu::fma::PROBE,
+    &cpu::primes::PROBE,
+    &cpu::scaling::PROBE,
+    &memory::latency::PROBE,
+    &memory::stream::PROBE,
+    &storage::fsync::PROBE,
+    &tool::command::PROBE,
+    &tool::spawn::PROBE,
+];
 
 /// All probes.
 #[must_use]

@@ -7,9 +7,12 @@ pub mod buffer;
 pub mod calibrate;
 pub mod clock;
 pub mod opaque;
+pub mod passes;
 pub mod pin;
 pub mod sentinel;
 pub mod team;
+#[cfg(test)]
+pub(crate) mod tests;
 
 pub use buffer::{Buffer, BufferError, Pages};
 pub use calibrate::{Calibration, Target, calibrate};

@@ -167,6 +167,32 @@ fn memory_limit(tree: &Tree, place: &Place) -> Fact<Option<u64>> {
     })
 }
 
+/// Bytes that our group and those above it may still take; `None` without a limit. Page cache that lies idle is given
+/// back under pressure and does not count as taken.
+pub(crate) fn memory_room(tree: &Tree) -> Fact<Option<u64>> {
+    let place = match place(tree, "memory") {
+        Fact::Known(place) => place,
+        Fact::Unknown(reason) => return Fact::Unknown(reason),
+    };
+    let (most, taken, idle) = if place.unified {
+        ("memory.max", "memory.current", "inactive_file ")
+    } else {
+        ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file ")
+    };
+    tightest(tree, &place, |folder| {
+        tree.text(&format!("{folder}/{most}")).and_then(|text| {
+            let Some(limit) = text.parse::<u64>().ok().filter(|bytes| *bytes < V1_NO_LIMIT) else {
+                return Fact::Known(None);
+            };
+            let stat = tree.text(&format!("{folder}/memory.stat"));
+            let idle =
+                stat.known().and_then(|stat| stat.lines().find_map(|line| line.strip_prefix(idle)?.parse().ok()));
+            tree.value::<u64>(&format!("{folder}/{taken}"))
+                .map(|taken| Some(limit.saturating_sub(taken.saturating_sub(idle.unwrap_or(0)))))
+        })
+    })
+}
+
 fn cpuset(tree: &Tree, place: &Place) -> Fact<Option<String>> {
     let folder = place.folder();
     let effective = if place.unified { "cpuset.cpus.effective" } else { "cpuset.effective_cpus" };

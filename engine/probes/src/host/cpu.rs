@@ -202,7 +202,7 @@ fn core_types(tree: &Tree) -> Fact<Vec<CoreType>> {
 }
 
 /// Every cache once, grouped by kind, size and shape.
-fn caches(tree: &Tree, online: &Fact<BTreeSet<u32>>) -> Fact<Vec<Cache>> {
+pub(crate) fn caches(tree: &Tree, online: &Fact<BTreeSet<u32>>) -> Fact<Vec<Cache>> {
     online.clone().and_then(|cpus| {
         let mut covered: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
         let mut groups: Vec<Cache> = Vec::new();

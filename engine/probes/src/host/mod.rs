@@ -22,6 +22,7 @@ mod os;
 mod program;
 #[cfg(test)]
 mod recorded;
+pub mod room;
 mod storage;
 mod toolchain;
 mod tree;

@@ -1,0 +1,151 @@
+//! `cpu.fma`: the floating-point peak of the cores: independent chains of fused multiply-adds in registers.
+//!
+//! Method: as likwid-bench's `peakflops` and clpeak: enough independent chains to hide the latency of every pipe (12
+//! and more), in assembly, one sequence for each instruction set, chosen at run time. A fused multiply-add counts two
+//! operations a lane; `sse2`, which has none, does a multiplication and an addition.
+//!
+//! What would make the number wrong: chains that are folded, shortened or dropped (every lane's end is known exactly
+//! and checked); too few chains; a wide unit that was still powered down or a clock that was still rising (a warm-up
+//! pass is dropped, and the round counts with its best pass).
+
+use engine_core::args::Args;
+use engine_core::metric::MetricDef;
+use engine_core::probe::{OwnNoise, ParamDef, ParamKind, ProbeInfo};
+use engine_core::step::{Skip, SkipKind};
+use engine_core::unit::Unit;
+
+use crate::harness::{Team, passes};
+use crate::kernel::Isa;
+use crate::kernel::fma::{Fma, Precision, WrongEnd, best};
+use crate::{Context, Probe, ProbeError};
+
+const PRECISION: ParamDef = ParamDef {
+    name: "precision",
+    kind: ParamKind::Choice(&["f32", "f64"]),
+    default: Some("f64"),
+    tiny: None,
+    doc: "width of the numbers",
+};
+const ISA: ParamDef = ParamDef {
+    name: "isa",
+    kind: ParamKind::Choice(&["auto", "scalar", "sse2", "avx2", "avx512"]),
+    default: Some("auto"),
+    tiny: None,
+    doc: "instruction set; `auto` is the widest that this machine has",
+};
+const THREADS: ParamDef = ParamDef {
+    name: "threads",
+    kind: ParamKind::Threads,
+    default: Some("1"),
+    tiny: None,
+    doc: "threads, each on a CPU of its own",
+};
+
+const RATE: MetricDef = MetricDef::rate("rate", Unit::FlopsPerSecond, "operations of all threads; an FMA counts two");
+
+/// Pairs of steps with which calibration begins.
+const FIRST: u64 = 1_000;
+
+/// The probe.
+pub static PROBE: Probe = Probe {
+    info: &ProbeInfo {
+        id: "cpu.fma",
+        summary: "Floating-point peak: independent fused multiply-adds in registers, f32 or f64.",
+        method: 1,
+        about: "Runs 12 or more independent chains of fused multiply-adds in registers, as likwid-bench's `peakflops` \
+                does, with the widest instruction set of the machine unless told otherwise. A fused multiply-add is \
+                two operations a lane. With threads, the time is from the first start to the last end. The number is \
+                wrong when chains are folded or dropped, so the exact end of every lane is checked; and it is that of \
+                the lower clock when other cores use wide vectors too.",
+        params: &[PRECISION, ISA, THREADS],
+        metrics: &[RATE],
+        round_seconds: 0.3,
+        fresh: false,
+        noise: OwnNoise::Quiet,
+    },
+    run,
+};
+
+/// A worker: its chains, and how their last pass ended.
+type Worker = (Fma, Result<(), WrongEnd>);
+
+fn run(args: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
+    let precision = if args.text(PRECISION.name) == "f32" { Precision::Single } else { Precision::Double };
+    let isa = isa(args.text(ISA.name))?;
+    let trial = chains(isa, precision)?;
+    let threads = args.threads(THREADS.name, cx.cores);
+    let how = if trial.is_fused() { "fused multiply-adds" } else { "multiplications and additions, none fused" };
+    cx.note(format!("instruction set `{}`: {how}", name(isa)));
+
+    let mut team: Team<Worker> = Team::new(threads, move |_| Ok((Fma::new(isa, precision)?, Ok(()))))?;
+    passes::note_placement(cx, &team);
+    let job = |pairs: u64| {
+        move |_: usize, (fma, outcome): &mut Worker| {
+            // The first wrong end stays.
+            if outcome.is_ok() {
+                *outcome = fma.run(pairs);
+            }
+        }
+    };
+    let taken = passes::take(cx, FIRST, |pairs| Ok(team.time(job(pairs))?.wall()))?;
+    for outcome in team.each(|_, (_, outcome)| *outcome)? {
+        outcome.map_err(|wrong| ProbeError::verification(wrong.to_string()))?;
+    }
+    cx.record_all(&RATE, &taken.rates(trial.operations(1) as f64 * threads as f64));
+    Ok(())
+}
+
+/// The instruction set behind the option's word.
+fn isa(word: &str) -> Result<Isa, ProbeError> {
+    let isa = match word {
+        "scalar" => Isa::Scalar,
+        "sse2" => Isa::Sse2,
+        "avx2" => Isa::AvxFma,
+        "avx512" => Isa::Avx512,
+        _ => best(),
+    };
+    if isa.is_available() {
+        return Ok(isa);
+    }
+    let remedy = format!("use `isa: \"{}\"` or `isa: \"auto\"`", name(best()));
+    Err(Skip::new(SkipKind::Hardware, format!("this machine has no `{word}`"), remedy).into())
+}
+
+fn chains(isa: Isa, precision: Precision) -> Result<Fma, ProbeError> {
+    Fma::new(isa, precision).map_err(|error| {
+        let remedy = format!("use `isa: \"{}\"` or `isa: \"auto\"`", name(error.best));
+        Skip::new(SkipKind::Hardware, error.to_string(), remedy).into()
+    })
+}
+
+/// The option's word for an instruction set.
+fn name(isa: Isa) -> &'static str {
+    if isa == Isa::AvxFma { "avx2" } else { isa.name() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::harness::tests::{round, values};
+
+    #[test]
+    fn every_available_variant_has_a_possible_rate() {
+        for precision in ["f32", "f64"] {
+            for word in ["auto", "scalar", "sse2", "avx2", "avx512"] {
+                match round(&PROBE, &[("precision", precision), ("isa", word)]) {
+                    Ok((records, notes)) => {
+                        let rates = values(&records, "rate");
+                        // From a tenth of an operation a cycle at 1 GHz to two 64-byte FMA pipes of f32 at 10 GHz.
+                        assert!(rates.iter().all(|rate| (1e8..1e12).contains(rate)), "{word}: {rates:?}");
+                        assert!(notes[0].starts_with("instruction set `"), "{notes:?}");
+                    }
+                    Err(ProbeError::Skip(skip)) => {
+                        assert_ne!(word, "auto");
+                        assert!(skip.kind == SkipKind::Hardware && skip.remedy.contains("auto"), "{skip:?}");
+                    }
+                    Err(error) => panic!("{word}: {error}"),
+                }
+            }
+        }
+    }
+}

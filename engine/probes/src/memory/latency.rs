@@ -1,0 +1,172 @@
+//! `memory.latency`: how long a load waits for main memory: a walk along pointers, each found by the one before.
+//!
+//! Method: as lmbench's `lat_mem_rd -t`, multichase and Chips and Cheese: all lines of a large region are linked to one
+//! cycle in random order (Sattolo), with real pointers, so no prefetcher can guess and no two loads overlap. The
+//! region is walked once round, with every link checked, before any time is taken. `page_local` walks groups of 64
+//! pages one after the other (multichase's default), which keeps misses of the TLB out; `random` over all. Huge pages
+//! (the default) leave the page walk out of the time too; with `small` ones it is in it, twice in a virtual machine.
+//!
+//! What would make the number wrong: a region that fits a cache (noted); huge pages that were asked for and not
+//! obtained (noted with the share that was); an order that a prefetcher guesses; links that form several short cycles
+//! (all are checked).
+
+use engine_core::args::Args;
+use engine_core::metric::MetricDef;
+use engine_core::probe::{OwnNoise, ParamDef, ParamKind, ProbeInfo};
+use engine_core::unit::Unit;
+
+use crate::harness::{Buffer, Pages, Stopwatch, Team, passes};
+use crate::host::room::{available_memory, declared_caches};
+use crate::kernel::chase::{Chase, Order};
+use crate::{Context, Probe, ProbeError};
+
+const SIZE: ParamDef = ParamDef {
+    name: "size",
+    kind: ParamKind::Size { min: 4096.0, max: 17_592_186_044_416.0 },
+    default: Some("256 MiB"),
+    tiny: None,
+    doc: "of the region; far beyond the last-level cache, or the latency is that of a cache",
+};
+const VARIANT: ParamDef = ParamDef {
+    name: "variant",
+    kind: ParamKind::Choice(&["random", "page_local"]),
+    default: Some("random"),
+    tiny: None,
+    doc: "over the whole region, or within groups of 64 pages",
+};
+const PAGES: ParamDef = ParamDef {
+    name: "pages",
+    kind: ParamKind::Choice(&["huge", "small"]),
+    default: Some("huge"),
+    tiny: None,
+    doc: "huge where the system gives them, or never",
+};
+
+const LATENCY: MetricDef = MetricDef::floor("latency", Unit::Seconds, "from one load to the next that needs it");
+
+/// Loads with which calibration begins.
+const FIRST: u64 = 1024;
+
+/// The probe.
+pub static PROBE: Probe = Probe {
+    info: &ProbeInfo {
+        id: "memory.latency",
+        summary: "How long a load waits for main memory: a random pointer chase far beyond the caches.",
+        method: 1,
+        about: "Walks one random cycle (Sattolo) over all lines of a region far beyond the last-level cache, each \
+                load waiting for the one before, after one checked walk round. `page_local` stays within 64 pages at a \
+                time, as multichase does by default. Huge pages keep the page walk out of the time where the system \
+                gives them; what was obtained is noted. The number is wrong when the region fits a cache or the links \
+                are not one cycle, which is checked.",
+        params: &[SIZE, VARIANT, PAGES],
+        metrics: &[LATENCY],
+        round_seconds: 2.5,
+        fresh: false,
+        noise: OwnNoise::Quiet,
+    },
+    run,
+};
+
+fn run(args: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
+    let asked = args.whole(SIZE.name);
+    let most = available_memory().map_or(u64::MAX, |bytes| (bytes as f64 * 0.6) as u64);
+    let size = asked.min(most);
+    if size < asked {
+        cx.note(format!("size limited to {} by the memory available", Unit::Bytes.format(size as f64)));
+    }
+    let (order, pages) = (order(args.text(VARIANT.name)), pages(args.text(PAGES.name)));
+    let (bytes, seed) = (usize::try_from(size).unwrap_or(usize::MAX), cx.seed);
+    let mut team = Team::new(1, move |_| {
+        let mut buffer = Buffer::map(bytes, pages, u64::MAX)?;
+        buffer.touch();
+        Ok(Chase::new(buffer, bytes, order, seed))
+    })?;
+    passes::note_placement(cx, &team);
+    note_cache(cx, size, first_cpu(&team));
+    // The check is a walk round: it leaves the caches as the walk itself would.
+    check(&mut team)?;
+    let obtained = team.each(|_, chase| chase.obtained())?.into_iter().flatten().next();
+    if let (Pages::Huge, Some(obtained)) = (pages, obtained)
+        && obtained.huge < obtained.resident
+    {
+        let share = obtained.huge as f64 / obtained.resident.max(1) as f64;
+        cx.note(format!("{} of the region lies in huge pages", Unit::Ratio.format(share)));
+    }
+    let mut walked = Vec::new();
+    let taken = passes::take(cx, FIRST, |loads| {
+        let results = team.each(|_, chase| {
+            let clock = Stopwatch::start();
+            let loads = chase.walk(loads);
+            (clock.stop(), loads)
+        })?;
+        let (time, loads) = results[0];
+        walked.push(loads);
+        Ok(time)
+    })?;
+    check(&mut team)?;
+    let loads = walked.last().copied().unwrap_or(1) as f64;
+    let latencies: Vec<f64> = taken.seconds.iter().map(|seconds| seconds / loads).collect();
+    cx.record_all(&LATENCY, &latencies);
+    Ok(())
+}
+
+fn check(team: &mut Team<Chase>) -> Result<(), ProbeError> {
+    let outcome = team.each(|_, chase| chase.verify())?.into_iter().find_map(Result::err);
+    outcome.map_or(Ok(()), |broken| Err(ProbeError::verification(broken.to_string())))
+}
+
+/// Notes where the region is not far beyond the last cache of its CPU.
+fn note_cache(cx: &mut Context<'_>, size: u64, cpu: usize) {
+    let show = |bytes: u64| Unit::Bytes.format(bytes as f64);
+    match declared_caches(cpu).last() {
+        Some(&last) if size < 4 * last => cx.note(format!(
+            "a region of {} is below four times the last-level cache ({}), so caches take part",
+            show(size),
+            show(last)
+        )),
+        Some(_) => {}
+        None => cx.note("the size of the caches is unknown: make sure that the region is four times as large"),
+    }
+}
+
+/// The CPU of the first worker; 0 where it has none of its own.
+pub(crate) fn first_cpu<S>(team: &Team<S>) -> usize {
+    use crate::harness::Placement;
+    match team.placement().first() {
+        Some(Placement::Pinned(cpu)) => *cpu,
+        _ => 0,
+    }
+}
+
+/// The order behind the word of `variant`.
+pub(crate) fn order(word: &str) -> Order {
+    if word == "page_local" { Order::PageLocal { pages: 64 } } else { Order::FullRandom }
+}
+
+/// The pages behind the word of `pages`.
+pub(crate) fn pages(word: &str) -> Pages {
+    if word == "small" { Pages::Small } else { Pages::Huge }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::harness::tests::{round, values};
+
+    #[test]
+    fn every_variant_has_a_possible_latency() {
+        for variant in ["random", "page_local"] {
+            for pages in ["small", "huge"] {
+                let (records, notes) =
+                    round(&PROBE, &[("size", "1 MiB"), ("variant", variant), ("pages", pages)]).unwrap();
+                // No cache answers within 0.2 ns, and no memory takes 100 us, however busy.
+                let latencies = values(&records, "latency");
+                assert!(
+                    latencies.iter().all(|value| (2e-10..1e-4).contains(value)),
+                    "{variant} {pages}: {latencies:?}"
+                );
+                assert!(notes.iter().any(|note| note.contains("cache")), "1 MiB is no memory: {notes:?}");
+            }
+        }
+    }
+}

@@ -113,3 +113,51 @@ impl Curve<'_> {
         (0..=gaps).filter_map(|i| self.points.get(i * last / gaps)).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use engine_core::measurement::Round;
+    use engine_core::metric::MetricDef;
+
+    fn at(labels: &[(&str, &str)], value: f64) -> Measurement {
+        let round = Round {
+            number: 0,
+            attempt: 0,
+            at: 0.0,
+            seconds: 1.0,
+            taints: vec![],
+            superseded: false,
+            values: vec![value],
+        };
+        Measurement {
+            metric: MetricDef::floor("latency", Unit::Seconds, "").metric(),
+            labels: labels.iter().copied().collect(),
+            rounds: vec![round],
+        }
+    }
+
+    #[test]
+    fn the_label_with_most_values_is_the_axis_and_the_others_part_curves() {
+        let mut all = Vec::new();
+        for size in ["1 MiB", "4 KiB", "64 KiB"] {
+            for pages in ["huge", "small"] {
+                all.push(at(&[("pages", pages), ("size", size)], 1e-9));
+            }
+        }
+        let curves = of(&all);
+        let shape: Vec<_> = curves.iter().map(|c| (c.axis, c.fixed.to_string(), c.points.len())).collect();
+        assert_eq!(shape, [("size", "{pages=huge}".to_owned(), 3), ("size", "{pages=small}".to_owned(), 3)]);
+        assert_eq!(curves[0].points.iter().map(|p| p.at).collect::<Vec<_>>(), ["4 KiB", "64 KiB", "1 MiB"]);
+    }
+
+    #[test]
+    fn names_stay_in_their_order_and_both_ends_are_always_chosen() {
+        let all: Vec<Measurement> =
+            ["z", "b", "y", "a", "x", "c"].iter().map(|name| at(&[("at", name)], 1.0)).collect();
+        let curves = of(&all);
+        let chosen: Vec<_> = curves[0].chosen(3).iter().map(|point| point.at).collect();
+        assert_eq!(chosen, ["z", "y", "c"]);
+        assert_eq!(curves[0].heights(), [0.0; 6], "a flat line has no height");
+    }
+}

@@ -117,12 +117,13 @@ fn steps() -> Vec<StepRecord> {
         ));
     }
     let mut curve: Vec<Measurement> = vec![measurement(SIZE, &[], 33_554_432.0, &[0.0, 0.0, 0.0]).exact()];
-    for power in 12..=28_u32 {
+    // Out of order on purpose: a probe may walk its sizes at random.
+    for power in (12..=28_u32).rev() {
         let size = Quantity::bytes(f64::from(1_u32 << power)).to_string();
         let latency = match power {
-            ..=15 => 1.05e-9,
-            ..=20 => 3.6e-9,
-            ..=24 => 14.2e-9,
+            12..=15 => 1.05e-9,
+            16..=20 => 3.6e-9,
+            21..=24 => 14.2e-9,
             _ => 92e-9,
         };
         curve.push(measurement(LATENCY, &[("size", &size)], latency, &FIVE));

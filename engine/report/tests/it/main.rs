@@ -1,5 +1,6 @@
 //! Every format over the same two records: an ordinary run with all that can happen, and one whose every name and
 //! message is hostile.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
 mod comparison;
 mod csv;

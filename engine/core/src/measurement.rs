@@ -302,7 +302,8 @@ mod tests {
         assert_eq!(four.estimate().and_then(|e| e.interval), None);
         let five = measurement(MetricDef::cost("t", Unit::Seconds, ""), &[&[1.0], &[2.0], &[3.0], &[4.0], &[5.0]]);
         let interval = five.estimate().and_then(|e| e.interval).unwrap();
-        assert!(interval.low >= 1.0 && interval.low < 3.0 && interval.high > 3.0 && interval.high <= 5.0);
+        // With five, the ends lie a part of the outermost gap outside: the range itself covers less than 95 %.
+        assert!(interval.low > 0.5 && interval.low < 3.0 && interval.high > 3.0 && interval.high < 5.5);
     }
 
     #[test]

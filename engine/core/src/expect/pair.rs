@@ -1,9 +1,8 @@
 //! The ratio of two measurements over their rounds.
 
-use crate::measurement::{MIN_ROUNDS, Measurement, Stat};
-use crate::metric::{Goal, Nature};
+use crate::measurement::{MIN_ROUNDS, Measurement, Round, Stat};
 use crate::stats::bootstrap::{self, Ratio};
-use crate::stats::quantile::{median, quantile, sorted};
+use crate::stats::quantile::{quantile, sorted};
 
 /// How the rounds of two measurements were brought together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,13 +45,11 @@ fn round_statistics(measurement: &Measurement, stat: Option<Stat>) -> Option<Vec
     let of = |reduce: &dyn Fn(&[f64]) -> f64| {
         Some(measurement.counted().map(|round| (round.number, reduce(&round.values))).collect())
     };
-    let best_or_median = |values: &[f64]| match (measurement.metric.nature, measurement.metric.goal) {
-        (Nature::Capability, Goal::Higher) => values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-        (Nature::Capability, Goal::Lower) => values.iter().copied().fold(f64::INFINITY, f64::min),
-        _ => median(values),
-    };
     match stat {
-        None | Some(Stat::Median) => of(&best_or_median),
+        None | Some(Stat::Median) => {
+            let valued = |round: &Round| measurement.round_value(round).map(|value| (round.number, value));
+            Some(measurement.counted().filter_map(valued).collect())
+        }
         Some(Stat::Mean) => of(&|values| values.iter().sum::<f64>() / values.len() as f64),
         Some(Stat::Min) => of(&|values| values.iter().copied().fold(f64::INFINITY, f64::min)),
         Some(Stat::Max) => of(&|values| values.iter().copied().fold(f64::NEG_INFINITY, f64::max)),

@@ -69,7 +69,7 @@ pub enum Event {
         /// How far it can be trusted.
         validity: Validity,
         /// The machine at the end.
-        after: Option<Environment>,
+        after: Option<Box<Environment>>,
     },
 }
 

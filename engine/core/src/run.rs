@@ -276,7 +276,7 @@ impl RunRecord {
             Event::RunFinished { state, validity, after } => {
                 self.state = *state;
                 self.validity = validity.clone();
-                self.after.clone_from(after);
+                self.after = after.as_deref().cloned();
             }
         }
     }

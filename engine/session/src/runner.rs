@@ -122,7 +122,7 @@ pub fn resume(
     }
     bus.send(Event::Judged(bus.with(|record| (settings.judge)(record))));
     let (state, validity) = bus.with(|record| verdict(record, settings.interrupt.load(Ordering::Relaxed)));
-    bus.send(Event::RunFinished { state, validity, after: (settings.after)() });
+    bus.send(Event::RunFinished { state, validity, after: (settings.after)().map(Box::new) });
     bus.with(Clone::clone)
 }
 

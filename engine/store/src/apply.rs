@@ -92,9 +92,10 @@ impl<'a> Batch<'a> {
                 let validity = rows.text("a validity", validity)?;
                 let after = after.as_ref().map(|after| rows.text("an environment", after)).transpose()?;
                 rows.run(
-                    "UPDATE runs SET state = ?2, validity = ?3, after = ?4, owner = NULL WHERE run = ?1",
-                    params![known.run, state.name(), validity, after],
-                )
+                    "UPDATE runs SET state = ?2, validity = ?3, owner = NULL WHERE run = ?1",
+                    params![known.run, state.name(), validity],
+                )?;
+                rows.run("UPDATE headers SET after = ?2 WHERE run = ?1", params![known.run, after])
             }
         }
     }

@@ -230,7 +230,17 @@ impl Error {
 
 /// SQLite says only that it cannot open a file; the operating system says why.
 fn cannot_open(path: &Path, detail: String) -> Error {
-    match std::fs::OpenOptions::new().append(true).open(path) {
+    let mut options = std::fs::OpenOptions::new();
+    let opened = match options.append(true).open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            options.create_new(true).open(path).inspect(|_| {
+                // It was only to see whether it can be made.
+                let _ = std::fs::remove_file(path);
+            })
+        }
+        other => other,
+    };
+    match opened {
         Err(error) => Error::io(path, &error),
         // The file itself opens: its journal beside it does not.
         Ok(_) => Error::ReadOnly { path: path.to_owned(), detail },

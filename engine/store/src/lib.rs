@@ -8,6 +8,9 @@
 //! write-ahead log that two connections share.
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+extern crate self as engine_store;
+
 mod annotate;
 mod apply;
 mod baseline;
@@ -36,3 +39,7 @@ pub use schema::VERSION;
 pub use transfer::{Imported, read_export};
 pub use upkeep::{Health, PrunePolicy};
 pub use writer::{EventSender, Writer};
+
+#[cfg(test)]
+#[path = "../tests/it/fixture.rs"]
+mod fixture;

@@ -92,7 +92,6 @@ impl Store {
             Identity::Store(_) => {}
         }
         settings(&connection, path)?;
-        connection.pragma_update(None, "query_only", true).at(path)?;
         Ok(Self { connection, path: path.to_owned(), readonly: true })
     }
 

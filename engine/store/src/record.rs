@@ -69,7 +69,8 @@ fn read(connection: &Connection, path: &Path, id: &RunId) -> Result<Option<RunRe
 }
 
 fn rows(connection: &Connection, id: &RunId) -> Result<Option<RunRecord>, Fault> {
-    let sql = "SELECT run, header, state, validity, duration, after, sequence, owner, touched FROM runs WHERE id = ?1";
+    let sql = "SELECT run, header, state, validity, duration, after, sequence, owner, touched
+               FROM runs JOIN headers USING (run) WHERE id = ?1";
     let found = connection
         .prepare_cached(sql)?
         .query_row([&id.0], |row| {

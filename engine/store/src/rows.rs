@@ -35,8 +35,8 @@ impl Rows<'_> {
         self.connection
             .prepare_cached(
                 "INSERT INTO runs (id, suite, source, hash, profile, tiny, state, validity, started, duration, commit_id,
-                 branch, dirty, committed, machine, class, tags, engine, seed, header, sequence, owner, touched)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0.0, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, 0, ?20, ?21)",
+                 branch, dirty, committed, machine, class, tags, engine, seed, sequence, owner, touched)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0.0, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, 0, ?19, ?20)",
             )
             .and_then(|mut statement| {
                 statement.execute(params![
@@ -58,13 +58,13 @@ impl Rows<'_> {
                     tags,
                     header.engine,
                     header.plan.seed.to_string(),
-                    text,
                     owner,
                     owner::now().0,
                 ])
             })
             .at(self.path)?;
         let run = self.connection.last_insert_rowid();
+        self.run("INSERT INTO headers (run, header) VALUES (?1, ?2)", params![run, text])?;
         for (step, index) in header.plan.steps.iter().zip(0_i64..) {
             let labels = self.text("labels", &step.labels)?;
             self.connection
@@ -178,9 +178,10 @@ impl Rows<'_> {
         let validity = self.text("a validity", &validity)?;
         let after = record.after.as_ref().map(|after| self.text("an environment", after)).transpose()?;
         self.run(
-            "UPDATE runs SET state = ?2, validity = ?3, after = ?4, duration = ?5, sequence = ?6 WHERE run = ?1",
-            params![run, state.name(), validity, after, record.duration, self.integer(record.sequence)?],
+            "UPDATE runs SET state = ?2, validity = ?3, duration = ?4, sequence = ?5 WHERE run = ?1",
+            params![run, state.name(), validity, record.duration, self.integer(record.sequence)?],
         )?;
+        self.run("UPDATE headers SET after = ?2 WHERE run = ?1", params![run, after])?;
         for (step, index) in record.steps.iter().zip(0_i64..) {
             // The rounds of one step are shared by its measurements.
             let mut rounds: Vec<(Round, i64)> = Vec::new();

@@ -34,13 +34,17 @@ pub(crate) enum Identity {
 
 /// Asks a file what it is. Reads its first page, so a file that is no database is found here.
 pub(crate) fn identity(connection: &Connection) -> rusqlite::Result<Identity> {
-    let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    let (application, version) = (pragma("application_id")?, pragma("user_version")?);
-    if application == APPLICATION {
-        return Ok(Identity::Store(version));
-    }
-    let objects: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    Ok(if application == 0 && version == 0 && objects == 0 { Identity::Empty } else { Identity::Foreign })
+    // One statement, so one moment: another process may be making the file right now.
+    let sql =
+        "SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version),
+               (SELECT count(*) FROM sqlite_schema)";
+    let (application, version, objects): (i64, i64, i64) =
+        connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    Ok(match (application, version, objects) {
+        (APPLICATION, version, _) => Identity::Store(version),
+        (0, 0, 0) => Identity::Empty,
+        _ => Identity::Foreign,
+    })
 }
 
 /// Brings a file up to date. Gives the place of the copy that was made of it before, if there was anything to copy.

@@ -128,7 +128,13 @@ fn read(path: &Path) -> Result<Exported, Error> {
 
 fn parse(bytes: &[u8]) -> Result<Exported, String> {
     let preamble: Preamble = serde_json::from_slice(bytes).map_err(|error| {
-        if error.is_eof() { "it ends too early".to_owned() } else { format!("it is not the right JSON ({error})") }
+        // A number that is cut off is a wrong number to the parser.
+        let cut = bytes.starts_with(b"{") && !bytes.trim_ascii_end().ends_with(b"}");
+        if error.is_eof() || cut {
+            "it ends too early".to_owned()
+        } else {
+            format!("it is not the right JSON ({error})")
+        }
     })?;
     match (preamble.format.as_deref(), preamble.version) {
         (Some(FORMAT), Some(FORMAT_VERSION)) => {}

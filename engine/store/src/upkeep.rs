@@ -96,7 +96,14 @@ impl Store {
 
     /// Gives free pages back to the disk. That another process is reading is no error: they are used again later.
     fn shrink(&self) {
-        if let Err(error) = self.connection.execute_batch("PRAGMA incremental_vacuum") {
+        // Each step gives back one page.
+        let given = self.connection.prepare("PRAGMA incremental_vacuum").and_then(|mut vacuum| {
+            vacuum.query([]).and_then(|mut pages| {
+                while pages.next()?.is_some() {}
+                Ok(())
+            })
+        });
+        if let Err(error) = given {
             tracing::debug!(%error, "no pages were given back");
         }
         self.truncate_log();

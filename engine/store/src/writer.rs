@@ -263,3 +263,6 @@ impl Store {
         tracing::debug!(?moved, "checkpoint");
     }
 }
+
+#[cfg(test)]
+mod tests;

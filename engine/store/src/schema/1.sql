@@ -22,8 +22,6 @@ CREATE TABLE runs (
     tags        TEXT    NOT NULL,             -- JSON object
     engine      TEXT    NOT NULL,
     seed        TEXT    NOT NULL,             -- 64 bits without a sign, as decimal text
-    header      TEXT    NOT NULL,             -- JSON: the whole header with plan and environment
-    after       TEXT,                         -- JSON: the environment at the end
     sequence    INTEGER NOT NULL,             -- last event applied
     owner       TEXT,                         -- JSON: the process that writes it
     touched     INTEGER NOT NULL              -- last commit
@@ -31,6 +29,13 @@ CREATE TABLE runs (
 CREATE INDEX runs_by_start ON runs (started);
 CREATE INDEX runs_by_suite ON runs (suite, started);
 CREATE INDEX runs_unfinished ON runs (state) WHERE state = 'running';
+
+-- Apart from the runs, whose small rows change with every commit.
+CREATE TABLE headers (
+    run         INTEGER PRIMARY KEY REFERENCES runs ON DELETE CASCADE,
+    header      TEXT    NOT NULL,             -- JSON: the whole header with plan and environment
+    after       TEXT                          -- JSON: the environment at the end
+) STRICT;
 
 CREATE TABLE steps (
     run         INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,

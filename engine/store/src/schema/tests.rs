@@ -1,1 +1,71 @@
+use engine_core::run::RunState;
 
+use super::*;
+use crate::Store;
+use crate::fixture::{Folder, fold, header, run};
+
+/// What a later version may add.
+const NEXT: &str =
+    "ALTER TABLE runs ADD COLUMN cost REAL; CREATE TABLE extra (a INTEGER) STRICT; INSERT INTO extra VALUES (7)";
+
+fn later() -> Vec<&'static str> {
+    MIGRATIONS.iter().copied().chain([NEXT]).collect()
+}
+
+fn version(connection: &Connection) -> i64 {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn a_migration_keeps_the_runs_and_a_copy_of_the_file() {
+    let folder = Folder::new();
+    let mut store = folder.store();
+    let events = run(&header("quick", 1), &[1.0, 2.0]);
+    store.apply(&events).unwrap();
+    let copy = migrate(&mut store.connection, &folder.file(), &later()).unwrap().unwrap();
+    assert_eq!(version(&store.connection), VERSION + 1);
+    assert_eq!(store.run(&events[0].run).unwrap(), fold(&events));
+    let extra: i64 = store.connection.query_row("SELECT a FROM extra", [], |row| row.get(0)).unwrap();
+    assert_eq!(extra, 7);
+    assert_eq!(copy.file_name().unwrap().to_str().unwrap(), format!("performance.db.v{VERSION}.bak"));
+    let old = Store::open(&copy).unwrap();
+    assert_eq!(old.run(&events[0].run).unwrap(), fold(&events), "the copy is a whole store of the old version");
+    assert_eq!(migrate(&mut store.connection, &folder.file(), &later()).unwrap(), None, "once is enough");
+}
+
+#[test]
+fn a_migration_that_fails_changes_nothing() {
+    let folder = Folder::new();
+    let mut store = folder.store();
+    let events = run(&header("quick", 1), &[1.0, 2.0]);
+    store.apply(&events).unwrap();
+    let broken: Vec<_> =
+        MIGRATIONS.iter().copied().chain([NEXT, "DROP TABLE samples; SELECT no_such_function()"]).collect();
+    assert!(migrate(&mut store.connection, &folder.file(), &broken).is_err());
+    assert_eq!(version(&store.connection), VERSION);
+    drop(store);
+    let record = folder.store().run(&events[0].run).unwrap();
+    assert_eq!((record.state, &record), (RunState::Complete, &fold(&events)));
+    assert!(folder.store().connection.prepare("SELECT * FROM extra").is_err(), "no step of it stays");
+}
+
+#[test]
+fn a_second_copy_takes_another_name() {
+    let folder = Folder::new();
+    let store = folder.store();
+    let first = copy_before(&store.connection, &folder.file(), 1).unwrap();
+    let second = copy_before(&store.connection, &folder.file(), 1).unwrap();
+    assert_ne!(first, second);
+    assert!(matches!(copy_to(&store.connection, &folder.file(), &first), Err(Error::Exists { .. })));
+}
+
+#[test]
+fn a_new_file_needs_no_copy() {
+    let folder = Folder::new();
+    std::fs::create_dir_all(folder.file().parent().unwrap()).unwrap();
+    let mut connection = Connection::open(folder.file()).unwrap();
+    assert_eq!(migrate(&mut connection, &folder.file(), &later()).unwrap(), None);
+    assert_eq!(version(&connection), VERSION + 1);
+    let error = migrate(&mut connection, &folder.file(), MIGRATIONS).unwrap_err();
+    assert!(matches!(error, Error::NewerVersion { .. }), "{error}");
+}

@@ -1,0 +1,90 @@
+//! One metric over runs.
+
+use engine_core::plan::Profile;
+use engine_core::run::{RunId, RunRecord};
+use engine_core::series::Labels;
+use engine_store::{Filter, HistoryFilter};
+
+use crate::fixture::{Folder, events, fold, header, run};
+
+#[test]
+fn a_metric_over_runs_is_in_order_of_time_without_the_tiny_ones() {
+    let folder = Folder::new();
+    let mut store = folder.store();
+    // Stored in another order than run.
+    for n in [3, 1, 2] {
+        store.apply(&run(&header("quick", n), &[n as f64, n as f64 + 0.5])).unwrap();
+    }
+    let mut tiny = header("quick", 4);
+    tiny.plan.profile = Profile::Tiny;
+    store.apply(&run(&tiny, &[99.0])).unwrap();
+    let filter = HistoryFilter { metric: "time".to_owned(), ..HistoryFilter::default() };
+    let found = store.history(&filter).unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].series.to_string(), "fsync.time");
+    let values: Vec<_> = found[0].points.iter().map(|point| point.values.clone()).collect();
+    assert_eq!(values, [[1.0, 1.5], [2.0, 2.5], [3.0, 3.5]]);
+    let newest = HistoryFilter { runs: Filter { limit: Some(2), ..Filter::default() }, ..filter.clone() };
+    assert_eq!(store.history(&newest).unwrap()[0].points.len(), 2);
+    let other = HistoryFilter { step: Some("triad".to_owned()), ..filter };
+    assert!(store.history(&other).unwrap().is_empty());
+}
+
+/// The values of a series in a record, by its own means.
+fn values(record: &RunRecord, step: &str, metric: &engine_core::metric::Metric, labels: &Labels) -> Vec<Vec<f64>> {
+    let mut found = Vec::new();
+    for step in record.steps.iter().filter(|found| found.plan.name == step) {
+        for measurement in &step.measurements {
+            if measurement.metric == *metric && step.plan.labels.joined(&measurement.labels) == *labels {
+                found.push(measurement.round_values());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn values_are_those_of_the_record_whatever_was_superseded() {
+    let folder = Folder::new();
+    let mut store = folder.store();
+    let runs: Vec<_> = (0..6).map(|n| events(&header("quick", n), n + 40, 120)).collect();
+    for events in &runs {
+        store.apply(events).unwrap();
+    }
+    let record = |id: &RunId| fold(runs.iter().find(|events| events[0].run == *id).unwrap());
+    let (mut points, mut superseded) = (0, 0);
+    for metric in ["rate", "latency", "work"] {
+        for history in store.history(&HistoryFilter { metric: metric.to_owned(), ..HistoryFilter::default() }).unwrap()
+        {
+            for point in &history.points {
+                let record = record(&point.run);
+                let expected = values(&record, &history.series.step, &history.metric, &history.series.labels);
+                // Two measurements can have the same labels once joined; then the series holds both.
+                let mut expected: Vec<f64> = expected.into_iter().flatten().collect();
+                let mut found = point.values.clone();
+                expected.sort_by(f64::total_cmp);
+                found.sort_by(f64::total_cmp);
+                assert_eq!(found, expected, "{}", history.series);
+                points += 1;
+            }
+        }
+    }
+    for events in &runs {
+        let record = fold(events);
+        let rounds = record.steps.iter().flat_map(|step| &step.measurements).flat_map(|found| &found.rounds);
+        superseded += rounds.filter(|round| round.superseded).count();
+    }
+    assert!(points > 50 && superseded > 20, "{points} points, {superseded} superseded: too few to prove anything");
+}
+
+#[test]
+fn labels_choose_series() {
+    let folder = Folder::new();
+    let mut store = folder.store();
+    store.apply(&events(&header("quick", 1), 7, 300)).unwrap();
+    let filter = |labels| HistoryFilter { metric: "rate".to_owned(), labels, ..HistoryFilter::default() };
+    let all = store.history(&filter(Labels::new())).unwrap();
+    let eight = store.history(&filter(Labels::new().with("threads", "8"))).unwrap();
+    assert!(!eight.is_empty() && eight.len() < all.len());
+    assert!(eight.iter().all(|history| history.series.labels.get("threads") == Some("8")));
+}

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! kernel facts
-//! kernel stream KERNEL ISA plain|nt TOTAL_BYTES THREADS SECONDS     TOTAL_BYTES: of the arrays the kernel uses
-//! kernel fma ISA f32|f64 THREADS SECONDS
+//! kernel stream KERNEL ISA plain|nt TOTAL_BYTES THREADS SECONDS SAMPLE_MS     TOTAL_BYTES: of the arrays it uses
+//! kernel fma ISA f32|f64 THREADS SECONDS SAMPLE_MS
 //! kernel curve LEAST MOST PER_OCTAVE SAMPLE_MS full|local huge|small|system
 //! kernel sieve LIMIT
 //! ```
@@ -33,15 +33,15 @@ fn main() -> Any<()> {
             println!("{:?}\n{:?}", clock::facts(), sentinel::beat());
             Ok(())
         }
-        ["stream", kernel, isa, store, bytes, threads, seconds] => {
+        ["stream", kernel, isa, store, bytes, threads, seconds, sample_ms] => {
             let store = if store == "nt" { Store::NonTemporal } else { Store::Plain };
             let passes = Passes::new(isa_of(isa)?, store)?;
             let kernel = Kernel::from_name(kernel).ok_or("no such kernel")?;
-            stream(kernel, passes, bytes.parse()?, threads.parse()?, seconds.parse()?)
+            stream(kernel, passes, bytes.parse()?, threads.parse()?, span(seconds, sample_ms)?)
         }
-        ["fma", isa, precision, threads, seconds] => {
+        ["fma", isa, precision, threads, seconds, sample_ms] => {
             let precision = if precision == "f32" { Precision::Single } else { Precision::Double };
-            fma(isa_of(isa)?, precision, threads.parse()?, seconds.parse()?)
+            fma(isa_of(isa)?, precision, threads.parse()?, span(seconds, sample_ms)?)
         }
         ["curve", least, most, per_octave, sample_ms, order, pages] => {
             let plan = curve::Plan {
@@ -70,11 +70,15 @@ fn main() -> Any<()> {
     }
 }
 
+fn span(seconds: &str, sample_ms: &str) -> Any<(f64, Target)> {
+    Ok((seconds.parse()?, Target { duration: Duration::from_millis(sample_ms.parse()?), ..Target::STANDARD }))
+}
+
 fn isa_of(name: &str) -> Any<Isa> {
     Isa::from_name(name).ok_or_else(|| "no such instruction set".into())
 }
 
-fn stream(kernel: Kernel, passes: Passes, bytes: u64, threads: usize, seconds: f64) -> Any<()> {
+fn stream(kernel: Kernel, passes: Passes, bytes: u64, threads: usize, (seconds, target): (f64, Target)) -> Any<()> {
     let n = bytes / kernel.bytes_per_element() / threads as u64;
     let mut team = Team::new(threads, move |_| Ok(Arrays::new(usize::try_from(n)?, Pages::System, u64::MAX)?))?;
     let counted: u64 = team.each(|_, arrays| arrays.len() as u64 * kernel.bytes_per_element())?.iter().sum();
@@ -85,17 +89,17 @@ fn stream(kernel: Kernel, passes: Passes, bytes: u64, threads: usize, seconds: f
             }
         }
     };
-    let found = calibrate(Target::STANDARD, 1, |rounds| team.time(job(rounds)).map(|lap| lap.wall()))?;
+    let found = calibrate(target, 1, |rounds| team.time(job(rounds)).map(|lap| lap.wall()))?;
     report(seconds, counted as f64 * found.iterations as f64, "B/s", || Ok(team.time(job(found.iterations))?.wall()))?;
     team.each(|_, arrays| arrays.verify())?.into_iter().collect::<Result<(), _>>()?;
     Ok(())
 }
 
-fn fma(isa: Isa, precision: Precision, threads: usize, seconds: f64) -> Any<()> {
+fn fma(isa: Isa, precision: Precision, threads: usize, (seconds, target): (f64, Target)) -> Any<()> {
     let mut team = Team::new(threads, move |_| Ok((Fma::new(isa, precision)?, Ok(()))))?;
     let per_pair: u64 = team.each(|_, (fma, _)| fma.operations(1))?.iter().sum();
     let job = |pairs: u64| move |_: usize, (fma, outcome): &mut (Fma, _)| *outcome = fma.run(pairs);
-    let found = calibrate(Target::STANDARD, 1_000, |pairs| team.time(job(pairs)).map(|lap| lap.wall()))?;
+    let found = calibrate(target, 1_000, |pairs| team.time(job(pairs)).map(|lap| lap.wall()))?;
     report(seconds, (per_pair * found.iterations) as f64, "FLOP/s", || Ok(team.time(job(found.iterations))?.wall()))?;
     team.each(|_, (_, outcome)| *outcome)?.into_iter().collect::<Result<(), _>>()?;
     Ok(())

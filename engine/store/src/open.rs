@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
 
@@ -18,6 +18,9 @@ const OLDEST_LIBRARY: i32 = 3_051_003;
 
 /// How long a statement waits for another process's lock.
 const BUSY: Duration = Duration::from_millis(5000);
+
+/// How long between two tries where SQLite itself does not wait.
+const RETRY: Duration = Duration::from_millis(10);
 
 /// An open store.
 #[derive(Debug)]
@@ -48,12 +51,15 @@ impl Store {
             return Err(Error::ReadOnly { path: path.to_owned(), detail });
         }
         connection.busy_timeout(BUSY).at(path)?;
-        // Before the first write: what is not ours is left alone.
-        acceptable(&connection, path)?;
-        settings(&connection, path)?;
-        journal(&connection, path)?;
-        schema::migrate(&mut connection, path, MIGRATIONS)?;
-        owner::settle_orphans(&mut connection, path)?;
+        // Some steps report a lock at once, whatever the time-out: changing the journal's mode, and recovering a log that
+        // another process is recovering.
+        let start = Instant::now();
+        loop {
+            match prepare(&mut connection, path) {
+                Err(error) if error.is_locked() && start.elapsed() < BUSY => std::thread::sleep(RETRY),
+                other => break other?,
+            }
+        }
         Ok(Self { connection, path: path.to_owned(), readonly: false })
     }
 
@@ -115,6 +121,17 @@ fn library() -> Result<(), Error> {
     } else {
         Err(Error::Library { found: rusqlite::version().to_owned() })
     }
+}
+
+/// Makes a connection that writes ready: its settings, the schema, the state of abandoned runs.
+fn prepare(connection: &mut Connection, path: &Path) -> Result<(), Error> {
+    // Before the first write: what is not ours is left alone.
+    acceptable(connection, path)?;
+    settings(connection, path)?;
+    journal(connection, path)?;
+    schema::migrate(connection, path, MIGRATIONS)?;
+    owner::settle_orphans(connection, path)?;
+    Ok(())
 }
 
 /// Looks at the file before SQLite does. False when it does not exist or is empty.

@@ -1,4 +1,5 @@
 //! Tests of the store on real files.
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and say why it does nothing")]
 
 mod fixture;
 mod history;

@@ -25,7 +25,7 @@ fn within(test: &str, place: &Path, setup: &str) -> bool {
         } else if usable(&["-m"]).is_ok_and(|status| status.success()) {
             &["-m"]
         } else {
-            eprintln!("skipped: no mount namespace here (needs `unshare` and unprivileged user namespaces)");
+            println!("skipped: no mount namespace here (needs `unshare` and unprivileged user namespaces)");
             return false;
         };
     let script = format!("{setup} && exec \"$0\" --exact places::{test} --nocapture");

@@ -25,7 +25,7 @@ const HABITS: [Habit; 13] = [
         "there is no `++` or `--`: write `i += 1`",
     ),
     (|_, at| at.starts_with('?'), "there is no `a ? b : c`: write `if a { b } else { c }`"),
-    (|_, at| at.starts_with("===") || at.starts_with("!=="), "write `==` or `!=`"),
+    (|_, at| at.contains("===") || at.contains("!=="), "write `==` or `!=`"),
     (|_, at| at.starts_with('\''), "texts stand in double quotes: \"text\"; single quotes hold one character"),
     (
         |before, at| at.starts_with("try") && before.trim_end().ends_with('='),
@@ -78,8 +78,10 @@ pub(crate) fn parse(error: &ParseErrorType, sources: &Sources, file: &str, line:
     match error {
         ParseErrorType::VariableUndefined(name) => variable(name, sources, file, line),
         ParseErrorType::ModuleUndefined(name) => {
-            let help = format!("import it first: `import \"std/{name}\" as {name};`");
-            told("unknown-module", format!("there is no module `{name}`"), Some(help))
+            let native = sources.native.borrow();
+            let near = hint(name, native.iter().map(String::as_str));
+            let help = near.is_empty().then(|| format!("import it first: `import \"std/{name}\" as {name};`"));
+            told("unknown-module", format!("there is no module `{name}`{near}"), help)
         }
         ParseErrorType::FnDuplicatedDefinition(name, count) => {
             told("duplicate", format!("function `{name}` with {count} parameters is defined twice"), None)
@@ -173,7 +175,7 @@ pub(crate) fn kind(name: &str) -> &str {
         "Fn" => "a function",
         "char" => "a character",
         "Quantity" => "a quantity",
-        "Spec" => "a spec",
+        "Spec" | "engine_script::verbs::spec::Spec" => "a spec",
         other => other,
     }
 }

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use engine_core::event::{Note, NoteLevel};
 use engine_core::plan::Profile;
@@ -19,6 +19,7 @@ use crate::guard::Guard;
 use crate::live::Live;
 use crate::options::Options;
 use crate::params::Params;
+use crate::permissions::tidy;
 use crate::secret::Vault;
 use crate::sites::Shape;
 use crate::sources::Sources;
@@ -47,6 +48,8 @@ pub(crate) struct Loaded {
 
 /// The state behind a script.
 pub(crate) struct Host {
+    /// Itself, for functions that outlive the call that made them.
+    pub(crate) this: Weak<Self>,
     pub(crate) options: Options,
     /// The scenario's folder, with links followed; none for embedded ones.
     pub(crate) root: Option<PathBuf>,
@@ -70,8 +73,6 @@ pub(crate) struct Host {
     pub(crate) notes: RefCell<Vec<Note>>,
     pub(crate) live: RefCell<Option<Live>>,
     pub(crate) random: RefCell<Stream>,
-    /// Names of the modules of native functions.
-    pub(crate) native: RefCell<std::collections::BTreeSet<String>>,
     /// Compiles one-line forwarders: without strict variables, because their module is only there at the call.
     pub(crate) plain: Engine,
 }
@@ -83,9 +84,10 @@ impl std::fmt::Debug for Host {
 }
 
 impl Host {
-    pub(crate) fn new(options: Options, root: Option<PathBuf>, base: PathBuf, guard: Rc<Guard>) -> Self {
+    pub(crate) fn new(options: Options, root: Option<PathBuf>, base: PathBuf, guard: Rc<Guard>) -> Rc<Self> {
         let random = Stream::new(options.seed, &[Stream::key_of("plan")]);
-        Self {
+        Rc::new_cyclic(|this| Self {
+            this: this.clone(),
             options,
             root,
             base,
@@ -103,9 +105,8 @@ impl Host {
             notes: RefCell::new(Vec::new()),
             live: RefCell::new(None),
             random: RefCell::new(random),
-            native: RefCell::new(std::collections::BTreeSet::new()),
             plain: Engine::new_raw(),
-        }
+        })
     }
 
     pub(crate) fn tiny(&self) -> bool {
@@ -195,7 +196,7 @@ impl Host {
 
     /// Whether a file may be read, and the flag that allows it. Relative paths start at the scenario's folder.
     pub(crate) fn read_permission(&self, path: &str) -> (bool, String) {
-        let full = self.base.join(path);
+        let full = tidy(&self.base.join(path));
         let folder = full.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.map_or_else(|| ".".to_owned(), |folder| folder.display().to_string());
         (self.options.permissions.allows_read(&full), format!("--allow-read={folder}"))

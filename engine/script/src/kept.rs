@@ -13,7 +13,8 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, Map, NativeCallContext,
 
 use crate::builder::Frame;
 use crate::fault::{At, Fault, Raised};
-use crate::host::Host;
+use crate::host::{Host, Loaded};
+use crate::resolve;
 
 type Context = rhai::NativeCallContextStore;
 
@@ -47,25 +48,22 @@ impl Kept {
     pub(crate) fn new(host: &Host, ctx: &NativeCallContext<'_>, function: &FnPtr, point: bool, at: At) -> Raised<Self> {
         let allowed: &[usize] = if point { &[0, 1] } else { &[0] };
         let takes = arity(host, ctx, function, allowed, &at)?;
-        Ok(Self::with(host, ctx, function, takes == 1, at))
+        Self::with(host, ctx, function, takes == 1, at)
     }
 
     /// Keeps a function that takes one value.
     pub(crate) fn with_value(host: &Host, ctx: &NativeCallContext<'_>, function: &FnPtr, at: At) -> Raised<Self> {
         arity(host, ctx, function, &[1], &at)?;
-        Ok(Self::with(host, ctx, function, true, at))
+        Self::with(host, ctx, function, true, at)
     }
 
-    fn with(host: &Host, ctx: &NativeCallContext<'_>, function: &FnPtr, takes_point: bool, at: At) -> Self {
-        let mut function = function.clone();
+    fn with(host: &Host, ctx: &NativeCallContext<'_>, function: &FnPtr, takes_point: bool, at: At) -> Raised<Self> {
+        let mut function = callable(host, ctx, function)?;
         function.iter_curry_mut().for_each(|captured| *captured = unshared(captured));
         let mut context = ctx.store_data();
-        if let Some(home) = home(host, ctx, &function) {
-            enter(&mut context.global, &home);
-        }
         context.global.level = 0;
         let prefix = host.frames.borrow().last().map_or_else(String::new, Frame::prefix);
-        Self { function, context, takes_point, prefix, at }
+        Ok(Self { function, context, takes_point, prefix, at })
     }
 
     /// Calls it.
@@ -81,24 +79,23 @@ impl Kept {
     }
 }
 
-/// The module in which a closure was made, when that is not the calling one: the language does not look there.
-fn home(host: &Host, ctx: &NativeCallContext<'_>, function: &FnPtr) -> Option<crate::host::Loaded> {
+/// The source of the module in which a closure was made, when that is not the calling one: the language does not look
+/// there.
+fn home(host: &Host, ctx: &NativeCallContext<'_>, function: &FnPtr) -> Option<String> {
     if !function.is_anonymous() || !known_arities(ctx.namespaces().iter().map(|m| &**m), function).is_empty() {
         return None;
     }
     let modules = host.modules.borrow();
-    modules
-        .values()
-        .find(|loaded| !known_arities(std::iter::once(&**loaded.ast.shared_lib()), function).is_empty())
-        .cloned()
+    let made = |loaded: &Loaded| !known_arities(std::iter::once(&**loaded.ast.shared_lib()), function).is_empty();
+    modules.iter().find(|(_, loaded)| made(loaded)).map(|(file, _)| file.clone())
 }
 
-fn enter(global: &mut rhai::GlobalRuntimeState, home: &crate::host::Loaded) {
-    global.lib.push(home.ast.shared_lib().clone());
-    for (name, module) in home.module.iter_sub_modules() {
-        global.push_import(name.to_owned(), module.clone());
+/// The function in a form that can be called from here.
+fn callable(host: &Host, ctx: &NativeCallContext<'_>, function: &FnPtr) -> Raised<FnPtr> {
+    match (home(host, ctx, function), host.this.upgrade()) {
+        (Some(file), Some(host)) => resolve::homed(&host, &file, function.clone()),
+        _ => Ok(function.clone()),
     }
-    global.source = home.ast.source().map(Into::into);
 }
 
 /// Calls a function now, wherever it was made.
@@ -108,15 +105,7 @@ pub(crate) fn call(
     function: &FnPtr,
     values: Vec<Dynamic>,
 ) -> Raised<Dynamic> {
-    match home(host, ctx, function) {
-        None => function.call_raw(ctx, None, values),
-        Some(home) => {
-            let mut store = ctx.store_data();
-            enter(&mut store.global, &home);
-            let inner = store.create_context(ctx.engine());
-            function.call_raw(&inner, None, values)
-        }
-    }
+    callable(host, ctx, function)?.call_raw(ctx, None, values)
 }
 
 /// How many values a function takes beyond those it captured, by each definition of its name.

@@ -1,5 +1,6 @@
 //! The language itself, set up: what it may do, how far it may go, and what it must not do.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use engine_core::nearest::hint;
@@ -64,10 +65,17 @@ pub(crate) fn engine(host: &Rc<Host>, filter: Rc<Filter>) -> Engine {
     engine.set_module_resolver(Resolver(Rc::downgrade(host)));
     let guard = Rc::clone(&host.guard);
     engine.on_progress(move |_| guard.progress());
+    let before = Cell::new(false);
     #[expect(deprecated, reason = "the language marks it volatile; its version is pinned and a test holds its use")]
-    engine.on_parse_token(|token, _, _| match token {
-        Token::Reserved(word) if FREE_WORDS.contains(&word.as_str()) => Token::Identifier(word),
-        other => other,
+    engine.on_parse_token(move |token, _, _| {
+        // `until` and `in` begin nothing, so behind `#{`, a comma or a dot they can only be names.
+        let name = before.replace(matches!(token, Token::MapStart | Token::Comma | Token::Period));
+        match token {
+            Token::Reserved(word) if FREE_WORDS.contains(&word.as_str()) => Token::Identifier(word),
+            Token::Until if name => Token::Identifier(Box::new("until".into())),
+            Token::In if name => Token::Identifier(Box::new("in".into())),
+            other => other,
+        }
     });
     engine.on_map_missing_property(|map, name, ctx| {
         let near = near_key(name, map.keys().map(|key| key.as_str()));

@@ -33,6 +33,7 @@ mod verbs;
 mod worker;
 
 pub use diagnostic::{Diagnostic, ErrorClass, Link, Severity};
+pub use docs::{Docs, FunctionDoc, OptionDoc, reference};
 pub use options::{HostFacts, Limits, Options, ReadEnv, Source};
 pub use params::ParamDoc;
 pub use permissions::Permissions;

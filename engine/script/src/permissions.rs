@@ -58,7 +58,7 @@ impl Permissions {
 }
 
 /// The path with `.` and `..` resolved by name.
-fn tidy(path: &Path) -> PathBuf {
+pub(crate) fn tidy(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
     for part in path.components() {
         match part {

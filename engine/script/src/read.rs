@@ -100,7 +100,7 @@ pub(crate) fn read(source: &Source, options: Options, guard: Rc<Guard>) -> (Opti
     };
     let root = loaded.folder.as_deref().map(real);
     let base = loaded.folder.clone().unwrap_or_default();
-    let host = Rc::new(Host::new(options, root, base, guard));
+    let host = Host::new(options, root, base, guard);
     let engine = language::engine(&host, filter);
     let source = host.sources.add(loaded.source);
     {

@@ -95,16 +95,28 @@ pub(crate) fn compile(host: &Host, engine: &Engine, source: &Rc<SourceText>) -> 
     Ok(ast)
 }
 
+/// Added to each module: calls a closure that the module made, where its constants and imports are.
+const RUN: &str =
+    "fn engine_run(f) { f.call() } fn engine_run(f, a) { f.call(a) } fn engine_run(f, a, b) { f.call(a, b) }";
+
+/// A closure that a module made, as a function value that can be called from anywhere.
+pub(crate) fn homed(host: &Rc<Host>, file: &str, function: FnPtr) -> Raised<FnPtr> {
+    let mut runner = forwarder(host, file, "engine_run")?;
+    runner.add_curry(Dynamic::from(function));
+    Ok(runner)
+}
+
 /// Runs a module's top level. Each of its functions also becomes a value of the module, so that `users::buyer` can be
 /// handed over like any function.
 fn module(host: &Rc<Host>, engine: &Engine, source: &Rc<SourceText>) -> Raised<Shared<Module>> {
     let ast = compile(host, engine, source)?;
-    let mut module = Module::eval_ast_as_new(Scope::new(), &ast, engine)?;
+    let whole = ast.merge(&host.plain.compile(RUN)?);
+    let mut module = Module::eval_ast_as_new(Scope::new(), &whole, engine)?;
     for function in ast.iter_functions() {
         let plain = function.this_type.is_none() && !function.name.starts_with("anon$");
         if plain && matches!(function.access, rhai::FnAccess::Public) && !module.contains_var(function.name) {
             let value = forwarder(host, &source.name, function.name)?;
-            module.set_var(function.name, value);
+            module.set_var(function.name, Dynamic::from(value));
         }
     }
     module.build_index();
@@ -114,9 +126,9 @@ fn module(host: &Rc<Host>, engine: &Engine, source: &Rc<SourceText>) -> Raised<S
 }
 
 /// A function value that calls a module's function, from wherever it is called.
-fn forwarder(host: &Rc<Host>, file: &str, name: &str) -> Raised<Dynamic> {
+fn forwarder(host: &Rc<Host>, file: &str, name: &str) -> Raised<FnPtr> {
     let (host, file, function) = (Rc::downgrade(host), file.to_owned(), name.to_owned());
-    let pointer = FnPtr::from_fn(name, move |ctx: NativeCallContext<'_>, args: &mut [&mut Dynamic]| {
+    FnPtr::from_fn(name, move |ctx: NativeCallContext<'_>, args: &mut [&mut Dynamic]| {
         let gone = || EvalAltResult::ErrorModuleNotFound(file.clone(), Position::NONE);
         let host = host.upgrade().ok_or_else(gone)?;
         let module = host.modules.borrow().get(&file).map(|loaded| loaded.module.clone()).ok_or_else(gone)?;
@@ -129,8 +141,7 @@ fn forwarder(host: &Rc<Host>, file: &str, name: &str) -> Raised<Dynamic> {
         let inner = store.create_context(ctx.engine());
         let values: Vec<Dynamic> = args.iter_mut().map(|value| value.take()).collect();
         FnPtr::new("engine_forward")?.call_raw(&inner, None, values)
-    })?;
-    Ok(Dynamic::from(pointer))
+    })
 }
 
 /// The source that `import "path"` in `from` names.

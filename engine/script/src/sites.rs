@@ -30,6 +30,7 @@ impl Shape {
             Expr::Array(items, pos) => Self::List(*pos, items.iter().map(Self::of).collect()),
             Expr::StringConstant(_, pos) => Self::Text(*pos),
             Expr::Variable(var, _, pos) => Self::Name(var.1.to_string(), *pos),
+            Expr::FnCall(call, _) if call.is_qualified() => Self::Other(call.namespace.position()),
             other => Self::Other(other.start_position()),
         }
     }

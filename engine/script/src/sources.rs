@@ -1,7 +1,7 @@
 //! Sources: the texts that messages quote, read with their limits.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -72,21 +72,25 @@ impl SourceText {
 
 /// All sources of a scenario, by name.
 #[derive(Debug, Default)]
-pub(crate) struct Sources(RefCell<BTreeMap<String, Rc<SourceText>>>);
+pub(crate) struct Sources {
+    texts: RefCell<BTreeMap<String, Rc<SourceText>>>,
+    /// Names of the modules of native functions, for hints.
+    pub(crate) native: RefCell<BTreeSet<String>>,
+}
 
 impl Sources {
     pub(crate) fn add(&self, source: SourceText) -> Rc<SourceText> {
         let source = Rc::new(source);
-        self.0.borrow_mut().insert(source.name.clone(), Rc::clone(&source));
+        self.texts.borrow_mut().insert(source.name.clone(), Rc::clone(&source));
         source
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<Rc<SourceText>> {
-        self.0.borrow().get(name).cloned()
+        self.texts.borrow().get(name).cloned()
     }
 
     pub(crate) fn all(&self) -> Vec<Rc<SourceText>> {
-        self.0.borrow().values().cloned().collect()
+        self.texts.borrow().values().cloned().collect()
     }
 
     /// The call sites of a compiled source.

@@ -199,7 +199,17 @@ pub(crate) fn shown(value: &Dynamic) -> String {
     if value.is_fnptr() {
         return "a function".to_owned();
     }
-    if value.is_unit() { "nothing".to_owned() } else { format!("`{value}`") }
+    if value.is::<crate::verbs::Spec>() {
+        return "a spec".to_owned();
+    }
+    if value.is_unit() {
+        return "nothing".to_owned();
+    }
+    // What has no text of its own shows the name of its type, which says nothing to the user.
+    match value.to_string() {
+        text if text.contains("::") => "something else".to_owned(),
+        text => format!("`{text}`"),
+    }
 }
 
 fn list(value: &Dynamic) -> Option<Vec<Dynamic>> {

@@ -10,7 +10,7 @@ use rhai::{Dynamic, Expr, FnCallExpr, Position};
 use super::walk::Walk;
 use crate::fault::Fault;
 use crate::verb_options::{Kind, OptionDef, of_verb};
-use crate::verbs::probe_argument;
+use crate::verbs::{metric_name, probe_argument};
 
 /// Functions of the language itself, which are registered nowhere.
 pub(crate) fn is_keyword(name: &str) -> bool {
@@ -70,6 +70,12 @@ pub(crate) fn check(walk: &mut Walk<'_>, call: &FnCallExpr, pos: Position) {
         "data" => permission(walk, call, "read"),
         "env" | "secret" => permission(walk, call, "env"),
         _ => {
+            if let ("timed" | "record", Some(Expr::StringConstant(metric, at))) = (name, call.args.first()) {
+                if let Err(fault) = metric_name(metric) {
+                    let at = walk.at(*at, metric.chars().count() + 2);
+                    walk.report(fault, at);
+                }
+            }
             if let Some(table) = of_verb(name) {
                 for arg in &call.args {
                     verb_options(walk, name, table, arg);

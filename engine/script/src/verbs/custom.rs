@@ -86,7 +86,8 @@ fn custom(host: &Host, ctx: &NativeCallContext<'_>, filter: &Filter, args: Vec<D
     let file = ctx.call_source().unwrap_or_default();
     let ast =
         host.sources.get(file).and_then(|source| source.compiled.borrow().as_ref().map(|(ast, _)| Rc::clone(ast)));
-    let found = ast.and_then(|ast| inspect::recorded(&ast, &function, &|module| host.native.borrow().contains(module)));
+    let found =
+        ast.and_then(|ast| inspect::recorded(&ast, &function, &|module| host.sources.native.borrow().contains(module)));
     let mut metrics = given.texts("metrics");
     let known = found.is_some();
     for name in found.unwrap_or_default() {
@@ -106,7 +107,7 @@ fn custom(host: &Host, ctx: &NativeCallContext<'_>, filter: &Filter, args: Vec<D
 }
 
 /// Whether a text may name a metric that expectations can select.
-fn metric_name(name: &str) -> Result<(), Fault> {
+pub(crate) fn metric_name(name: &str) -> Result<(), Fault> {
     if !is_step_name(name) || name.contains('/') {
         let message = format!("`{name}` cannot name a metric: names are made of letters, digits, `_`, `.` and `-`");
         return Err(Fault::invalid("bad-name", message));

@@ -17,6 +17,7 @@ use rhai::{Engine, Module};
 
 use crate::host::Host;
 
+pub(crate) use custom::metric_name;
 pub(crate) use declare::Filter;
 pub(crate) use include::{Reported, run_source};
 pub(crate) use spec::{Spec, probe_argument};
@@ -39,7 +40,7 @@ pub(crate) fn register(engine: &mut Engine, host: &Rc<Host>, filter: Rc<Filter>)
     machine::register(engine, &mut modules, host);
     data::register(engine, &mut modules, host);
     view::register(engine);
-    host.native.borrow_mut().extend(modules.keys().cloned());
+    host.sources.native.borrow_mut().extend(modules.keys().cloned());
     for (name, module) in modules {
         engine.register_static_module(name, module.into());
     }

@@ -6,7 +6,9 @@ use crate::fakes::{args, look, options, plan, plan_with, trusted};
 
 #[test]
 fn a_bench_is_called_after_its_probe() {
-    let plan = plan("//! A title.\nsuite(\"s\", #{ budget: \"5 min\", rounds: 5, tags: [\"ci\"] });\nbench(cpu::primes(#{ limit: 2_000 }));");
+    let plan = plan(
+        "//! A title.\nsuite(\"s\", #{ budget: \"5 min\", rounds: 5, tags: [\"ci\"] });\nbench(cpu::primes(#{ limit: 2_000 }));",
+    );
     assert_eq!((plan.suite.as_str(), plan.title.as_str(), plan.budget), ("s", "A title.", Some(300.0)));
     assert_eq!(plan.tags, ["ci"]);
     assert_eq!(plan.steps[0].name, "cpu.primes");
@@ -22,7 +24,10 @@ fn a_sweep_is_the_cross_product_in_alphabetical_order() {
         |p| memory::stream(#{ threads: p.threads, size: p.size }));"#;
     let plan = plan(script);
     let labels: Vec<String> = plan.steps.iter().map(|step| step.labels.to_string()).collect();
-    assert_eq!(labels, ["{size=4 MiB,threads=1}", "{size=4 MiB,threads=2}", "{size=1 GiB,threads=1}", "{size=1 GiB,threads=2}"]);
+    assert_eq!(
+        labels,
+        ["{size=4 MiB,threads=1}", "{size=4 MiB,threads=2}", "{size=1 GiB,threads=1}", "{size=1 GiB,threads=2}"]
+    );
     assert_eq!(args(&plan, 3).whole("size"), 1 << 30);
     assert_eq!(args(&plan, 3).whole("threads"), 2);
     assert_eq!(plan.declarations.len(), 1);
@@ -81,7 +86,10 @@ fn parameters_take_their_kind_from_the_default() {
     let plan = good.plan.expect("good");
     assert_eq!(args(&plan, 0).whole("limit"), 1000);
     assert_eq!(plan.params.get("kernel"), Some("add"));
-    assert_eq!((good.params[0].kind.as_str(), good.params[0].help.as_str(), good.params[1].kind.as_str()), ("whole number", "how many", "time"));
+    assert_eq!(
+        (good.params[0].kind.as_str(), good.params[0].help.as_str(), good.params[1].kind.as_str()),
+        ("whole number", "how many", "time")
+    );
     for (name, value, message) in [
         ("n", "many", "parameter `n` must be a whole number, got `many`"),
         ("t", "5 MiB", "parameter `t` must be a time, got `5 MiB`"),

@@ -21,12 +21,22 @@ const fn param(name: &'static str, kind: ParamKind, default: &'static str) -> Pa
 }
 
 const fn probe(id: &'static str, params: &'static [ParamDef], metrics: &'static [MetricDef], fresh: bool) -> ProbeInfo {
-    ProbeInfo { id, summary: "A fake.", method: 1, about: "", params, metrics, round_seconds: 1.0, fresh, noise: OwnNoise::Quiet }
+    ProbeInfo {
+        id,
+        summary: "A fake.",
+        method: 1,
+        about: "",
+        params,
+        metrics,
+        round_seconds: 1.0,
+        fresh,
+        noise: OwnNoise::Quiet,
+    }
 }
 
 const LATENCY: MetricDef = MetricDef::cost("latency", Unit::Seconds, "");
 
-pub static PRIMES: ProbeInfo = probe(
+pub(crate) static PRIMES: ProbeInfo = probe(
     "cpu.primes",
     &[ParamDef {
         name: "limit",
@@ -38,7 +48,7 @@ pub static PRIMES: ProbeInfo = probe(
     &[MetricDef::cost("time", Unit::Seconds, "")],
     false,
 );
-pub static STREAM: ProbeInfo = probe(
+pub(crate) static STREAM: ProbeInfo = probe(
     "memory.stream",
     &[
         param("kernel", ParamKind::Choice(&["copy", "scale", "add", "triad"]), "triad"),
@@ -49,7 +59,7 @@ pub static STREAM: ProbeInfo = probe(
     &[MetricDef::rate("rate", Unit::BytesPerSecond, "")],
     false,
 );
-pub static CACHE: ProbeInfo = probe(
+pub(crate) static CACHE: ProbeInfo = probe(
     "cache.latency",
     &[],
     &[
@@ -60,9 +70,9 @@ pub static CACHE: ProbeInfo = probe(
     ],
     false,
 );
-pub static FSYNC: ProbeInfo = probe("storage.fsync", &[], &[LATENCY], false);
-pub static SPAWN: ProbeInfo = probe("tool.spawn", &[], &[LATENCY], true);
-pub static COMMAND: ProbeInfo = probe(
+pub(crate) static FSYNC: ProbeInfo = probe("storage.fsync", &[], &[LATENCY], false);
+pub(crate) static SPAWN: ProbeInfo = probe("tool.spawn", &[], &[LATENCY], true);
+pub(crate) static COMMAND: ProbeInfo = probe(
     "tool.command",
     &[
         ParamDef { name: "command", kind: ParamKind::Command, default: None, tiny: None, doc: "program and arguments" },
@@ -77,40 +87,41 @@ pub static COMMAND: ProbeInfo = probe(
     ],
     true,
 );
-pub static SP_STEP: ProbeInfo =
+pub(crate) static SP_STEP: ProbeInfo =
     probe("htm.sp_step", &[param("columns", ParamKind::Count { min: 1, max: 1 << 20 }, "2048")], &[LATENCY], false);
 
 /// Options with all fakes, two cores, and nothing allowed.
-pub fn options() -> Options {
+pub(crate) fn options() -> Options {
     let mut options = Options::new(vec![&PRIMES, &STREAM, &CACHE, &FSYNC, &SPAWN, &COMMAND, &SP_STEP]);
-    options.facts = HostFacts { cores: 2, memory: 8 << 30, has: BTreeSet::from(["io_uring".to_owned()]), ..HostFacts::default() };
+    options.facts =
+        HostFacts { cores: 2, memory: 8 << 30, has: BTreeSet::from(["io_uring".to_owned()]), ..HostFacts::default() };
     options
 }
 
 /// Options that allow everything.
-pub fn trusted() -> Options {
+pub(crate) fn trusted() -> Options {
     Options { permissions: Permissions::all(), ..options() }
 }
 
 /// A scenario of a text.
-pub fn text(script: &str) -> Source {
+pub(crate) fn text(script: &str) -> Source {
     Source::Text { name: "a.rhai".to_owned(), text: script.to_owned(), base: PathBuf::from(".") }
 }
 
 /// Checks a text with everything allowed.
-pub fn look(script: &str) -> Checked {
+pub(crate) fn look(script: &str) -> Checked {
     check(&text(script), &trusted())
 }
 
 /// The plan of a text that must be good.
 #[track_caller]
-pub fn plan(script: &str) -> Plan {
+pub(crate) fn plan(script: &str) -> Plan {
     plan_with(script, &trusted())
 }
 
 /// The plan of a text under these options.
 #[track_caller]
-pub fn plan_with(script: &str, options: &Options) -> Plan {
+pub(crate) fn plan_with(script: &str, options: &Options) -> Plan {
     let checked = check(&text(script), options);
     let told: Vec<String> = checked.diagnostics.iter().map(|d| d.render(false)).collect();
     checked.plan.unwrap_or_else(|| panic!("{}", told.join("\n")))
@@ -118,7 +129,7 @@ pub fn plan_with(script: &str, options: &Options) -> Plan {
 
 /// The first error: line, column, message. Nothing else may be wrong before it.
 #[track_caller]
-pub fn check_error(script: &str, line: usize, column: usize, message: &str) {
+pub(crate) fn check_error(script: &str, line: usize, column: usize, message: &str) {
     let checked = look(script);
     assert!(checked.plan.is_none(), "accepted: {script}");
     let first = &checked.diagnostics[0];
@@ -129,7 +140,7 @@ pub fn check_error(script: &str, line: usize, column: usize, message: &str) {
 
 /// The message of the only error.
 #[track_caller]
-pub fn only_error(script: &str) -> engine_script::Diagnostic {
+pub(crate) fn only_error(script: &str) -> engine_script::Diagnostic {
     let checked = look(script);
     assert_eq!(checked.diagnostics.len(), 1, "{:#?}", checked.diagnostics);
     checked.diagnostics.into_iter().next().unwrap()
@@ -137,7 +148,7 @@ pub fn only_error(script: &str) -> engine_script::Diagnostic {
 
 /// The options of a planned step.
 #[track_caller]
-pub fn args(plan: &Plan, step: usize) -> &Args {
+pub(crate) fn args(plan: &Plan, step: usize) -> &Args {
     match &plan.steps[step].work {
         Work::Probe { args, .. } => args,
         other => panic!("{other:?}"),
@@ -146,12 +157,12 @@ pub fn args(plan: &Plan, step: usize) -> &Args {
 
 /// A session that keeps what script code does.
 #[derive(Debug)]
-pub struct FakeSession {
-    pub records: Vec<Record>,
-    pub notes: Vec<(NoteLevel, String, Option<Place>)>,
-    pub measured: Vec<(String, Args)>,
-    pub cancelled: bool,
-    pub seconds: f64,
+pub(crate) struct FakeSession {
+    pub(crate) records: Vec<Record>,
+    pub(crate) notes: Vec<(NoteLevel, String, Option<Place>)>,
+    pub(crate) measured: Vec<(String, Args)>,
+    pub(crate) cancelled: bool,
+    pub(crate) seconds: f64,
 }
 
 impl Default for FakeSession {
@@ -162,12 +173,12 @@ impl Default for FakeSession {
 
 impl FakeSession {
     /// The values recorded of a metric.
-    pub fn values(&self, metric: &str) -> Vec<f64> {
+    pub(crate) fn values(&self, metric: &str) -> Vec<f64> {
         self.records.iter().filter(|r| r.metric.id == metric).flat_map(|r| r.values.clone()).collect()
     }
 
     /// All messages.
-    pub fn said(&self) -> String {
+    pub(crate) fn said(&self) -> String {
         self.notes.iter().map(|(_, text, _)| text.as_str()).collect::<Vec<_>>().join("\n")
     }
 }
@@ -203,13 +214,14 @@ impl CustomContext for FakeSession {
 
 /// A loaded scenario.
 #[track_caller]
-pub fn loaded(script: &str) -> Scenario {
-    load(&text(script), trusted()).unwrap_or_else(|errors| panic!("{}", errors.iter().map(|d| d.render(false)).collect::<String>()))
+pub(crate) fn loaded(script: &str) -> Scenario {
+    load(&text(script), trusted())
+        .unwrap_or_else(|errors| panic!("{}", errors.iter().map(|d| d.render(false)).collect::<String>()))
 }
 
 /// Runs round one of the first custom step.
 #[track_caller]
-pub fn run_custom(script: &str) -> (FakeSession, Result<(), ProbeError>) {
+pub(crate) fn run_custom(script: &str) -> (FakeSession, Result<(), ProbeError>) {
     let mut scenario = loaded(script);
     let mut session = FakeSession::default();
     let point = scenario.plan().steps[0].labels.clone();
@@ -219,7 +231,7 @@ pub fn run_custom(script: &str) -> (FakeSession, Result<(), ProbeError>) {
 
 /// Runs round one of the first custom step, which must succeed.
 #[track_caller]
-pub fn good_custom(script: &str) -> FakeSession {
+pub(crate) fn good_custom(script: &str) -> FakeSession {
     let (session, result) = run_custom(script);
     result.unwrap_or_else(|error| panic!("{error} {error:?}"));
     session

@@ -163,7 +163,7 @@ fn plan(args: &Args, cx: &mut Context<'_>, last: Option<u64>) -> Plan {
         pages: pages(args.text(PAGES.name)),
         rounds: 1,
         samples: if cx.tiny { 2 } else { 5 },
-        sample: if cx.tiny { Duration::from_micros(100) } else { Duration::from_millis(2) },
+        sample: if cx.tiny { Duration::from_micros(100) } else { Duration::from_millis(1) },
         seed: cx.seed,
     }
 }

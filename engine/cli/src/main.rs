@@ -19,6 +19,14 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+/// Stack of the thread that does everything: what the user's limit gives the first thread may be far too little.
+const STACK: usize = 8 << 20;
+
 fn main() -> ExitCode {
-    cmd::main(args::Cli::parse()).into()
+    let work = || cmd::main(args::Cli::parse());
+    match std::thread::Builder::new().name("engine".to_owned()).stack_size(STACK).spawn(work) {
+        // A panic has already said what it had to say.
+        Ok(thread) => thread.join().unwrap_or(exit::Exit::Internal).into(),
+        Err(_) => work().into(),
+    }
 }

@@ -86,7 +86,10 @@ pub(crate) fn run(app: &App, request: Request) -> Result<Exit, Fatal> {
 
     let judge = |record: &RunRecord| engine_analysis::judge_run(record, baseline.as_ref());
     let after = || Some(machine::after(&header.environment));
-    let settings = settings(app, &scratch.0, &judge, &after)?;
+    let mut settings = settings(app, &scratch.0, &judge, &after)?;
+    if request.once {
+        settings.retakes = 0;
+    }
     let style = app.style();
     let sinks: Vec<Box<dyn Sink>> = vec![
         Box::new(StoreSink(writer.sender())),
@@ -260,10 +263,9 @@ pub(crate) fn regressions(comparison: &Comparison, fail_on: &[FailOn]) -> Vec<(E
             named(Verdict::Inconclusive)
         };
         causes.push((Exit::Inconclusive, format!("the comparison is inconclusive: {what}")));
-    } else if comparison.is_refused() && fail_on.contains(&FailOn::Regression) {
-        // A gate that compares nothing must not pass.
-        causes
-            .push((Exit::Inconclusive, "the runs are not comparable: nothing was checked for a regression".to_owned()));
+    } else if let Some(refusal) = comparison.refusals.first().filter(|_| fail_on.contains(&FailOn::Regression)) {
+        // A gate that leaves something out must not pass.
+        causes.push((Exit::Inconclusive, format!("not everything was checked for a regression: {}", refusal.reason)));
     }
     causes
 }

@@ -275,7 +275,10 @@ impl StepRule {
         let rounds = match own.or(defaults.rounds.as_ref()) {
             Some(value) => verb_options::rounds(value, until.unwrap_or(UNTIL)).map_err(|m| read("rounds", m))?,
             None if until.is_some() => Rounds::Adaptive { min: 5, max: 30, until: until.unwrap_or(UNTIL) },
-            None => Rounds::Adaptive { min: 5, max: 20, until: UNTIL },
+            None => match host.options.rounds {
+                Some(rounds) => Rounds::Exact(rounds),
+                None => Rounds::Adaptive { min: 5, max: 20, until: UNTIL },
+            },
         };
         if given.get("until").is_some() && own.is_some() && matches!(rounds, Rounds::Exact(_)) {
             return Err(Fault::invalid("wrong-option", "`until` needs rounds from .. to: `rounds: [5, 30]`")
@@ -291,7 +294,7 @@ impl StepRule {
         Ok(Self {
             rounds: scaled(rounds, host.options.profile),
             warmup: if host.tiny() { Warmup::Rounds(0) } else { warmup },
-            timeout: time("timeout")?.or(defaults.timeout),
+            timeout: time("timeout")?.or(defaults.timeout).or(host.options.timeout),
             budget: time("budget")?.map(|seconds| host.scaled(seconds)),
             isolate: given.flag("isolate"),
             reference: given.get("reference").is_some(),

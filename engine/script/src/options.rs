@@ -55,6 +55,11 @@ pub struct Options {
     pub limits: Limits,
     /// Scenarios that `include("NAME")` and [`Source::Embedded`] find: (name, text).
     pub embedded: &'static [(&'static str, &'static str)],
+    /// Rounds of a step where the scenario does not say; none for 5 to 20, until the interval is narrow.
+    pub rounds: Option<u32>,
+    /// The longest that a round may take where the scenario does not say, in seconds; none for a minute, or twenty
+    /// times the probe's typical round.
+    pub timeout: Option<f64>,
     /// Globs of step names to keep; all when empty.
     pub only: Vec<String>,
     /// Globs of step names to leave out.
@@ -76,6 +81,8 @@ impl Options {
             stdlib_dir: None,
             limits: Limits::default(),
             embedded: &[],
+            rounds: None,
+            timeout: None,
             only: Vec::new(),
             skip: Vec::new(),
         }

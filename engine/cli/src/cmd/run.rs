@@ -83,6 +83,9 @@ pub(crate) fn options(app: &App, reading: &Reading) -> Result<engine_script::Opt
     options.limits.plan_time = std::time::Duration::from_secs_f64(
         crate::config::seconds(&config.script.time).map_err(|message| Fatal::new(Exit::Invalid, message))?,
     );
+    options.rounds = Some(config.run.rounds).filter(|rounds| *rounds > 0);
+    options.timeout =
+        Some(crate::config::seconds(&config.run.timeout).map_err(|message| Fatal::new(Exit::Invalid, message))?);
     options.embedded = crate::embedded::SCENARIOS;
     options.only.clone_from(&reading.only);
     options.skip.clone_from(&reading.skip);

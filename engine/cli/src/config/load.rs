@@ -200,9 +200,6 @@ fn check(config: &Config) -> Result<(), (&'static str, String)> {
     share(&config.taint.pressure_memory).map_err(at("taint.pressure_memory"))?;
     share(&config.taint.clock_drift).map_err(at("taint.clock_drift"))?;
     share(&config.compare.min_effect).map_err(at("compare.min_effect"))?;
-    if config.run.rounds == 0 {
-        return Err(("run.rounds", "at least 1 is needed".to_owned()));
-    }
     for (key, value, most) in [
         ("thresholds.cpu_usage_warning", config.thresholds.cpu_usage_warning, 100.0),
         ("thresholds.memory_usage_warning", config.thresholds.memory_usage_warning, 100.0),
@@ -230,7 +227,7 @@ mod tests {
     #[test]
     fn the_documented_defaults_are_the_defaults() {
         let loaded = load(None).unwrap();
-        assert_eq!(loaded.config.run.rounds, 5);
+        assert_eq!(loaded.config.run.retakes, 1);
         assert_eq!(loaded.config.thresholds.cpu_usage_warning, 80.0);
         assert!(loaded.values.values().all(|(_, layer)| *layer == Layer::Default));
     }

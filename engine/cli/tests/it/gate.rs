@@ -2,7 +2,7 @@
 
 use crate::sandbox::Sandbox;
 
-const SLOW: &str = "bench(\"work\", cpu::primes(#{ limit: 4_000_000 }));";
+const SLOW: &str = "bench(\"work\", #{ rounds: 5 }, cpu::primes(#{ limit: 4_000_000 }));";
 
 #[test]
 fn a_broken_expectation_is_exit_10_and_a_warning_is_not() {
@@ -35,7 +35,9 @@ fn comparing_with_a_baseline() {
     let ran = sandbox.expect(12, &["run", "w.rhai", "--baseline", "main", "--fail-on", "regression"]);
     assert!((ran.out + &ran.err).contains("limit"));
     // A command that does more under the same name is one.
-    let command = |loops: u32| format!("bench(\"cmd\", command([\"sh\", \"-c\", \". ./work.sh\"])); // {loops}");
+    let command = |loops: u32| {
+        format!("bench(\"cmd\", #{{ rounds: 6 }}, command([\"sh\", \"-c\", \". ./work.sh\"])); // {loops}")
+    };
     sandbox.file("work.sh", "i=0; while [ $i -lt 1000 ]; do i=$((i+1)); done");
     sandbox.file("c.rhai", command(1));
     sandbox.expect(0, &["run", "c.rhai", "--allow-run=sh"]);

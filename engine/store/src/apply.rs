@@ -1,5 +1,6 @@
 //! Events into rows. What [`RunRecord::apply`](engine_core::run::RunRecord::apply) does in memory is done here in
-//! tables, by the same rules: an event at or below the last sequence number changes nothing.
+//! tables, by the same rules: an event at or below the last sequence number
+//! of its run changes nothing (a run has one source for now).
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -17,7 +17,7 @@ use crate::{owner, place, schema};
 const OLDEST_LIBRARY: i32 = 3_051_003;
 
 /// How long a statement waits for another process's lock.
-const BUSY: Duration = Duration::from_millis(5000);
+pub(crate) const BUSY: Duration = Duration::from_millis(5000);
 
 /// How long between two tries where SQLite itself does not wait.
 const RETRY: Duration = Duration::from_millis(10);
@@ -136,8 +136,20 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), Error> {
 
 /// Looks at the file before SQLite does. False when it does not exist or is empty.
 ///
-/// SQLite notices a missing tail only when it comes to read it, which may be months later.
+/// SQLite notices a missing tail only when it comes to read it, which may be months later. A file that another process
+/// is writing to can look cut off for a moment, so it is looked at more than once.
 fn inspect(path: &Path) -> Result<bool, Error> {
+    let mut looks = 0;
+    loop {
+        match look(path) {
+            Err(Error::Damaged { .. }) if looks < 5 => std::thread::sleep(RETRY),
+            other => return other,
+        }
+        looks += 1;
+    }
+}
+
+fn look(path: &Path) -> Result<bool, Error> {
     let mut file = match File::open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
         other => other.at(path)?,

@@ -15,9 +15,13 @@ use rusqlite::TransactionBehavior;
 use crate::Store;
 use crate::apply::Batch;
 use crate::error::{At, Error};
+use crate::open::BUSY;
 
 /// The longest that an event waits for its commit.
 const INTERVAL: Duration = Duration::from_millis(500);
+
+/// How long the end of a run waits for readers.
+const READERS: Duration = Duration::from_millis(100);
 
 /// How often a batch is tried while another process holds the file; each try waits for the lock's time-out.
 const PATIENCE: u32 = 12;
@@ -257,10 +261,15 @@ impl Store {
         }
     }
 
-    /// Moves the log into the file and empties it. What readers still need stays; that is no error.
+    /// Moves the log into the file and empties it. What readers still need stays, and they are not waited for long; that
+    /// is no error.
     pub(crate) fn truncate_log(&self) {
-        let moved = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
-        tracing::debug!(?moved, "checkpoint");
+        let patience = |time| self.connection.busy_timeout(time);
+        let moved = patience(READERS).and_then(|()| {
+            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0))
+        });
+        let restored = patience(BUSY);
+        tracing::debug!(?moved, ?restored, "checkpoint");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use engine_core::event::Event;
 use engine_core::host_sample::HostSample;
-use engine_store::{Error, Store, Writer};
+use engine_store::{Error, Filter, PrunePolicy, Store, Writer};
 
 use crate::fixture::{Folder, Log, events, fold, header, run};
 
@@ -57,6 +57,30 @@ fn a_reader_sees_whole_prefixes_while_a_run_is_live() {
         assert!(seen == events.len() || !ended, "the writer ended and its run is not whole");
     }
     writer.join().unwrap();
+}
+
+#[test]
+fn a_file_that_grows_and_shrinks_never_looks_damaged() {
+    let folder = Folder::new();
+    drop(folder.store());
+    let file = folder.file();
+    let writer = std::thread::spawn(move || {
+        for n in 0..12 {
+            let writer = Writer::start(Store::open(&file).unwrap()).unwrap();
+            events(&header("quick", n), n, 200).iter().for_each(|envelope| writer.send(envelope));
+            writer.finish().unwrap();
+            let prune = PrunePolicy { keep: Some(1), ..PrunePolicy::default() };
+            Store::open(&file).unwrap().prune(prune).unwrap();
+        }
+    });
+    let mut opened = 0;
+    while !writer.is_finished() {
+        let store = Store::open_readonly(folder.file()).unwrap();
+        store.list(&Filter::default()).unwrap();
+        opened += 1;
+    }
+    writer.join().unwrap();
+    assert!(opened > 10, "opened only {opened} times meanwhile: this proves nothing");
 }
 
 #[test]

@@ -186,7 +186,8 @@ impl Host {
         if matches!(self.phase.get(), Phase::Plan | Phase::Point) {
             let diagnostic = crate::translate::fault(&self.sources, &fault, &at);
             let mut found = self.found.borrow_mut();
-            if !found.contains(&diagnostic) {
+            // Once for each flag: the first place is enough.
+            if !found.iter().any(|known| known.help == diagnostic.help) {
                 found.push(diagnostic);
             }
             return Ok(());

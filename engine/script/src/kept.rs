@@ -12,6 +12,7 @@
 use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, Map, NativeCallContext, Position};
 
 use crate::builder::Frame;
+use crate::diagnostic::ErrorClass;
 use crate::fault::{At, Fault, Raised};
 use crate::host::{Host, Loaded};
 use crate::resolve;
@@ -30,17 +31,36 @@ pub(crate) struct Kept {
     pub(crate) at: At,
 }
 
-/// A copy that shares nothing with the original, captured values of functions included.
-pub(crate) fn unshared(value: &Dynamic) -> Dynamic {
+/// Most values that a function may capture, values inside values counted.
+const MOST_VALUES: usize = 1 << 20;
+
+/// A copy that shares nothing with the original, captured values of functions included; `left` bounds their number,
+/// because two captures of one closure that captures two are four.
+fn unshared(value: &Dynamic, left: &mut usize) -> Result<Dynamic, Fault> {
+    *left = left.checked_sub(1).ok_or_else(|| {
+        Fault::new(ErrorClass::Limit, "too-large", format!("this function captures more than {MOST_VALUES} values"))
+    })?;
     let mut value = value.flatten_clone();
     if let Some(mut items) = value.write_lock::<Array>() {
-        items.iter_mut().for_each(|item| *item = unshared(item));
+        for item in items.iter_mut() {
+            *item = unshared(item, left)?;
+        }
     } else if let Some(mut map) = value.write_lock::<Map>() {
-        map.values_mut().for_each(|item| *item = unshared(item));
+        for item in map.values_mut() {
+            *item = unshared(item, left)?;
+        }
     } else if let Some(mut function) = value.write_lock::<FnPtr>() {
-        function.iter_curry_mut().for_each(|captured| *captured = unshared(captured));
+        detach(&mut function, left)?;
     }
-    value
+    Ok(value)
+}
+
+/// Copies what a function captured.
+fn detach(function: &mut FnPtr, left: &mut usize) -> Result<(), Fault> {
+    for captured in function.iter_curry_mut() {
+        *captured = unshared(captured, left)?;
+    }
+    Ok(())
 }
 
 impl Kept {
@@ -59,7 +79,7 @@ impl Kept {
 
     fn with(host: &Host, ctx: &NativeCallContext<'_>, function: &FnPtr, takes_point: bool, at: At) -> Raised<Self> {
         let mut function = callable(host, ctx, function)?;
-        function.iter_curry_mut().for_each(|captured| *captured = unshared(captured));
+        detach(&mut function, &mut { MOST_VALUES }).map_err(|fault| fault.or_at(Some(at.clone())).raise(ctx))?;
         let mut context = ctx.store_data();
         context.global.level = 0;
         let prefix = host.frames.borrow().last().map_or_else(String::new, Frame::prefix);
@@ -71,7 +91,7 @@ impl Kept {
         let ctx = self.context.create_context(engine);
         // Captured values are copied for each call: what one round changes, the next does not see.
         let mut function = self.function.clone();
-        function.iter_curry_mut().for_each(|captured| *captured = unshared(captured));
+        detach(&mut function, &mut { MOST_VALUES }).map_err(|fault| fault.boxed(self.at.pos))?;
         match value.filter(|_| self.takes_point) {
             Some(value) => function.call_raw(&ctx, None, [value]),
             None => function.call_raw(&ctx, None, []),

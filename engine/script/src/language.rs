@@ -10,7 +10,6 @@ use rhai::{Engine, OptimizationLevel, Position, Token};
 use crate::fault::Fault;
 use crate::host::Host;
 use crate::resolve::Resolver;
-use crate::translate::near_key;
 use crate::verbs::{self, Filter};
 
 /// Words that the language reserves for nothing: they may name functions of modules, keys and parameters.
@@ -62,6 +61,8 @@ pub(crate) fn engine(host: &Rc<Host>, filter: Rc<Filter>) -> Engine {
     engine.set_max_functions(limits.functions);
     engine.set_max_modules(limits.modules);
     engine.disable_symbol("eval");
+    // A function curried with itself doubles in size at every turn, and no limit counts that; closures do the same job.
+    engine.disable_symbol("curry");
     engine.set_module_resolver(Resolver(Rc::downgrade(host)));
     let guard = Rc::clone(&host.guard);
     engine.on_progress(move |_| guard.progress());
@@ -76,13 +77,6 @@ pub(crate) fn engine(host: &Rc<Host>, filter: Rc<Filter>) -> Engine {
             Token::In if name => Token::Identifier(Box::new("in".into())),
             other => other,
         }
-    });
-    engine.on_map_missing_property(|map, name, ctx| {
-        let near = near_key(name, map.keys().map(|key| key.as_str()));
-        let fault = Fault::invalid("unknown-property", format!("there is no property `{name}`{near}"));
-        let fault = fault.help(format!("for one that may be missing write `.get(\"{name}\", other)`"));
-        let _ = ctx;
-        Err(fault.boxed(Position::NONE))
     });
     #[expect(deprecated, reason = "the language marks it volatile; its version is pinned and a test holds its use")]
     engine.on_missing_function(|name, args, is_method, _| {

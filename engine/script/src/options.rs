@@ -170,7 +170,7 @@ impl Default for Limits {
         Self {
             source: 1 << 20,
             file: 16 << 20,
-            plan_operations: 20_000_000,
+            plan_operations: 5_000_000,
             plan_time: Duration::from_secs(10),
             call_operations: 20_000_000_000,
             call_levels: 32,
@@ -182,7 +182,7 @@ impl Default for Limits {
             functions: 4096,
             modules: 64,
             steps: 10_000,
-            stack: 16 << 20,
+            stack: 64 << 20,
         }
     }
 }

@@ -14,6 +14,7 @@ use rhai::{
     AST, Dynamic, Engine, EvalAltResult, FnPtr, Module, ModuleResolver, NativeCallContext, Position, Scope, Shared,
 };
 
+use crate::diagnostic::Link;
 use crate::fault::{At, Fault, Raised};
 use crate::host::{Host, Loaded};
 use crate::permissions::real;
@@ -63,6 +64,8 @@ pub(crate) fn open(host: &Host, name: &str, place: Place, verb: &str) -> Result<
         };
         return Err(Fault::invalid("cycle", message).help("move what both need into a module of its own"));
     }
+    let how = if verb == "includes" { "included from" } else { "imported from" };
+    host.sources.came(name, Link { how: how.to_owned(), place: place.clone() });
     opening.push((name.to_owned(), place));
     Ok(())
 }
@@ -110,7 +113,9 @@ pub(crate) fn homed(host: &Rc<Host>, file: &str, function: FnPtr) -> Raised<FnPt
 /// handed over like any function.
 fn module(host: &Rc<Host>, engine: &Engine, source: &Rc<SourceText>) -> Raised<Shared<Module>> {
     let ast = compile(host, engine, source)?;
-    let whole = ast.merge(&host.plain.compile(RUN)?);
+    let mut whole = ast.merge(&host.plain.compile(RUN)?);
+    // Merging forgets it.
+    whole.set_source(source.name.as_str());
     let mut module = Module::eval_ast_as_new(Scope::new(), &whole, engine)?;
     for function in ast.iter_functions() {
         let plain = function.this_type.is_none() && !function.name.starts_with("anon$");

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use rhai::{AST, Position};
 
-use crate::diagnostic::{Diagnostic, ErrorClass};
+use crate::diagnostic::{Diagnostic, ErrorClass, Link};
 use crate::sites::{Sites, line_column};
 use engine_core::step::Place;
 
@@ -74,6 +74,8 @@ impl SourceText {
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
     texts: RefCell<BTreeMap<String, Rc<SourceText>>>,
+    /// How each source was first reached; the scenario itself by nothing.
+    origins: RefCell<BTreeMap<String, Link>>,
     /// Names of the modules of native functions, for hints.
     pub(crate) native: RefCell<BTreeSet<String>>,
 }
@@ -83,6 +85,25 @@ impl Sources {
         let source = Rc::new(source);
         self.texts.borrow_mut().insert(source.name.clone(), Rc::clone(&source));
         source
+    }
+
+    /// Takes note of how a source was reached.
+    pub(crate) fn came(&self, name: &str, link: Link) {
+        if link.place.line > 0 {
+            self.origins.borrow_mut().entry(name.to_owned()).or_insert(link);
+        }
+    }
+
+    /// How a source was reached, innermost first.
+    pub(crate) fn chain(&self, name: &str) -> Vec<Link> {
+        let origins = self.origins.borrow();
+        let mut chain: Vec<Link> = Vec::new();
+        let mut at = name.to_owned();
+        while let Some(link) = origins.get(&at).filter(|_| chain.len() < 32) {
+            at.clone_from(&link.place.file);
+            chain.push(link.clone());
+        }
+        chain
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<Rc<SourceText>> {

@@ -100,6 +100,14 @@ pub(crate) fn eval(sources: &Sources, file: &str, error: &EvalAltResult) -> Diag
             }
         }
         EvalAltResult::ErrorParsing(kind, pos) => parse(sources, &file, &ParseError(Box::new(kind.clone()), *pos)),
+        EvalAltResult::ErrorPropertyNotFound(name, _) => {
+            // The map is gone; a slip is near to a key that the source writes somewhere.
+            let sites = sources.sites(&file);
+            let near = sites.map_or_else(String::new, |sites| hint(name, sites.keys.iter().map(String::as_str)));
+            let help = format!("for one that may be missing write `.get(\"{name}\", other)`");
+            let message = format!("there is no property `{name}`{near}");
+            at(sources, &file, pos, ErrorClass::Invalid, "unknown-property", message, Some(help))
+        }
         other => {
             let told = told(other);
             at(sources, &file, pos, told.0, told.1, told.2, told.3)
@@ -159,9 +167,6 @@ fn told(error: &EvalAltResult) -> Told {
         E::ErrorModuleNotFound(name, _) => {
             (ErrorClass::Invalid, "unknown-module", format!("there is no module `{name}` here"), None)
         }
-        E::ErrorPropertyNotFound(name, _) => {
-            (ErrorClass::Invalid, "unknown-property", format!("there is no property `{name}`"), None)
-        }
         E::ErrorIndexNotFound(name, _) => {
             (ErrorClass::Invalid, "unknown-property", format!("there is no `{name}`"), None)
         }
@@ -198,15 +203,4 @@ fn bare(error: &EvalAltResult) -> String {
 pub(crate) fn first_down(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |c| c.to_lowercase().chain(chars).collect())
-}
-
-/// `, did you mean ..?` for a property.
-pub(crate) fn near_key<'a>(typed: &str, keys: impl IntoIterator<Item = &'a str>) -> String {
-    let keys: Vec<&str> = keys.into_iter().collect();
-    let near = hint(typed, keys.iter().copied());
-    if near.is_empty() && !keys.is_empty() && keys.len() <= 8 {
-        format!(": there are `{}`", keys.join("`, `"))
-    } else {
-        near
-    }
 }

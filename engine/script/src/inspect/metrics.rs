@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::sites::line_column;
 use rhai::{AST, ASTNode, Expr, FnCallExpr, FnPtr, Stmt};
 
 /// Names given to `timed` and `record` in a function and in the functions that it calls; none when one of them is not
@@ -18,7 +19,15 @@ pub(crate) fn recorded(ast: &AST, function: &FnPtr, native: &dyn Fn(&str) -> boo
             return None;
         }
     }
-    Some(names)
+    // The language walks functions in no fixed order; a plan must be the same each time.
+    names.sort();
+    let mut unique: Vec<String> = Vec::new();
+    for (_, name) in names {
+        if !unique.contains(&name) {
+            unique.push(name);
+        }
+    }
+    Some(unique)
 }
 
 /// The functions of a name, as a tree of their own: the language shows no body by itself.
@@ -26,7 +35,12 @@ pub(crate) fn only(ast: &AST, name: &str) -> AST {
     ast.clone_functions_only_filtered(|_, _, _, known, _| known == name)
 }
 
-fn body(ast: &AST, names: &mut Vec<String>, open: &mut Vec<String>, native: &dyn Fn(&str) -> bool) -> bool {
+fn body(
+    ast: &AST,
+    names: &mut Vec<((usize, usize), String)>,
+    open: &mut Vec<String>,
+    native: &dyn Fn(&str) -> bool,
+) -> bool {
     let mut known = true;
     ast.walk(&mut |path: &[ASTNode<'_>]| {
         let call: &FnCallExpr = match path.last() {
@@ -45,10 +59,8 @@ fn body(ast: &AST, names: &mut Vec<String>, open: &mut Vec<String>, native: &dyn
             return known;
         }
         match (call.name.as_str(), call.args.first()) {
-            ("timed" | "record", Some(Expr::StringConstant(name, _))) => {
-                if !names.iter().any(|known| known == name.as_str()) {
-                    names.push(name.to_string());
-                }
+            ("timed" | "record", Some(Expr::StringConstant(name, pos))) => {
+                names.push((line_column(*pos), name.to_string()));
             }
             ("timed" | "record", Some(_)) => known = false,
             (name, _) if !call.is_operator_call() => open.push(name.to_owned()),

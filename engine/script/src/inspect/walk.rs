@@ -100,7 +100,10 @@ pub(crate) fn inspect(host: &Rc<Host>, engine: &Engine, known: &Known, source: &
         }
         true
     });
-    walk.found
+    let mut found = walk.found;
+    // The language walks functions in no fixed order.
+    found.sort_by_key(|d| (d.place.line, d.place.column));
+    found
 }
 
 impl Walk<'_> {
@@ -109,7 +112,8 @@ impl Walk<'_> {
     }
 
     pub(crate) fn report(&mut self, fault: Fault, at: At) {
-        let diagnostic = translate::fault(&self.host.sources, &fault, &at);
+        let mut diagnostic = translate::fault(&self.host.sources, &fault, &at);
+        diagnostic.chain = self.host.sources.chain(&self.source.name);
         if !self.found.contains(&diagnostic) {
             self.found.push(diagnostic);
         }
@@ -158,16 +162,21 @@ impl Walk<'_> {
                 self.report(fault, here);
                 None
             }
-            Ok(source) => match resolve::compile(self.host, engine, &source) {
-                Ok(ast) => Some(own(&ast)),
-                Err(error) => {
-                    let mut diagnostic = translate::eval(&self.host.sources, &source.name, &error);
-                    let place = self.host.place(&here);
-                    diagnostic.chain.push(crate::diagnostic::Link { how: "imported from".to_owned(), place });
-                    self.found.push(diagnostic);
-                    None
+            Ok(source) => {
+                let place = self.host.place(&here);
+                self.host
+                    .sources
+                    .came(&source.name, crate::diagnostic::Link { how: "imported from".to_owned(), place });
+                match resolve::compile(self.host, engine, &source) {
+                    Ok(ast) => Some(own(&ast)),
+                    Err(error) => {
+                        let mut diagnostic = translate::eval(&self.host.sources, &source.name, &error);
+                        diagnostic.chain = self.host.sources.chain(&source.name);
+                        self.found.push(diagnostic);
+                        None
+                    }
                 }
-            },
+            }
         };
         self.imports.insert(alias.to_owned(), functions);
     }

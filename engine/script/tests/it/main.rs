@@ -1,6 +1,7 @@
 //! Tests of the script crate from outside: scenarios in, plans and diagnostics out. Probes are fakes.
 
 mod declare;
+mod docs;
 mod errors;
 mod expect;
 mod fakes;

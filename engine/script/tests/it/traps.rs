@@ -33,7 +33,7 @@ fn trap_01_closures_of_a_loop_see_their_own_values() {
         30,
         "`m` belongs to the scenario: what this function assigns to it is lost",
     );
-    assert!(look("custom(\"x\", || { let n = 0; [1, 2].for_each(|| n += this); record(\"n\", n); });").is_good());
+    assert!(look("custom(\"x\", || { let n = 0; [1, 2].for_each(|| n += this); record(\"sum\", n); });").is_good());
 }
 
 #[test]
@@ -280,7 +280,7 @@ fn trap_17_a_wrong_number_of_parameters_is_named() {
         "`custom` calls its function without values, or with the point of its sweep, `pair` takes 2",
     );
     check_error("finish(|| 1);", 1, 8, "`finish` calls its function with one value, this closure takes 0");
-    let captured = "let a = 1; custom(\"x\", || record(\"a\", a)); custom(\"y\", #{ sweep: #{ n: [2] } }, |p| record(\"n\", p.n + a));";
+    let captured = "let a = 1; custom(\"x\", || record(\"a\", a)); custom(\"y\", #{ sweep: #{ n: [2] } }, |p| record(\"sum\", p.n + a));";
     assert!(look(captured).is_good());
 }
 

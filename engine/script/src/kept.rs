@@ -102,7 +102,10 @@ impl Kept {
 /// The source of the module in which a closure was made, when that is not the calling one: the language does not look
 /// there.
 fn home(host: &Host, ctx: &NativeCallContext<'_>, function: &FnPtr) -> Option<String> {
-    if !function.is_anonymous() || !known_arities(ctx.namespaces().iter().map(|m| &**m), function).is_empty() {
+    if !function.is_anonymous()
+        || !own_arities(host, ctx, function).is_empty()
+        || !known_arities(ctx.namespaces().iter().map(|m| &**m), function).is_empty()
+    {
         return None;
     }
     let modules = host.modules.borrow();
@@ -111,7 +114,7 @@ fn home(host: &Host, ctx: &NativeCallContext<'_>, function: &FnPtr) -> Option<St
 }
 
 /// The function in a form that can be called from here.
-fn callable(host: &Host, ctx: &NativeCallContext<'_>, function: &FnPtr) -> Raised<FnPtr> {
+pub(crate) fn callable(host: &Host, ctx: &NativeCallContext<'_>, function: &FnPtr) -> Raised<FnPtr> {
     match (home(host, ctx, function), host.this.upgrade()) {
         (Some(file), Some(host)) => resolve::homed(&host, &file, function.clone()),
         _ => Ok(function.clone()),
@@ -126,6 +129,14 @@ pub(crate) fn call(
     values: Vec<Dynamic>,
 ) -> Raised<Dynamic> {
     callable(host, ctx, function)?.call_raw(ctx, None, values)
+}
+
+/// How many values a function of the calling source takes: the usual case, and a look-up.
+fn own_arities(host: &Host, ctx: &NativeCallContext<'_>, function: &FnPtr) -> Vec<usize> {
+    let sites = ctx.call_source().and_then(|file| host.sources.sites(file));
+    let captured = function.curry().len();
+    let counts = sites.iter().flat_map(|sites| sites.counts(function.fn_name()));
+    counts.filter_map(|n| n.checked_sub(captured)).collect()
 }
 
 /// How many values a function takes beyond those it captured, by each definition of its name.
@@ -147,7 +158,10 @@ pub(crate) fn arity(
     allowed: &[usize],
     at: &At,
 ) -> Raised<usize> {
-    let mut known = known_arities(ctx.namespaces().iter().map(|m| &**m), function);
+    let mut known = own_arities(host, ctx, function);
+    if known.is_empty() {
+        known = known_arities(ctx.namespaces().iter().map(|m| &**m), function);
+    }
     if known.is_empty() {
         let modules = host.modules.borrow();
         let libs: Vec<_> = modules.values().map(|loaded| loaded.ast.shared_lib().clone()).collect();

@@ -86,13 +86,7 @@ pub(crate) fn compile(host: &Host, engine: &Engine, source: &Rc<SourceText>) -> 
         Box::new(EvalAltResult::ErrorRuntime(Dynamic::from(reported), error.1))
     })?;
     ast.set_source(source.name.as_str());
-    let mut sites = Sites::default();
-    ast.walk(&mut |path| {
-        if let Some(node) = path.last() {
-            sites.note(node);
-        }
-        true
-    });
+    let sites = Sites::of(&ast);
     let ast = Rc::new(ast);
     source.compiled.replace(Some((Rc::clone(&ast), Rc::new(sites))));
     Ok(ast)

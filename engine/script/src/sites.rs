@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use rhai::{ASTNode, Expr, FnCallExpr, Position, Stmt};
+use rhai::{AST, ASTNode, Expr, FnCallExpr, Module, Position, ScriptFuncDef, Shared, Stmt};
 
 /// The shape of an argument as written.
 #[derive(Debug, Clone)]
@@ -67,6 +67,8 @@ pub(crate) struct Sites {
     literals: BTreeMap<String, Option<Shape>>,
     /// Names of all variables, for hints.
     pub(crate) variables: BTreeMap<String, Position>,
+    /// Functions by name, closures among them.
+    functions: HashMap<String, Vec<Shared<ScriptFuncDef>>>,
     /// All keys of map literals: a method call may be one of a map's functions.
     pub(crate) keys: std::collections::BTreeSet<String>,
 }
@@ -77,8 +79,37 @@ pub(crate) fn line_column(pos: Position) -> (usize, usize) {
 }
 
 impl Sites {
-    /// Takes note of a node; to be called for every node of a source.
-    pub(crate) fn note(&mut self, node: &ASTNode<'_>) {
+    /// The sites of a compiled source.
+    pub(crate) fn of(ast: &AST) -> Self {
+        let mut sites = Self::default();
+        for def in ast.iter_fn_def() {
+            sites.functions.entry(def.name.to_string()).or_default().push(def.clone());
+        }
+        ast.walk(&mut |path| {
+            if let Some(node) = path.last() {
+                sites.note(node);
+            }
+            true
+        });
+        sites
+    }
+
+    /// The functions of a name as a tree of their own: the language shows no body by itself.
+    pub(crate) fn function(&self, name: &str) -> Option<AST> {
+        let mut module = Module::new();
+        for def in self.functions.get(name)? {
+            module.set_script_fn(def.clone());
+        }
+        Some(AST::new_from_module(module))
+    }
+
+    /// How many values the functions of a name take, captured ones counted.
+    pub(crate) fn counts(&self, name: &str) -> impl Iterator<Item = usize> {
+        self.functions.get(name).into_iter().flatten().map(|def| def.params.len())
+    }
+
+    /// Takes note of a node.
+    fn note(&mut self, node: &ASTNode<'_>) {
         match node {
             ASTNode::Expr(Expr::FnCall(call, pos) | Expr::MethodCall(call, pos))
             | ASTNode::Stmt(Stmt::FnCall(call, pos)) => self.call(call, *pos),

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use rhai::{AST, ASTNode, Expr, FnCallExpr, FnPtr, Position, Stmt};
+use rhai::{ASTNode, Expr, FnCallExpr, FnPtr, Position, Stmt};
 
-use super::metrics::only;
 use super::walk::Walk;
 use crate::fault::Fault;
+use crate::sites::Sites;
 
 /// A closure in the text: its function, and the variables that it captures.
 fn closure(expr: &Expr) -> Option<(String, BTreeSet<String>)> {
@@ -44,7 +44,7 @@ pub(crate) fn check(walk: &mut Walk<'_>, call: &FnCallExpr) {
     for arg in &call.args {
         if let Some((name, captured)) = closure(arg) {
             let mut found = Vec::new();
-            assignments(walk.ast, &name, &captured, &mut found, 0);
+            assignments(walk.sites, &name, &captured, &mut found, 0);
             for (variable, pos) in found {
                 let message = format!("`{variable}` belongs to the scenario: what this function assigns to it is lost");
                 let fault = Fault::invalid("captured", message).help(
@@ -57,13 +57,19 @@ pub(crate) fn check(walk: &mut Walk<'_>, call: &FnCallExpr) {
     }
 }
 
-fn assignments(ast: &AST, name: &str, captured: &BTreeSet<String>, found: &mut Vec<(String, Position)>, depth: usize) {
+fn assignments(
+    sites: &Sites,
+    name: &str,
+    captured: &BTreeSet<String>,
+    found: &mut Vec<(String, Position)>,
+    depth: usize,
+) {
     // Closures in closures: the language's own depth of expressions bounds them far below this.
     const DEEPEST: usize = 64;
     if captured.is_empty() || depth > DEEPEST {
         return;
     }
-    let body = only(ast, name);
+    let Some(body) = sites.function(name) else { return };
     let mut own = BTreeSet::new();
     let mut inner = Vec::new();
     body.walk(&mut |path: &[ASTNode<'_>]| {
@@ -89,7 +95,7 @@ fn assignments(ast: &AST, name: &str, captured: &BTreeSet<String>, found: &mut V
     });
     inner.dedup();
     for (name, captures) in inner {
-        assignments(ast, &name, &captures, found, depth + 1);
+        assignments(sites, &name, &captures, found, depth + 1);
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::sites::line_column;
+use crate::sites::{Sites, line_column};
 use rhai::{AST, ASTNode, Expr, FnCallExpr, FnPtr, Stmt};
 
 /// Names given to `timed` and `record` in a function and in the functions that it calls; none when one of them is not
 /// a literal, because then anything may be recorded.
-pub(crate) fn recorded(ast: &AST, function: &FnPtr, native: &dyn Fn(&str) -> bool) -> Option<Vec<String>> {
+pub(crate) fn recorded(sites: &Sites, function: &FnPtr, native: &dyn Fn(&str) -> bool) -> Option<Vec<String>> {
     let mut names = Vec::new();
     let mut seen = BTreeSet::new();
     let mut open = vec![function.fn_name().to_owned()];
@@ -15,7 +15,8 @@ pub(crate) fn recorded(ast: &AST, function: &FnPtr, native: &dyn Fn(&str) -> boo
         if !seen.insert(name.clone()) {
             continue;
         }
-        if !body(&only(ast, &name), &mut names, &mut open, native) {
+        let Some(tree) = sites.function(&name) else { continue };
+        if !body(&tree, &mut names, &mut open, native) {
             return None;
         }
     }
@@ -28,11 +29,6 @@ pub(crate) fn recorded(ast: &AST, function: &FnPtr, native: &dyn Fn(&str) -> boo
         }
     }
     Some(unique)
-}
-
-/// The functions of a name, as a tree of their own: the language shows no body by itself.
-pub(crate) fn only(ast: &AST, name: &str) -> AST {
-    ast.clone_functions_only_filtered(|_, _, _, known, _| known == name)
 }
 
 fn body(

@@ -84,10 +84,9 @@ fn custom(host: &Host, ctx: &NativeCallContext<'_>, filter: &Filter, args: Vec<D
     }
     let kept = Kept::new(host, ctx, &function, true, parts.at_what)?;
     let file = ctx.call_source().unwrap_or_default();
-    let ast =
-        host.sources.get(file).and_then(|source| source.compiled.borrow().as_ref().map(|(ast, _)| Rc::clone(ast)));
-    let found =
-        ast.and_then(|ast| inspect::recorded(&ast, &function, &|module| host.sources.native.borrow().contains(module)));
+    let sites = host.sources.sites(file);
+    let native = |module: &str| host.sources.native.borrow().contains(module);
+    let found = sites.and_then(|sites| inspect::recorded(&sites, &function, &native));
     let mut metrics = given.texts("metrics");
     let known = found.is_some();
     for name in found.unwrap_or_default() {
@@ -186,10 +185,11 @@ fn timed(
             measured
         }
     };
+    let function = kept::callable(host, ctx, function)?;
     let mut result = Dynamic::UNIT;
     let start = Instant::now();
     for _ in 0..times {
-        result = kept::call(host, ctx, function, Vec::new())?;
+        result = function.call_raw(ctx, None, [])?;
     }
     let elapsed = start.elapsed().as_secs_f64();
     if let Some(fault) = host.guard.tripped() {

@@ -71,3 +71,13 @@ fn a_plan_keeps_them_with_their_places() {
         plan.declarations[0].expect.iter().map(|e| (e.text.as_str(), e.place.as_ref().unwrap().column)).collect();
     assert_eq!(kept, [("median < 50 ms", 19), ("host.cpu < 80 % @warn", 37)]);
 }
+
+#[test]
+fn a_step_has_only_its_own_metrics() {
+    check_error(
+        "custom(\"a\", || timed(\"parse\", || 1));\ncustom(\"b\", #{ expect: [\"parse < 1 s\"] }, || timed(\"print\", || 1));",
+        2,
+        26,
+        "in expectation `parse < 1 s`: unknown metric `parse`: the step records `print`",
+    );
+}

@@ -221,7 +221,7 @@ fn remark(level: usize, measured: Option<f64>, declared: Option<f64>) -> Option<
     match (measured, declared) {
         (Some(measured), Some(declared)) if (measured / declared - 1.0).abs() > UNLIKE => {
             let (size, told) = (show(measured), show(declared));
-            Some(format!("{told} of L{level} are declared, and its knee lies at {size}"))
+            Some(format!("{told} of L{level} are declared, and its knee lies elsewhere: `l{level}_size` is what was found"))
         }
         (None, Some(declared)) => {
             let told = show(declared);
@@ -285,7 +285,7 @@ mod tests {
             let ratio = values(&records, metric)[0] * 1e9 / ns;
             assert!((0.97..1.03).contains(&ratio), "{metric}: {ratio}");
         }
-        assert!(notes.contains("32 MiB of L3 are declared, and its knee lies at "), "{notes}");
+        assert!(notes.contains("32 MiB of L3 are declared, and its knee lies elsewhere"), "{notes}");
         assert!(!notes.contains("L1") && !notes.contains("L2"), "{notes}");
         assert!(records.iter().any(|r| r.metric.id == "curve" && r.labels.get("size") == Some("4 KiB")));
     }

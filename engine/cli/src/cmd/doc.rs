@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use engine_core::nearest::hint;
-
 use crate::app::App;
 use crate::args::DocArgs;
 use crate::exit::{Exit, Fatal};
@@ -24,7 +22,10 @@ pub(crate) fn run(app: &App, args: &DocArgs) -> Result<Exit, Fatal> {
         return Ok(Exit::Pass);
     }
     let Some(name) = &args.name else {
-        app.out(&docs.overview());
+        for function in &docs.functions {
+            app.out(&format!("{:<22} {}", function.path(), function.summary));
+        }
+        app.note("`engine doc NAME` shows one with its options and an example, `engine doc --markdown` all");
         return Ok(Exit::Pass);
     };
     if Path::new(name).extension().is_some_and(|suffix| suffix == "rhai") {
@@ -35,15 +36,6 @@ pub(crate) fn run(app: &App, args: &DocArgs) -> Result<Exit, Fatal> {
         };
         return super::list::run(app, &list);
     }
-    match docs.doc(name) {
-        Some(text) => {
-            app.out(&text);
-            Ok(Exit::Pass)
-        }
-        None => {
-            let names = docs.names();
-            let hint = hint(name, names.iter().map(String::as_str));
-            Err(Fatal::usage(format!("nothing is documented as `{name}`{hint}; `engine doc` lists all names")))
-        }
-    }
+    app.out(&docs.doc(name).map_err(Fatal::usage)?);
+    Ok(Exit::Pass)
 }

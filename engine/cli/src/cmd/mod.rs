@@ -5,6 +5,7 @@ mod check;
 mod compare;
 mod configure;
 mod database;
+mod doc;
 mod doctor;
 mod explain;
 mod liners;
@@ -55,7 +56,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
         Command::Probe(args) => liners::probe(&app, &args),
         Command::Check(args) => check::run(&app, &args),
         Command::List(args) => list::run(&app, &args),
-        Command::Doc(_) => Ok(Exit::Pass),
+        Command::Doc(args) => doc::run(&app, &args),
         Command::Doctor(args) => doctor::run(&app, &args),
         Command::Compare(args) => compare::run(&app, &args),
         Command::Baseline(command) => baseline::run(&app, command),

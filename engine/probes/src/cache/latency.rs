@@ -220,7 +220,7 @@ fn remark(level: usize, measured: Option<f64>, declared: Option<f64>) -> Option<
     let show = |bytes: f64| Unit::Bytes.format(bytes);
     match (measured, declared) {
         (Some(measured), Some(declared)) if (measured / declared - 1.0).abs() > UNLIKE => {
-            let (size, told) = (show(measured), show(declared));
+            let told = show(declared);
             Some(format!("{told} of L{level} are declared, and its knee lies elsewhere: `l{level}_size` is what was found"))
         }
         (None, Some(declared)) => {

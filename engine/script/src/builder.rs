@@ -99,6 +99,7 @@ pub(crate) struct Declared<'a> {
 }
 
 /// All points: the cross product of the axes, in alphabetical order of the axes, for each case.
+#[expect(clippy::result_large_err, reason = "an error ends the reading: it is made once")]
 pub(crate) fn points(given: &Given, most: usize) -> Result<Vec<Point>, (Fault, &'static str)> {
     let mut points = vec![Point { labels: Labels::new(), value: Map::new() }];
     let grow = |points: &[Point], values: &[(String, Map)], label: &str| -> Vec<Point> {

@@ -5,6 +5,7 @@
 mod written;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use engine_core::probe::ProbeInfo;
 
@@ -67,20 +68,21 @@ impl FunctionDoc {
             out += "\n| option | values | default | |\n|---|---|---|---|\n";
             for option in &self.options {
                 let default = option.default.as_ref().map_or_else(String::new, |text| format!("`{text}`"));
-                out += &format!("| `{}` | {} | {default} | {} |\n", option.name, cell(&option.kind), cell(&option.doc));
+                let _ =
+                    writeln!(out, "| `{}` | {} | {default} | {} |", option.name, cell(&option.kind), cell(&option.doc));
             }
         }
         if !self.metrics.is_empty() {
             out += "\n| metric | unit | |\n|---|---|---|\n";
             for (name, unit, doc) in &self.metrics {
-                out += &format!("| `{name}` | {unit} | {} |\n", cell(doc));
+                let _ = writeln!(out, "| `{name}` | {unit} | {} |", cell(doc));
             }
         }
         if !self.about.is_empty() {
-            out += &format!("\n{}\n", self.about);
+            let _ = write!(out, "\n{}\n", self.about);
         }
         if let Some(example) = &self.example {
-            out += &format!("\n```rhai\n{example}\n```\n");
+            let _ = write!(out, "\n```rhai\n{example}\n```\n");
         }
         out
     }
@@ -174,10 +176,14 @@ impl Docs {
             modules.entry(&function.module).or_default().push(function);
         }
         for (module, functions) in modules {
-            out +=
-                &if module.is_empty() { "\n## Global functions\n".to_owned() } else { format!("\n## `{module}::`\n") };
+            let title = if module.is_empty() { "Global functions".to_owned() } else { format!("`{module}::`") };
+            let _ = writeln!(
+                out,
+                "
+## {title}"
+            );
             for function in functions {
-                out += &format!("\n{}", function.markdown());
+                let _ = write!(out, "\n{}", function.markdown());
             }
         }
         out
@@ -195,15 +201,15 @@ impl Docs {
             };
             let text = files.entry(file).or_insert(head);
             for line in function.summary.lines() {
-                *text += &format!("\n/// {line}");
+                let _ = write!(text, "\n/// {line}");
             }
             for option in &function.options {
                 let default =
                     option.default.as_ref().map_or_else(String::new, |value| format!(", `{value}` by default"));
-                *text += &format!("\n/// - `{}` ({}{default}): {}", option.name, option.kind, option.doc);
+                let _ = write!(text, "\n/// - `{}` ({}{default}): {}", option.name, option.kind, option.doc);
             }
             for parameters in parameters(function) {
-                *text += &format!("\nfn {}({parameters});", function.name);
+                let _ = write!(text, "\nfn {}({parameters});", function.name);
             }
             *text += "\n";
         }

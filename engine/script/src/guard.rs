@@ -63,6 +63,12 @@ impl Guard {
         self.tripped.borrow().clone()
     }
 
+    /// Ends the script for another reason.
+    pub(crate) fn trip(&self, fault: Fault) -> Fault {
+        self.tripped.replace(Some(fault.clone()));
+        fault
+    }
+
     /// When the present entry's time is over.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.deadline.get().map(|(deadline, _)| deadline)
@@ -78,7 +84,7 @@ impl Guard {
     pub(crate) fn progress(&self) -> Option<Dynamic> {
         let count = self.operations.get() + 1;
         self.operations.set(count);
-        if here() > self.low && count % STRIDE != 0 && count <= self.most.get() {
+        if here() > self.low && !count.is_multiple_of(STRIDE) && count <= self.most.get() {
             return None;
         }
         self.look(count)

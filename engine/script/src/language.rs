@@ -7,6 +7,8 @@ use engine_core::nearest::hint;
 use rhai::packages::{Package, StandardPackage};
 use rhai::{Engine, OptimizationLevel, Position, Token};
 
+use crate::depth;
+use crate::diagnostic::ErrorClass;
 use crate::fault::Fault;
 use crate::host::Host;
 use crate::resolve::Resolver;
@@ -66,6 +68,22 @@ pub(crate) fn engine(host: &Rc<Host>, filter: Rc<Filter>) -> Engine {
     engine.set_module_resolver(Resolver(Rc::downgrade(host)));
     let guard = Rc::clone(&host.guard);
     engine.on_progress(move |_| guard.progress());
+    let guard = Rc::clone(&host.guard);
+    let accesses = Cell::new(0_u64);
+    #[expect(deprecated, reason = "the language marks it volatile; its version is pinned and a test holds its use")]
+    engine.on_var(move |_, _, ctx| {
+        let count = accesses.get() + 1;
+        accesses.set(count);
+        if count.is_multiple_of(depth::STRIDE) && depth::too_deep(ctx.scope().iter_raw().map(|(_, _, value)| value)) {
+            let fault = Fault::new(
+                ErrorClass::Limit,
+                "too-deep",
+                format!("a value is nested more than {} levels deep", depth::DEEPEST),
+            );
+            return Err(guard.trip(fault).boxed(Position::NONE));
+        }
+        Ok(None)
+    });
     let before = Cell::new(false);
     #[expect(deprecated, reason = "the language marks it volatile; its version is pinned and a test holds its use")]
     engine.on_parse_token(move |token, _, _| {

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod builder;
+mod depth;
 mod diagnostic;
 mod docs;
 mod fault;

@@ -40,6 +40,7 @@ fn missing(file: &str, message: String, help: Option<String>) -> Diagnostic {
     out
 }
 
+#[expect(clippy::result_large_err, reason = "an error ends the reading: it is made once")]
 fn load(source: &Source, options: &Options) -> Result<Loaded, Diagnostic> {
     let limit = options.limits.source;
     match source {

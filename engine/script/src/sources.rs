@@ -29,6 +29,7 @@ impl SourceText {
     ///
     /// # Errors
     /// Too long, not UTF-8, or nothing but blanks.
+    #[expect(clippy::result_large_err, reason = "an error ends the reading: it is made once")]
     pub(crate) fn new(name: &str, bytes: Vec<u8>, folder: Option<PathBuf>, limit: usize) -> Result<Self, Diagnostic> {
         let fail = |code, message: String, line, column| {
             let place = Place { file: name.to_owned(), line, column };
@@ -54,7 +55,10 @@ impl SourceText {
             Some(rest) => rest.to_owned(),
             None => text,
         };
-        let text = if text.starts_with("#!") { format!("//{}", &text[2..]) } else { text };
+        let text = match text.strip_prefix("#!") {
+            Some(rest) => format!("//{rest}"),
+            None => text,
+        };
         Ok(Self { name: name.to_owned(), text, folder, compiled: RefCell::new(None) })
     }
 

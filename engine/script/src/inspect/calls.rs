@@ -70,11 +70,11 @@ pub(crate) fn check(walk: &mut Walk<'_>, call: &FnCallExpr, pos: Position) {
         "data" => permission(walk, call, "read"),
         "env" | "secret" => permission(walk, call, "env"),
         _ => {
-            if let ("timed" | "record", Some(Expr::StringConstant(metric, at))) = (name, call.args.first()) {
-                if let Err(fault) = metric_name(metric) {
-                    let at = walk.at(*at, metric.chars().count() + 2);
-                    walk.report(fault, at);
-                }
+            if let ("timed" | "record", Some(Expr::StringConstant(metric, at))) = (name, call.args.first())
+                && let Err(fault) = metric_name(metric)
+            {
+                let at = walk.at(*at, metric.chars().count() + 2);
+                walk.report(fault, at);
             }
             if let Some(table) = of_verb(name) {
                 for arg in &call.args {
@@ -99,17 +99,17 @@ fn verb_options(walk: &mut Walk<'_>, verb: &str, table: &[OptionDef], arg: &Expr
             walk.report(fault, at);
             continue;
         };
-        if let (Some(literal), false) = (literal(value), matches!(option.kind, Kind::Any)) {
-            if let Err(unfit) = option.check(&literal) {
-                let at = match (unfit.item, value) {
-                    (Some(item), Expr::Array(items, _)) => {
-                        items.get(item).map_or(at, |item| walk.at(item.start_position(), 1))
-                    }
-                    _ => at,
-                };
-                walk.report(Fault::invalid("wrong-option", unfit.message), at);
-                continue;
-            }
+        if let (Some(literal), false) = (literal(value), matches!(option.kind, Kind::Any))
+            && let Err(unfit) = option.check(&literal)
+        {
+            let at = match (unfit.item, value) {
+                (Some(item), Expr::Array(items, _)) => {
+                    items.get(item).map_or(at, |item| walk.at(item.start_position(), 1))
+                }
+                _ => at,
+            };
+            walk.report(Fault::invalid("wrong-option", unfit.message), at);
+            continue;
         }
         if let ("expect", Expr::Array(items, _)) = (key.name.as_str(), value) {
             for item in items {

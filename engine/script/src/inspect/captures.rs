@@ -78,10 +78,11 @@ fn assignments(
                 own.insert(var.0.name.to_string());
             }
             Some(ASTNode::Stmt(Stmt::Assignment(assignment))) => {
-                if let Some((variable, pos)) = root(&assignment.1.lhs) {
-                    if captured.contains(&variable) && !own.contains(&variable) {
-                        found.push((variable, pos));
-                    }
+                if let Some((variable, pos)) = root(&assignment.1.lhs)
+                    && captured.contains(&variable)
+                    && !own.contains(&variable)
+                {
+                    found.push((variable, pos));
                 }
             }
             Some(ASTNode::Expr(expr)) => {

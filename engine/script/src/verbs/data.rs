@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use engine_core::stats::Stream;
-use rhai::{Array, Dynamic, Engine, FuncRegistration, Map, Module, NativeCallContext, Position};
+use rhai::{Array, Dynamic, Engine, FuncRegistration, Map, NativeCallContext, Position};
 
 use super::Modules;
 use crate::fault::{Fault, Raised};
@@ -58,7 +58,7 @@ pub(crate) fn register(engine: &mut Engine, modules: &mut Modules, host: &Rc<Hos
     });
     engine.register_iterator::<Data>();
 
-    let module = modules.entry("tool".to_owned()).or_insert_with(Module::new);
+    let module = modules.entry("tool".to_owned()).or_default();
     let h = Rc::clone(host);
     FuncRegistration::new("read")
         .with_volatility(true)

@@ -4,7 +4,7 @@ use std::ops::{Range, RangeInclusive};
 use std::rc::Rc;
 
 use engine_core::quantity::Quantity;
-use rhai::{Array, Dynamic, Engine, FuncRegistration, Module, NativeCallContext};
+use rhai::{Array, Dynamic, Engine, FuncRegistration, NativeCallContext};
 
 use super::Modules;
 use crate::fault::{Fault, Raised};
@@ -13,7 +13,7 @@ use crate::quantity::Qty;
 use crate::secret::Secret;
 
 pub(crate) fn register(engine: &mut Engine, modules: &mut Modules, host: &Rc<Host>) {
-    let module = modules.entry("host".to_owned()).or_insert_with(Module::new);
+    let module = modules.entry("host".to_owned()).or_default();
     let function = |name: &'static str| FuncRegistration::new(name).with_volatility(true);
     let h = Rc::clone(host);
     function("cores").set_into_module(module, move || i64::try_from(h.options.facts.cores).unwrap_or(i64::MAX));

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use engine_core::args::{ArgError, ArgValue, Args};
 use engine_core::probe::{ParamKind, ProbeInfo};
-use rhai::{Array, Dynamic, Engine, FuncRegistration, Map, Module, NativeCallContext};
+use rhai::{Array, Dynamic, Engine, FuncRegistration, Map, NativeCallContext};
 
 use super::Modules;
 use crate::fault::{At, Fault, Raised};
@@ -26,7 +26,7 @@ pub(crate) fn register(engine: &mut Engine, modules: &mut Modules, host: &Rc<Hos
     engine.register_type_with_name::<Spec>("Spec");
     engine.register_fn("to_string", |spec: &mut Spec| format!("spec of {}", spec.probe.id));
     for probe in host.options.registry.iter().copied() {
-        let module = modules.entry(probe.area().to_owned()).or_insert_with(Module::new);
+        let module = modules.entry(probe.area().to_owned()).or_default();
         let with = Rc::clone(host);
         FuncRegistration::new(probe.name())
             .with_volatility(true)

@@ -16,17 +16,9 @@ fn index(n: i64) -> usize {
 const LONGEST: usize = 1 << 20;
 
 fn padded(text: &ImmutableString, length: i64, with: &str) -> String {
-    let mut out = text.to_string();
     let length = index(length).min(LONGEST);
-    let mut have = out.chars().count();
-    for c in with.chars().cycle() {
-        if have >= length || with.is_empty() {
-            break;
-        }
-        out.push(c);
-        have += 1;
-    }
-    out
+    let missing = length.saturating_sub(text.chars().count());
+    text.chars().chain(with.chars().cycle().take(missing)).collect()
 }
 
 pub(crate) fn register(engine: &mut Engine) {

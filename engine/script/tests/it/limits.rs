@@ -138,3 +138,17 @@ fn random_text_never_panics() {
     }
     assert!(look("bench(cpu::primes());").is_good());
 }
+
+#[test]
+fn values_cannot_be_nested_without_end() {
+    // Dropping such a value recurses through it: without the limit each of these overflows the stack.
+    for script in [
+        "let f = || 1; loop { let g = f; f = || g.call(); }",
+        "fn wrap(g) { || g.call() } let f = || 1; loop { f = wrap(f); }",
+        "let a = []; loop { a = [a]; }",
+    ] {
+        let checked = look(script);
+        let first = &checked.diagnostics[0];
+        assert_eq!((first.class, first.code), (ErrorClass::Limit, "too-deep"), "{script}: {}", first.message);
+    }
+}

@@ -1,4 +1,5 @@
 //! Tests of the script crate from outside: scenarios in, plans and diagnostics out. Probes are fakes.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod declare;
 mod docs;

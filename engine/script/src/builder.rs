@@ -172,6 +172,10 @@ impl Host {
                 format!("`{}` cannot name a step: names are made of letters, digits, `_`, `.` and `-`", declared.name);
             return Err(Fault::invalid("bad-name", message).or_at(Some(declared.at_name)));
         }
+        if declared.name == "finish" {
+            let message = "`finish` is the step of what `finish(..)` records: take another name";
+            return Err(Fault::invalid("bad-name", message).or_at(Some(declared.at_name)));
+        }
         let name = format!("{prefix}{}", declared.name);
         let place = self.place(&declared.at);
         let mut builder = self.builder.borrow_mut();

@@ -272,3 +272,13 @@ fn an_error_of_the_script_itself_is_a_runtime_error() {
             .is_good()
     );
 }
+
+#[test]
+fn the_step_of_finish_has_its_name_to_itself() {
+    check_error(
+        "bench(\"finish\", cpu::primes());",
+        1,
+        7,
+        "`finish` is the step of what `finish(..)` records: take another name",
+    );
+}

@@ -179,3 +179,14 @@ fn the_hash_covers_what_is_imported() {
     write(dir.path(), &[("a.rhai", "fn f() { 2 }")]);
     assert_ne!(before, hash());
 }
+
+#[test]
+fn the_standard_modules_do_what_they_say() {
+    let script = r#"import "std/sweep" as sweep;
+import "std/sla" as sla;
+bench("x", #{ sweep: #{ size: sweep::sizes(4, 12, "MiB") }, expect: sla::machine() + ["rate > 1 B/s"] }, |p| memory::stream(#{ size: p.size }));"#;
+    let plan = crate::fakes::plan(script);
+    let sizes: Vec<_> = plan.steps.iter().map(|step| step.labels.get("size").unwrap()).collect();
+    assert_eq!(sizes, ["4 MiB", "8 MiB", "12 MiB"]);
+    assert_eq!(plan.declarations[0].expect.len(), 3);
+}

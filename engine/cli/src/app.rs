@@ -66,6 +66,17 @@ impl App {
         Ok(Store::open(&self.database()?)?)
     }
 
+    /// The store, open for reading: works on a full disk and in a read-only place too.
+    pub(crate) fn reader(&self) -> Result<Store, Fatal> {
+        let path = self.database()?;
+        match Store::open_readonly(&path) {
+            Ok(store) => Ok(store),
+            // Nothing there yet, or to be migrated first.
+            Err(engine_store::Error::Missing { .. } | engine_store::Error::OlderVersion { .. }) => self.store(),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Folder of the report files.
     pub(crate) fn reports(&self, asked: Option<&Path>) -> Result<PathBuf, Fatal> {
         match asked {
@@ -190,7 +201,7 @@ impl App {
 
     /// A run of the store, or of an exported file.
     pub(crate) fn lookup(&self, reference: &str) -> Result<RunRecord, Fatal> {
-        Ok(self.store()?.load(reference.strip_prefix("file:").unwrap_or(reference))?)
+        Ok(self.reader()?.load(reference.strip_prefix("file:").unwrap_or(reference))?)
     }
 
     /// The run that a reference means in an open store.

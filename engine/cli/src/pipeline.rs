@@ -92,7 +92,7 @@ pub(crate) fn run(app: &App, request: Request) -> Result<Exit, Fatal> {
     }
     let style = app.style();
     let sinks: Vec<Box<dyn Sink>> = vec![
-        Box::new(StoreSink(writer.sender())),
+        Box::new(StoreSink { sender: writer.sender(), interrupt: signals::interrupt() }),
         Box::new(Terminal::new(app.output, style, app.config().output.progress, request.trace)),
     ];
     let record = engine_session::run(header.clone(), settings, Some(&mut scenario), sinks);
@@ -348,12 +348,19 @@ fn github(app: &App, report: &Report<'_>) -> Result<(), Fatal> {
     Ok(())
 }
 
-/// Gives every event to the store's writer thread.
-struct StoreSink(engine_store::EventSender);
+/// Gives every event to the store's writer thread, and ends the run when the store is lost: what would come then could
+/// not be kept.
+struct StoreSink {
+    sender: engine_store::EventSender,
+    interrupt: std::sync::Arc<std::sync::atomic::AtomicBool>,
+}
 
 impl Sink for StoreSink {
     fn event(&mut self, envelope: &engine_core::event::Envelope, _: &RunRecord) {
-        self.0.send(envelope);
+        self.sender.send(envelope);
+        if self.sender.failed() {
+            self.interrupt.store(true, std::sync::atomic::Ordering::Relaxed);
+        }
     }
 }
 

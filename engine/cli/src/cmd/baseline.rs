@@ -9,7 +9,8 @@ use crate::exit::{Exit, Fatal};
 
 /// Sets, lists, shows, exports or removes.
 pub(crate) fn run(app: &App, command: BaselineCommand) -> Result<Exit, Fatal> {
-    let mut store = app.store()?;
+    let writes = matches!(command, BaselineCommand::Set { .. } | BaselineCommand::Remove { .. });
+    let mut store = if writes { app.store()? } else { app.reader()? };
     match command {
         BaselineCommand::Set { name, run, why } => {
             let name = name.trim_start_matches('@').to_owned();

@@ -6,7 +6,7 @@ use crate::exit::{Exit, Fatal};
 
 /// Checks or copies the file.
 pub(crate) fn run(app: &App, command: DbCommand) -> Result<Exit, Fatal> {
-    let store = app.store()?;
+    let store = app.reader()?;
     match command {
         DbCommand::Check => {
             let health = store.check()?;

@@ -32,7 +32,7 @@ pub(crate) fn run(app: &App, command: RunsCommand) -> Result<Exit, Fatal> {
             Ok(Exit::Pass)
         }
         RunsCommand::Export { run, out } => {
-            let store = app.store()?;
+            let store = app.reader()?;
             let run = app.resolve(&store, &run)?;
             store.export(&run, &out)?;
             app.note(&format!("wrote run {} to {}", run.short(), out.display()));
@@ -55,7 +55,7 @@ pub(crate) fn run(app: &App, command: RunsCommand) -> Result<Exit, Fatal> {
 }
 
 fn list(app: &App, filter: &Filter) -> Result<Exit, Fatal> {
-    let rows = app.store()?.list(filter)?;
+    let rows = app.reader()?.list(filter)?;
     if app.output.json {
         app.out(&serde_json::json!({ "schema_version": 1, "runs": rows }).to_string());
         return Ok(Exit::Pass);

@@ -28,6 +28,8 @@ fn a_full_disk_loses_nothing_stored_earlier() {
         &sandbox,
         "mkdir disk; mount -t tmpfs -o size=3m none disk
          \"$ENGINE\" --db disk/p.db run s.rhai --profile tiny >/dev/null 2>&1
+         head -c 4m /dev/zero >disk/ballast 2>/dev/null || true
+         truncate -s -200k disk/ballast
          code=0; \"$ENGINE\" --db disk/p.db --quiet run long.rhai --max-time '60 s' --out reports || code=$?
          echo code=$code
          \"$ENGINE\" --db disk/p.db db check

@@ -89,7 +89,8 @@ fn one(sandbox: &Sandbox, after: Duration) -> Option<Left> {
     for step in report["steps"].as_array().unwrap() {
         for metric in step["metrics"].as_array().unwrap() {
             for round in metric["rounds"].as_array().unwrap() {
-                last_stored = last_stored.max(round["at_seconds"].as_f64().unwrap());
+                last_stored =
+                    last_stored.max(round["at_seconds"].as_f64().unwrap() + round["seconds"].as_f64().unwrap());
                 rounds += 1;
             }
         }

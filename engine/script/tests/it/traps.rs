@@ -109,6 +109,15 @@ fn trap_05_recursion_never_kills_the_process() {
             );
         }
     }
+    // Where the limit on calls is no help, the guard compares the stack pointer.
+    for script in
+        [deep, "let f = |g, n| g.call(g, n + 1) + 1; f.call(f, 0);", "fn m() { this.m() + 1 } let x = 1; x.m();"]
+    {
+        let mut options = trusted();
+        (options.limits.stack, options.limits.call_levels) = (2 << 20, 1_000_000);
+        let checked = check(&crate::fakes::text(script), &options);
+        assert_eq!(checked.diagnostics[0].message, "the script is nested too deeply: its stack is used up", "{script}");
+    }
     let error = only_error(deep);
     // The language places it at the call that the recursion began with.
     assert_eq!((error.code, error.place.line), ("too-deep", 2));

@@ -157,8 +157,10 @@ fn verdict(record: &RunRecord, interrupted: bool) -> (RunState, Validity) {
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         validity.lower(ValidityLevel::Degraded, format!("disturbed rounds count in {shown}{more}"));
     }
+    // A step that its budget ended above its fewest rounds has what it was asked for.
     let cut = record.steps.iter().any(|step| match (&step.outcome, step.stop) {
         (None, _) | (_, Some(StopReason::Interrupted)) => true,
+        (Some(Outcome::Measured), Some(StopReason::Budget)) => step.rounds() < step.plan.rounds.least() as usize,
         (Some(Outcome::Skipped(skip)), _) => matches!(skip.kind, SkipKind::Budget | SkipKind::Interrupted),
         _ => false,
     });

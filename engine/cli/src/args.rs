@@ -1,9 +1,13 @@
 //! The command line.
 
+mod stored;
+
 use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use stored::{BaselineCommand, ConfigCommand, DbCommand, RunsCommand};
 
 const STYLES: Styles =
     Styles::styled().header(AnsiColor::Green.on_default().bold()).literal(AnsiColor::Cyan.on_default());
@@ -358,107 +362,6 @@ pub(crate) struct CompareArgs {
     pub(crate) out: Option<PathBuf>,
 }
 
-/// `engine baseline`.
-#[derive(Debug, Clone, Subcommand)]
-pub(crate) enum BaselineCommand {
-    /// Name a run
-    Set {
-        /// The name; `@NAME` then stands for the run
-        name: String,
-        /// The run
-        #[arg(default_value = "@last")]
-        run: String,
-        /// Why this is the level to compare with
-        #[arg(long, default_value = "")]
-        why: String,
-    },
-    /// All baselines
-    List,
-    /// One baseline
-    Show {
-        /// Its name
-        name: String,
-    },
-    /// Write the run of a baseline to a file that every command accepts
-    Export {
-        /// Its name
-        name: String,
-        /// The file
-        #[arg(long, short, value_name = "FILE")]
-        out: PathBuf,
-    },
-    /// Forget a name; the run stays
-    Remove {
-        /// Its name
-        name: String,
-    },
-}
-
-/// `engine runs`.
-#[derive(Debug, Clone, Subcommand)]
-pub(crate) enum RunsCommand {
-    /// Stored runs, newest first
-    List {
-        /// Only of this scenario
-        #[arg(long)]
-        scenario: Option<String>,
-        /// Only with this tag
-        #[arg(long, value_name = "K=V")]
-        tag: Option<String>,
-        /// Only of this branch
-        #[arg(long)]
-        branch: Option<String>,
-        /// Only younger than this, such as 7d
-        #[arg(long, value_name = "TIME")]
-        since: Option<String>,
-        /// At most so many
-        #[arg(long, short = 'n', default_value_t = 20)]
-        limit: usize,
-        /// With the runs of the tiny profile
-        #[arg(long)]
-        all: bool,
-    },
-    /// One run on the terminal
-    Show {
-        /// @last, @-2, @NAME, an id or its prefix, an exported file
-        #[arg(default_value = "@last")]
-        run: String,
-    },
-    /// Add a remark to a run
-    Annotate {
-        /// The run
-        run: String,
-        /// The remark
-        text: String,
-    },
-    /// Write a run to a file of its own
-    Export {
-        /// The run
-        run: String,
-        /// The file
-        #[arg(long, short, value_name = "FILE")]
-        out: PathBuf,
-    },
-    /// Read exported runs into the store
-    Import {
-        /// The files
-        #[arg(required = true)]
-        files: Vec<PathBuf>,
-    },
-    /// Remove old runs; baselines and annotated runs stay
-    Prune {
-        /// Keep at least so many of the newest
-        #[arg(long)]
-        keep: Option<u32>,
-        /// Remove only what is older, such as 90d
-        #[arg(long, value_name = "TIME")]
-        older_than: Option<String>,
-        /// Only say what would go
-        #[arg(long)]
-        dry_run: bool,
-    },
-}
-
 /// `engine report`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ReportArgs {
@@ -468,37 +371,4 @@ pub(crate) struct ReportArgs {
     /// The file; its suffix says what: json md csv xml txt [default: text on standard output]
     #[arg(long, short, value_name = "FILE")]
     pub(crate) out: Vec<PathBuf>,
-}
-
-/// `engine config`.
-#[derive(Debug, Clone, Subcommand)]
-pub(crate) enum ConfigCommand {
-    /// All settings
-    Show {
-        /// Say where each comes from
-        #[arg(long)]
-        origin: bool,
-    },
-    /// Convert a JSON configuration to TOML
-    Import {
-        /// The JSON file
-        file: PathBuf,
-        /// Where to write it [default: standard output]
-        #[arg(long, short, value_name = "FILE")]
-        out: Option<PathBuf>,
-    },
-    /// The documented defaults, ready to be edited
-    Default,
-}
-
-/// `engine db`.
-#[derive(Debug, Clone, Subcommand)]
-pub(crate) enum DbCommand {
-    /// Whether the file is whole
-    Check,
-    /// A consistent copy
-    Backup {
-        /// Where to
-        file: PathBuf,
-    },
 }

@@ -1,5 +1,4 @@
 //! The only place that prints. Data goes to standard output, all else to standard error.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what this module is for")]
 
 use std::io::{IsTerminal, Write};
 

@@ -5,27 +5,27 @@
 #![forbid(unsafe_code)]
 
 pub mod args;
+pub mod arrivals;
+pub mod clock;
 pub mod code;
 pub mod comparison;
 pub mod environment;
+pub mod event;
 pub mod expect;
 pub mod fact;
 pub mod health;
 pub mod histogram;
 pub mod host_sample;
+pub mod judgement;
+pub mod measurement;
 pub mod metric;
 pub mod nearest;
+pub mod plan;
 pub mod probe;
 pub mod quantity;
+pub mod run;
 pub mod series;
+pub mod stats;
 pub mod step;
 pub mod taint;
 pub mod unit;
-pub mod arrivals;
-pub mod clock;
-pub mod event;
-pub mod judgement;
-pub mod measurement;
-pub mod plan;
-pub mod run;
-pub mod stats;

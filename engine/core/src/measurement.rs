@@ -113,7 +113,8 @@ impl Measurement {
     /// `min` and `max` over everything; their intervals come from resampling rounds.
     #[must_use]
     pub fn statistic(&self, stat: Stat) -> Option<Estimate> {
-        let per_round = |of: &dyn Fn(&[f64]) -> f64| -> Vec<f64> { self.counted().map(|round| of(&round.values)).collect() };
+        let per_round =
+            |of: &dyn Fn(&[f64]) -> f64| -> Vec<f64> { self.counted().map(|round| of(&round.values)).collect() };
         match stat {
             Stat::Median => self.estimate(),
             Stat::Mean => self.estimate_of(per_round(&mean), mean),
@@ -234,7 +235,8 @@ impl FromStr for Stat {
             "n" => Self::Count,
             "last" => Self::Last,
             _ => {
-                let digits = text.strip_prefix('p').filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit())).ok_or(())?;
+                let digits =
+                    text.strip_prefix('p').filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit())).ok_or(())?;
                 let percentile: f64 = digits.parse().map_err(|_| ())?;
                 if percentile > 0.0 && percentile < 100.0 {
                     Self::Percentile(percentile)

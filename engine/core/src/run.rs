@@ -35,7 +35,8 @@ impl RunId {
         let mut random = Stream::new(entropy, &[0x1d, u64::from_ne_bytes(now.0.to_ne_bytes())]);
         let low = (u128::from(random.next_u64()) << 16) | u128::from(random.next_u64() & 0xffff);
         let bits = (millis << 80) | low;
-        let letters = (0..26).rev().map(|place| char::from(ALPHABET[usize::try_from((bits >> (place * 5)) & 31).unwrap_or(0)]));
+        let letters =
+            (0..26).rev().map(|place| char::from(ALPHABET[usize::try_from((bits >> (place * 5)) & 31).unwrap_or(0)]));
         Self(letters.collect())
     }
 

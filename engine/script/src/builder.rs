@@ -70,7 +70,6 @@ pub(crate) struct Builder {
 /// A `custom` declaration: its function, and the point that belongs to each set of labels.
 #[derive(Debug, Clone)]
 pub(crate) struct Custom {
-    pub(crate) name: String,
     pub(crate) kept: Kept,
     pub(crate) points: Vec<(Labels, Map)>,
 }

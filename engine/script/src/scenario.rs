@@ -193,7 +193,7 @@ impl Scenario {
         let (answer, answers) = channel();
         self.cancel.store(cx.cancelled(), Ordering::Relaxed);
         let deadline = cx.deadline();
-        let job = Job { entry, deadline, requests, answers };
+        let job = Job { entry, deadline, seed: cx.seed(), requests, answers };
         self.jobs.as_ref().and_then(|jobs| jobs.send(job).ok()).ok_or_else(gone)?;
         loop {
             match inbox.recv_timeout(GLANCE) {

@@ -57,6 +57,7 @@ pub(crate) enum Entry {
 pub(crate) struct Job {
     pub(crate) entry: Entry,
     pub(crate) deadline: Instant,
+    pub(crate) seed: u64,
     pub(crate) requests: Sender<Request>,
     pub(crate) answers: Receiver<Answer>,
 }
@@ -77,27 +78,20 @@ pub(crate) fn work(
         return;
     }
     let Some((host, engine)) = host.zip(engine) else { return };
-    let mut calls = 0_u64;
     for job in jobs.into_iter().flatten() {
-        calls += 1;
         let requests = job.requests.clone();
-        let (records, result) = run(&host, &engine, job, calls);
+        let (records, result) = run(&host, &engine, job);
         let _ = requests.send(Request::Done(records, result));
     }
 }
 
-fn run(
-    host: &Host,
-    engine: &Engine,
-    job: Job,
-    calls: u64,
-) -> (Vec<engine_core::measurement::Record>, Result<(), ProbeError>) {
+fn run(host: &Host, engine: &Engine, job: Job) -> (Vec<engine_core::measurement::Record>, Result<(), ProbeError>) {
     let limits = &host.options.limits;
     host.guard.enter(limits.call_operations, job.deadline);
     let live = Live { requests: job.requests, answers: job.answers, records: Vec::new().into(), stopped: None.into() };
     host.live.replace(Some(live));
     let result = match job.entry {
-        Entry::Custom(index, labels) => custom(host, engine, index, &labels, calls),
+        Entry::Custom(index, labels) => custom(host, engine, index, &labels, job.seed),
         Entry::Setup => all(host, engine, Phase::Around, &host.builder.borrow().setup.clone(), None),
         Entry::Teardown => all(host, engine, Phase::Around, &host.builder.borrow().teardown.clone(), None),
         Entry::Finish(run) => {
@@ -115,13 +109,12 @@ fn run(
     }
 }
 
-fn custom(host: &Host, engine: &Engine, index: usize, labels: &Labels, calls: u64) -> Result<(), ProbeError> {
+fn custom(host: &Host, engine: &Engine, index: usize, labels: &Labels, seed: u64) -> Result<(), ProbeError> {
     let custom = host.builder.borrow().custom.get(index).cloned();
     let Some(custom) = custom else {
         return Err(ProbeError::failed(format!("the scenario has no custom step number {index}")));
     };
-    let key = [Stream::key_of("script"), Stream::key_of(&format!("{}{labels}", custom.name)), calls];
-    host.random.replace(Stream::new(host.options.seed, &key));
+    host.random.replace(Stream::new(seed, &[Stream::key_of("script")]));
     let value = custom.points.iter().find(|(known, _)| known == labels).map(|(_, value)| value.clone());
     call(host, engine, Phase::Round, &custom.kept, Some(Dynamic::from_map(value.unwrap_or_else(Map::new))))
 }

@@ -91,6 +91,10 @@ impl CustomContext for Context<'_, '_> {
         self.settings.interrupt.load(Ordering::Relaxed)
     }
 
+    fn seed(&self) -> u64 {
+        self.seed
+    }
+
     fn deadline(&self) -> Instant {
         self.deadline
     }

@@ -14,7 +14,7 @@ pub mod runner;
 pub use bus::{Bus, Sink};
 pub use clock::SystemClock;
 pub use engine_probes::{Probe, ProbeError};
-pub use runner::{Settings, resume, run};
+pub use runner::{Settings, Watcher, resume, run};
 pub use scripted::{CustomContext, Scripted};
 
 #[cfg(test)]

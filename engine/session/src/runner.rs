@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use engine_core::event::{Event, NoteLevel, Sampled, StopReason};
+use engine_core::host_sample::HostSample;
 use engine_core::judgement::Judged;
 use engine_core::plan::{PlannedStep, Profile, Rounds, Warmup, Work};
 use engine_core::run::{RunHeader, RunRecord, RunState, Validity, ValidityLevel};
@@ -23,6 +24,9 @@ use crate::isolate::take_in_child;
 use crate::progress::{Progress, is_warm_up};
 use crate::round::{RoundRequest, RoundResult, take};
 use crate::scripted::Scripted;
+
+/// Looks at a reading of the monitor and says what there is to say.
+pub type Watcher = Box<dyn FnMut(&HostSample) -> Option<String> + Send>;
 
 /// What a run needs beside its plan.
 pub struct Settings<'a> {
@@ -43,7 +47,7 @@ pub struct Settings<'a> {
     /// Period of the system monitor; none switches it off.
     pub monitor: Option<Duration>,
     /// What is said about a reading of the monitor, if anything.
-    pub watch: Option<Box<dyn FnMut(&engine_core::host_sample::HostSample) -> Option<String> + Send>>,
+    pub watch: Option<Watcher>,
     /// Takes the machine's state at the end of the run.
     pub after: &'a dyn Fn() -> Option<engine_core::environment::Environment>,
     /// Judges the expectations.
@@ -236,7 +240,7 @@ impl Runner<'_, '_, '_> {
             if let Warmup::Rounds(count) = self.plan.steps[step].warmup {
                 for _ in 0..count {
                     self.bus.send(Event::RoundStarted { step, round: None });
-                    if let Err(error) = self.take(step, round, u32::MAX) {
+                    if let Err(error) = self.take(step, round) {
                         self.fail(step, error);
                         return;
                     }
@@ -255,7 +259,7 @@ impl Runner<'_, '_, '_> {
         for attempt in self.bus.with(|record| next_attempt(record, step, round)).. {
             self.bus.send(Event::RoundStarted { step, round: Some(round) });
             let started = Instant::now();
-            let result = match self.take(step, round, attempt) {
+            let result = match self.take(step, round) {
                 Ok(result) => result,
                 Err(error) => {
                     self.fail(step, error);
@@ -290,10 +294,11 @@ impl Runner<'_, '_, '_> {
     }
 
     /// Takes one round of whatever the step does.
-    fn take(&mut self, step: usize, round: u32, attempt: u32) -> Result<RoundResult, ProbeError> {
+    fn take(&mut self, step: usize, round: u32) -> Result<RoundResult, ProbeError> {
         let planned = &self.plan.steps[step];
-        let seed = Stream::new(self.plan.seed, &[0x726f_756e_6400, step as u64, u64::from(round), u64::from(attempt)])
-            .next_u64();
+        // The same for every attempt: a round that is taken again does the same work.
+        // The same for every attempt: a round that is taken again does the same work.
+        let seed = Stream::new(self.plan.seed, &[0x726f_756e_6400, step as u64, u64::from(round)]).next_u64();
         match &planned.work {
             Work::Probe { id, args } => {
                 let probe = self

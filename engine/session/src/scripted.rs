@@ -56,6 +56,9 @@ pub trait CustomContext {
     /// Whether the run was interrupted.
     fn cancelled(&self) -> bool;
 
+    /// Seed of this round: the same for every attempt at it, and in a resumed run.
+    fn seed(&self) -> u64;
+
     /// When the step's time is over.
     fn deadline(&self) -> Instant;
 }

@@ -1,4 +1,5 @@
 //! The binary from outside: commands, exit codes, files, bad input.
+#![expect(clippy::unwrap_used, reason = "these are tests")]
 
 mod bad_input;
 mod commands;

@@ -1,4 +1,5 @@
 //! Tier 2: real kills, real full disks, real read-only places. Needs `--features tier2`; run by `.ci/run`.
+#![expect(clippy::unwrap_used, reason = "these are tests")]
 
 mod disk;
 mod kill;

@@ -221,7 +221,9 @@ fn remark(level: usize, measured: Option<f64>, declared: Option<f64>) -> Option<
     match (measured, declared) {
         (Some(measured), Some(declared)) if (measured / declared - 1.0).abs() > UNLIKE => {
             let told = show(declared);
-            Some(format!("{told} of L{level} are declared, and its knee lies elsewhere: `l{level}_size` is what was found"))
+            Some(format!(
+                "{told} of L{level} are declared, and its knee lies elsewhere: `l{level}_size` is what was found"
+            ))
         }
         (None, Some(declared)) => {
             let told = show(declared);

@@ -100,7 +100,7 @@ fn custom(host: &Host, ctx: &NativeCallContext<'_>, filter: &Filter, args: Vec<D
     let steps =
         points.iter().map(|point| (point.labels.clone(), Runs::Custom { index, metrics: metrics.clone() })).collect();
     let shared = points.into_iter().map(|point| (point.labels, point.value)).collect();
-    host.builder.borrow_mut().custom.push(Custom { name: name.clone(), kept, points: shared });
+    host.builder.borrow_mut().custom.push(Custom { kept, points: shared });
     let declared = Declared { name, at: host.at(ctx), at_name: parts.at_name, given, points: steps, expect };
     host.declare(declared, filter).map_err(|fault| fault.raise(ctx))
 }

@@ -163,11 +163,12 @@ pub(crate) struct FakeSession {
     pub(crate) measured: Vec<(String, Args)>,
     pub(crate) cancelled: bool,
     pub(crate) seconds: f64,
+    pub(crate) seed: u64,
 }
 
 impl Default for FakeSession {
     fn default() -> Self {
-        Self { records: Vec::new(), notes: Vec::new(), measured: Vec::new(), cancelled: false, seconds: 30.0 }
+        Self { records: Vec::new(), notes: Vec::new(), measured: Vec::new(), cancelled: false, seconds: 30.0, seed: 1 }
     }
 }
 
@@ -205,6 +206,10 @@ impl CustomContext for FakeSession {
 
     fn cancelled(&self) -> bool {
         self.cancelled
+    }
+
+    fn seed(&self) -> u64 {
+        self.seed
     }
 
     fn deadline(&self) -> Instant {

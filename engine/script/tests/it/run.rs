@@ -84,11 +84,13 @@ fn random_is_the_same_for_a_seed() {
     assert_eq!(draw(), draw());
     let mut scenario = loaded("custom(\"x\", || record(\"a\", random(0..1000000)));");
     let mut session = FakeSession::default();
-    for _ in 0..2 {
+    for seed in [1, 2, 1] {
+        session.seed = seed;
         scenario.custom(0, &Labels::new(), &mut session).unwrap();
     }
     let drawn = session.values("a");
     assert_ne!(drawn[0], drawn[1], "each round has its own stream");
+    assert_eq!(drawn[0], drawn[2], "and has it again when it is taken again");
 }
 
 #[test]

@@ -80,12 +80,12 @@ fn the_run_settings() {
     }
     // run.retakes: with limits that everything breaks, a round is taken again as often as it says.
     let taken = |retakes: u32| -> usize {
-        let settings = format!("[run]\nrounds = 5\nretakes = {retakes}\n[taint]\nclock_drift = \"0 %\"\n");
+        let settings = format!("[run]\nrounds = 9\nretakes = {retakes}\n[taint]\nclock_drift = \"0 %\"\n");
         let report = with(&sandbox, &settings, &["--json", "run", "s.rhai"]).json();
         report["steps"][0]["metrics"][0]["rounds"].as_array().unwrap().len()
     };
-    assert_eq!(taken(0), 5);
-    assert!(taken(1) > 5);
+    assert_eq!(taken(0), 9);
+    assert!(taken(1) > 9);
 }
 
 #[test]

@@ -33,14 +33,15 @@ def isa():
     return ("avx", "avx") if "avx" in flags else ("sse2", "sse")
 
 
-def probe(name, metric, options, best=False):
-    """Rate of one round of ours: the harmonic mean of its passes, as likwid divides all work by all time, or the best."""
+def probe(name, metric, options, passes=None):
+    """Rate of one round of ours: the harmonic mean of its passes, as likwid divides all work by all time; or that of
+    its first few passes, where likwid does as many."""
     call = [PROBE, "--json", name, *[f"{key}={value}" for key, value in options.items()]]
     done = subprocess.run(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
         sys.exit(f"{' '.join(call)}: {done.stderr.strip()}")
     values = next(record["values"] for record in json.loads(done.stdout) if record["metric"]["id"] == metric)
-    return max(values) if best else statistics.harmonic_mean(values)
+    return statistics.harmonic_mean(values[:passes])
 
 
 def likwid(test, size, threads, iterations, field, home=None):
@@ -69,9 +70,10 @@ def pairs(count, ours, theirs):
 
 
 def compare(table, figure, count, ours, theirs, show, best=False):
-    """Adds the row of one figure: the ratio of the medians, or of the best runs (for a machine that is not quiet)."""
+    """Adds the row of one figure: the median of the ratios within pairs, so that what moves slower than a pair (the
+    neighbours on a shared machine) hits both sides alike; or the ratio of the best runs."""
     a, b = pairs(count, ours, theirs)
+    ratios = [x / y for x, y in zip(a, b)]
     middle = max if best else statistics.median
-    one, two = middle(a), middle(b)
-    return table.add(figure, show(one), show(two), value=one / two, low=LOW, high=HIGH,
-                     raw=[x / y for x, y in zip(a, b)])
+    value = max(a) / max(b) if best else statistics.median(ratios)
+    return table.add(figure, show(middle(a)), show(middle(b)), value=value, low=LOW, high=HIGH, raw=ratios)

@@ -20,7 +20,7 @@ use engine_core::unit::Unit;
 use crate::harness::{Pages, Team, passes};
 use crate::host::room::{available_memory, last_level_caches};
 use crate::kernel::Isa;
-use crate::kernel::stream::{Arrays, Kernel, Passes, Store, best};
+use crate::kernel::stream::{Arrays, Kernel, Layout, Passes, Store, best};
 use crate::{Context, Probe, ProbeError};
 
 const KERNEL: ParamDef = ParamDef {
@@ -59,6 +59,14 @@ const ISA: ParamDef = ParamDef {
     doc: "instruction set; `auto` is the widest that this machine has",
 };
 
+const LAYOUT: ParamDef = ParamDef {
+    name: "layout",
+    kind: ParamKind::Choice(&["staggered", "aligned"]),
+    default: Some("staggered"),
+    tiny: None,
+    doc: "arrays at different offsets in their pages, or all at the start of one, as allocators place them",
+};
+
 const RATE: MetricDef = MetricDef::rate("rate", Unit::BytesPerSecond, "bytes the program reads and writes, a second");
 
 /// The probe.
@@ -73,7 +81,7 @@ pub static PROBE: Probe = Probe {
                 streaming stores move what is counted, fence included. Every element is checked against the closed \
                 form at the end. The number is wrong when the arrays fit a cache (four times the last-level caches is \
                 the rule, and less is noted).",
-        params: &[KERNEL, SIZE, THREADS, STORES, ISA],
+        params: &[KERNEL, SIZE, THREADS, STORES, ISA, LAYOUT],
         metrics: &[RATE],
         round_seconds: 1.8,
         fresh: false,
@@ -95,7 +103,8 @@ fn run(args: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
     cx.note(format!("instruction set `{isa}`, {} stores", args.text(STORES.name)));
 
     let n = usize::try_from(size / 8 / threads as u64).unwrap_or(usize::MAX);
-    let mut team = Team::new(threads, move |_| Ok(Arrays::new(n, Pages::System, u64::MAX)?))?;
+    let layout = if args.text(LAYOUT.name) == "aligned" { Layout::Aligned } else { Layout::Staggered };
+    let mut team = Team::new(threads, move |_| Ok(Arrays::laid_out(n, Pages::System, u64::MAX, layout)?))?;
     passes::note_placement(cx, &team);
     let elements: u64 = team.each(|_, arrays| arrays.len() as u64)?.iter().sum();
     let job = |rounds: u64| {

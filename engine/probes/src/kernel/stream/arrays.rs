@@ -2,10 +2,20 @@
 #![expect(unsafe_code, reason = "passes run on pointers into the worker's own buffer")]
 
 use super::{GRAIN, Kernel, Passes, SCALAR};
-use crate::harness::buffer::{Buffer, BufferError, Obtained, Pages, staggered};
+use crate::harness::buffer::{Buffer, BufferError, Obtained, PAGE, Pages, staggered};
 
 /// Values of `a`, `b` and `c` before the first pass, each times the element's weight.
 const FIRST: [f64; 3] = [1.0, 2.0, 0.5];
+
+/// How the arrays lie to each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Layout {
+    /// At different offsets in their pages, so that no load waits for a store that only looks like its own.
+    #[default]
+    Staggered,
+    /// Each at the start of a page, as large allocations come from most allocators.
+    Aligned,
+}
 
 /// One worker's `a`, `b` and `c`, first touched by the thread that makes them.
 ///
@@ -40,9 +50,20 @@ impl Arrays {
     /// # Errors
     /// As [`Buffer::map`]: `available` bounds the three together.
     pub fn new(n: usize, pages: Pages, available: u64) -> Result<Self, BufferError> {
+        Self::laid_out(n, pages, available, Layout::Staggered)
+    }
+
+    /// The same in a layout of the caller's choice.
+    ///
+    /// # Errors
+    /// As [`Buffer::map`]: `available` bounds the three together.
+    pub fn laid_out(n: usize, pages: Pages, available: u64, layout: Layout) -> Result<Self, BufferError> {
         let n = n.max(1).checked_next_multiple_of(GRAIN).filter(|n| *n <= usize::MAX / 64);
         let Some(n) = n else { return Err(BufferError::TooLarge { asked: usize::MAX, available }) };
-        let (offsets, total) = staggered(3, n * size_of::<f64>());
+        let (mut offsets, total) = staggered(3, n * size_of::<f64>());
+        if layout == Layout::Aligned {
+            offsets.iter_mut().for_each(|offset| *offset -= *offset % PAGE);
+        }
         let buffer = Buffer::map(total, pages, available)?;
         let mut arrays = Self { buffer, offsets: [offsets[0], offsets[1], offsets[2]], n, expected: FIRST };
         arrays.reset();

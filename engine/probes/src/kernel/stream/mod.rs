@@ -14,7 +14,7 @@ mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-pub use arrays::{Arrays, Mismatch};
+pub use arrays::{Arrays, Layout, Mismatch};
 
 use super::isa::{Isa, IsaUnavailable};
 

@@ -69,7 +69,7 @@ pub(crate) fn run(app: &App, request: Request) -> Result<Exit, Fatal> {
     let label = source::label(&request.source);
     let folder = source::folder(&request.source);
     let mut scenario = read(app, &request)?;
-    let plan = adjusted(app, &request, scenario.plan());
+    let plan = adjusted(&request, scenario.plan());
     if plan.steps.is_empty() {
         return Err(Fatal::new(Exit::NothingRan, format!("{label}: the filters `--only` and `--skip` leave no step")));
     }
@@ -115,7 +115,7 @@ fn read(app: &App, request: &Request) -> Result<Scenario, Fatal> {
 }
 
 /// The plan with what the command line changes.
-fn adjusted(app: &App, request: &Request, plan: &Plan) -> Plan {
+fn adjusted(request: &Request, plan: &Plan) -> Plan {
     let mut plan = plan.clone();
     if request.once {
         cmd::once(&mut plan);
@@ -123,7 +123,6 @@ fn adjusted(app: &App, request: &Request, plan: &Plan) -> Plan {
     if let Some(budget) = request.budget {
         plan.budget = Some(plan.budget.map_or(budget, |own| own.min(budget)));
     }
-    let _ = app;
     plan
 }
 

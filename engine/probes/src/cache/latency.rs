@@ -24,7 +24,7 @@ use crate::harness::{Pages, Team, passes};
 use crate::host::room::{available_memory, declared_caches};
 use crate::kernel::curve::{self, Curve, CurveError, Plan};
 use crate::kernel::knee::knees;
-use crate::memory::latency::{first_cpu, order, pages};
+use crate::memory::latency::{PAGES, VARIANT, first_cpu, order, pages};
 use crate::{Context, Probe, ProbeError};
 
 const MAX: ParamDef = ParamDef {
@@ -40,20 +40,6 @@ const POINTS: ParamDef = ParamDef {
     default: Some("8"),
     tiny: Some("1"),
     doc: "sizes for each doubling, half as many beyond 4 MiB",
-};
-const VARIANT: ParamDef = ParamDef {
-    name: "variant",
-    kind: ParamKind::Choice(&["random", "page_local"]),
-    default: Some("random"),
-    tiny: None,
-    doc: "over the whole region, or within groups of 64 pages",
-};
-const PAGES: ParamDef = ParamDef {
-    name: "pages",
-    kind: ParamKind::Choice(&["huge", "small"]),
-    default: Some("huge"),
-    tiny: None,
-    doc: "huge where the system gives them, or never",
 };
 
 const LATENCY: MetricDef = MetricDef::floor("latency", Unit::Seconds, "load from the smallest region: first level");

@@ -27,14 +27,16 @@ const SIZE: ParamDef = ParamDef {
     tiny: None,
     doc: "of the region; far beyond the last-level cache, or the latency is that of a cache",
 };
-const VARIANT: ParamDef = ParamDef {
+/// Order of a chase; `cache.latency` takes the same.
+pub(crate) const VARIANT: ParamDef = ParamDef {
     name: "variant",
     kind: ParamKind::Choice(&["random", "page_local"]),
     default: Some("random"),
     tiny: None,
     doc: "over the whole region, or within groups of 64 pages",
 };
-const PAGES: ParamDef = ParamDef {
+/// Pages of a chase; `cache.latency` takes the same.
+pub(crate) const PAGES: ParamDef = ParamDef {
     name: "pages",
     kind: ParamKind::Choice(&["huge", "small"]),
     default: Some("huge"),

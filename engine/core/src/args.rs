@@ -342,7 +342,7 @@ mod tests {
         ],
         metrics: &[],
         round_seconds: 1.0,
-        fresh: false,
+        process: crate::probe::RoundProcess::Engine,
         noise: crate::probe::OwnNoise::Quiet,
     };
 

@@ -21,10 +21,23 @@ pub struct ProbeInfo {
     pub metrics: &'static [MetricDef],
     /// A typical round with default options, in seconds: for the plan's estimate.
     pub round_seconds: f64,
-    /// Whether each round starts a process of its own anyway, so that isolating it again would add nothing.
-    pub fresh: bool,
+    /// In which process a round runs.
+    pub process: RoundProcess,
     /// Which disturbances are the probe's own doing and taint nothing.
     pub noise: OwnNoise,
+}
+
+/// In which process a round of a probe runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RoundProcess {
+    /// In the engine's own, unless the step asks for a fresh one.
+    #[default]
+    Engine,
+    /// Always in a fresh child of the engine: the probe may take so much memory, or call into such drivers, that the
+    /// system or a fault could end the process, and that must not be the engine's.
+    Child,
+    /// The probe starts processes itself, so that isolating its round would add nothing.
+    Starts,
 }
 
 /// What a probe does to the machine by itself, so that it is not taken for a disturbance.

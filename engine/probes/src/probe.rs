@@ -65,6 +65,7 @@ pub struct Context<'a> {
     records: Vec<Record>,
     index: BTreeMap<(String, Labels), usize>,
     notes: Vec<String>,
+    marks: Labels,
 }
 
 impl<'a> Context<'a> {
@@ -88,6 +89,7 @@ impl<'a> Context<'a> {
             records: Vec::new(),
             index: BTreeMap::new(),
             notes: Vec::new(),
+            marks: Labels::new(),
         }
     }
 
@@ -119,6 +121,12 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Puts a label on everything that the round records, before and after: by which path a result came, where there
+    /// are several (`engine=io_uring`, `software=true`). Results of unlike paths are series of their own.
+    pub fn mark(&mut self, name: &str, value: impl Into<String>) {
+        self.marks.0.insert(name.to_owned(), value.into());
+    }
+
     /// Leaves a remark that the report shows with the step: what was really obtained, what fell short.
     pub fn note(&mut self, text: impl Into<String>) {
         let text = text.into();
@@ -148,7 +156,11 @@ impl<'a> Context<'a> {
     /// What was recorded, and the remarks.
     #[must_use]
     pub fn finish(self) -> (Vec<Record>, Vec<String>) {
-        (self.records, self.notes)
+        let Self { mut records, notes, marks, .. } = self;
+        for record in &mut records {
+            record.labels = record.labels.joined(&marks);
+        }
+        (records, notes)
     }
 }
 
@@ -170,7 +182,10 @@ mod tests {
         assert!(cx.check().is_ok());
         cancel.store(true, Ordering::Relaxed);
         assert_eq!(cx.check(), Err(ProbeError::Cancelled));
+        cx.mark("engine", "pread");
         let (records, _) = cx.finish();
+        assert!(records.iter().all(|record| record.labels.get("engine") == Some("pread")));
+        assert_eq!(records[1].labels.get("size"), Some("4 KiB"));
         let values: Vec<_> = records.iter().map(|r| r.values.clone()).collect();
         assert_eq!(values, [vec![1.0, 2.0, 3.0], vec![7.0]]);
     }

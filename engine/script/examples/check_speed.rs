@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Instant;
 
 use engine_core::metric::MetricDef;
-use engine_core::probe::{OwnNoise, ParamDef, ParamKind, ProbeInfo};
+use engine_core::probe::{OwnNoise, ParamDef, ParamKind, ProbeInfo, RoundProcess};
 use engine_core::unit::Unit;
 use engine_script::{Options, Source, check};
 
@@ -22,7 +22,7 @@ static PROBE: ProbeInfo = ProbeInfo {
     }],
     metrics: &[MetricDef::cost("time", Unit::Seconds, "")],
     round_seconds: 1.0,
-    fresh: false,
+    process: RoundProcess::Engine,
     noise: OwnNoise::Quiet,
 };
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use engine_core::args::Args;
 use engine_core::expect::Expectation;
 use engine_core::plan::{Declaration, ExpectText, Plan, PlannedStep, Profile, Rounds, Warmup, Work};
-use engine_core::probe::ProbeInfo;
+use engine_core::probe::{ProbeInfo, RoundProcess};
 use engine_core::series::{Labels, is_step_name};
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use rhai::{Dynamic, Map};
@@ -309,7 +309,7 @@ impl StepRule {
         let (work, isolate, method, estimate) = match runs {
             Runs::Probe(probe, args) => {
                 // A fresh process for each round, where comparing is the purpose and the probe starts none itself.
-                let isolate = self.isolate.unwrap_or(self.reference && !probe.fresh);
+                let isolate = self.isolate.unwrap_or(self.reference && probe.process != RoundProcess::Starts);
                 (Work::Probe { id: probe.id.to_owned(), args }, isolate, probe.method, probe.round_seconds)
             }
             Runs::Custom { index, metrics } => (Work::Custom { index, metrics }, false, 0, 0.1),

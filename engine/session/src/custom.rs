@@ -1,6 +1,6 @@
 //! One round of script code: on the session's thread, watched like a probe's.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use engine_core::args::Args;
@@ -13,7 +13,7 @@ use engine_probes::harness::sentinel;
 use engine_probes::host::witness::Witness;
 
 use crate::bus::Bus;
-use crate::round::{RoundRequest, RoundResult, drift, take as take_probe};
+use crate::round::{RoundRequest, RoundResult, drift};
 use crate::runner::Settings;
 use crate::scripted::CustomContext;
 
@@ -75,8 +75,7 @@ impl CustomContext for Context<'_, '_> {
             scratch: self.settings.scratch.clone(),
             timeout: self.deadline.saturating_duration_since(Instant::now()),
         };
-        let interrupt: &AtomicBool = &self.settings.interrupt;
-        let result = take_probe(probe, &request, &self.settings.limits, interrupt)?;
+        let result = self.settings.take(probe, &request, false)?;
         for note in result.notes {
             self.note(NoteLevel::Info, &note, None);
         }

@@ -5,7 +5,7 @@
 //! writes one reply as JSON on standard output.
 
 use std::io::{Read, Write};
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -122,6 +122,7 @@ pub fn take_in_child(
         .process_group(0)
         .spawn()
         .map_err(|error| broken("cannot start the child", &error))?;
+    volunteer(child.id());
     if let Some(mut input) = child.stdin.take() {
         // A child that is already gone shows in its missing answer.
         let _ = input.write_all(text.as_bytes());
@@ -162,10 +163,22 @@ pub fn take_in_child(
         Ok(ChildReply::Skipped(skip)) => Err(skip.into()),
         Ok(ChildReply::Failed(failure)) => Err(failure.into()),
         Err(_) => {
-            Err(Failure::new(FailureKind::Crash, format!("the process of the round died without an answer ({status})"))
-                .into())
+            // Nobody else here sends this signal to the child: its own time-out has returned above.
+            let why = if status.signal() == Some(9) {
+                "; killed from outside, most often because memory ran out: make the step smaller"
+            } else {
+                ""
+            };
+            let message = format!("the process of the round died without an answer ({status}{why})");
+            Err(Failure::new(FailureKind::Crash, message).into())
         }
     }
+}
+
+/// When memory runs out, the kernel shall end the child and never the engine. Raising the score needs no privilege;
+/// where `/proc` cannot be written, the children are as likely a victim as their size makes them.
+fn volunteer(child: u32) {
+    let _ = std::fs::write(format!("/proc/{child}/oom_score_adj"), "1000");
 }
 
 /// Kills the child's process group and reaps the child. The child was started as leader of its own group and is not

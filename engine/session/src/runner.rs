@@ -10,6 +10,7 @@ use engine_core::event::{Event, NoteLevel, Sampled, StopReason};
 use engine_core::host_sample::HostSample;
 use engine_core::judgement::Judged;
 use engine_core::plan::{PlannedStep, Profile, Rounds, Warmup, Work};
+use engine_core::probe::RoundProcess;
 use engine_core::run::{RunHeader, RunRecord, RunState, Validity, ValidityLevel};
 use engine_core::series::Labels;
 use engine_core::stats::rng::Stream;
@@ -65,6 +66,22 @@ impl Settings<'_> {
     #[must_use]
     pub fn probe(&self, id: &str) -> Option<&'static Probe> {
         self.registry.iter().copied().find(|probe| probe.info.id == id)
+    }
+
+    /// Takes one round of a probe: in a fresh child where the step or the probe asks for one and there is a program to
+    /// start, else in this process.
+    pub(crate) fn take(
+        &self,
+        probe: &'static Probe,
+        request: &RoundRequest,
+        isolate: bool,
+    ) -> Result<RoundResult, ProbeError> {
+        match &self.isolate {
+            Some(command) if isolate || probe.info.process == RoundProcess::Child => {
+                take_in_child(command, probe, request, &self.limits, &self.interrupt)
+            }
+            _ => take(probe, request, &self.limits, &self.interrupt),
+        }
     }
 }
 
@@ -297,7 +314,6 @@ impl Runner<'_, '_, '_> {
     fn take(&mut self, step: usize, round: u32) -> Result<RoundResult, ProbeError> {
         let planned = &self.plan.steps[step];
         // The same for every attempt: a round that is taken again does the same work.
-        // The same for every attempt: a round that is taken again does the same work.
         let seed = Stream::new(self.plan.seed, &[0x726f_756e_6400, step as u64, u64::from(round)]).next_u64();
         match &planned.work {
             Work::Probe { id, args } => {
@@ -313,12 +329,7 @@ impl Runner<'_, '_, '_> {
                     scratch: self.settings.scratch.clone(),
                     timeout: Duration::from_secs_f64(planned.timeout),
                 };
-                match &self.settings.isolate {
-                    Some(command) if planned.isolate => {
-                        take_in_child(command, probe, &request, &self.settings.limits, &self.settings.interrupt)
-                    }
-                    _ => take(probe, &request, &self.settings.limits, &self.settings.interrupt),
-                }
+                self.settings.take(probe, &request, planned.isolate)
             }
             Work::Custom { index, .. } => {
                 let (index, labels) = (*index, planned.labels.clone());

@@ -11,7 +11,7 @@ use engine_core::environment::Environment;
 use engine_core::event::{Envelope, Event, StopReason};
 use engine_core::metric::MetricDef;
 use engine_core::plan::{Declaration, Plan, PlannedStep, Profile, Rounds, Warmup, Work};
-use engine_core::probe::{OwnNoise, ProbeInfo};
+use engine_core::probe::{OwnNoise, ProbeInfo, RoundProcess};
 use engine_core::run::{RunHeader, RunId, RunRecord, RunState, ScenarioRef, Timestamp};
 use engine_core::series::Labels;
 use engine_core::step::{FailureKind, Outcome, Skip, SkipKind};
@@ -34,7 +34,7 @@ const fn info(id: &'static str) -> ProbeInfo {
         params: &[],
         metrics: &[TIME],
         round_seconds: 0.0,
-        fresh: false,
+        process: RoundProcess::Engine,
         noise: OwnNoise::Crowd,
     }
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use engine_core::args::Args;
 use engine_core::metric::MetricDef;
-use engine_core::probe::{OwnNoise, ParamDef, ParamKind, ProbeInfo};
+use engine_core::probe::{OwnNoise, ParamDef, ParamKind, ProbeInfo, RoundProcess};
 use engine_core::series::Labels;
 use engine_core::unit::Unit;
 
@@ -99,7 +99,7 @@ pub static PROBE: Probe = Probe {
             CURVE,
         ],
         round_seconds: 5.0,
-        fresh: false,
+        process: RoundProcess::Child,
         noise: OwnNoise::Quiet,
     },
     run,

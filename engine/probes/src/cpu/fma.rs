@@ -10,7 +10,7 @@
 
 use engine_core::args::Args;
 use engine_core::metric::MetricDef;
-use engine_core::probe::{OwnNoise, ParamDef, ParamKind, ProbeInfo};
+use engine_core::probe::{OwnNoise, ParamDef, ParamKind, ProbeInfo, RoundProcess};
 use engine_core::step::{Skip, SkipKind};
 use engine_core::unit::Unit;
 
@@ -60,7 +60,7 @@ pub static PROBE: Probe = Probe {
         params: &[PRECISION, ISA, THREADS],
         metrics: &[RATE],
         round_seconds: 0.3,
-        fresh: false,
+        process: RoundProcess::Engine,
         noise: OwnNoise::Quiet,
     },
     run,

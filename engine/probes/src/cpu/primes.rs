@@ -11,7 +11,7 @@
 
 use engine_core::args::Args;
 use engine_core::metric::MetricDef;
-use engine_core::probe::{OwnNoise, ParamDef, ParamKind, ProbeInfo};
+use engine_core::probe::{OwnNoise, ParamDef, ParamKind, ProbeInfo, RoundProcess};
 use engine_core::unit::Unit;
 
 use super::count::primes_up_to;
@@ -54,7 +54,7 @@ pub static PROBE: Probe = Probe {
         params: &[LIMIT, THREADS],
         metrics: &[TIME, RATE],
         round_seconds: 0.3,
-        fresh: false,
+        process: RoundProcess::Engine,
         noise: OwnNoise::Quiet,
     },
     run,

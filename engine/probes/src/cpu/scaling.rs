@@ -13,7 +13,7 @@
 
 use engine_core::args::Args;
 use engine_core::metric::MetricDef;
-use engine_core::probe::{OwnNoise, ParamDef, ParamKind, ProbeInfo};
+use engine_core::probe::{OwnNoise, ParamDef, ParamKind, ProbeInfo, RoundProcess};
 use engine_core::series::Labels;
 use engine_core::step::{Skip, SkipKind};
 use engine_core::unit::Unit;
@@ -58,7 +58,7 @@ pub static PROBE: Probe = Probe {
         params: &[KERNEL],
         metrics: &[EFFICIENCY, SPEEDUP, RATE, CLOCK_DROP],
         round_seconds: 0.6,
-        fresh: false,
+        process: RoundProcess::Engine,
         noise: OwnNoise::Quiet,
     },
     run,

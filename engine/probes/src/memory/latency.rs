@@ -12,7 +12,7 @@
 
 use engine_core::args::Args;
 use engine_core::metric::MetricDef;
-use engine_core::probe::{OwnNoise, ParamDef, ParamKind, ProbeInfo};
+use engine_core::probe::{OwnNoise, ParamDef, ParamKind, ProbeInfo, RoundProcess};
 use engine_core::unit::Unit;
 
 use crate::harness::{Buffer, Pages, Stopwatch, Team, passes};
@@ -63,7 +63,7 @@ pub static PROBE: Probe = Probe {
         params: &[SIZE, VARIANT, PAGES],
         metrics: &[LATENCY],
         round_seconds: 2.5,
-        fresh: false,
+        process: RoundProcess::Child,
         noise: OwnNoise::Quiet,
     },
     run,

@@ -13,7 +13,7 @@
 
 use engine_core::args::Args;
 use engine_core::metric::MetricDef;
-use engine_core::probe::{OwnNoise, ParamDef, ParamKind, ProbeInfo};
+use engine_core::probe::{OwnNoise, ParamDef, ParamKind, ProbeInfo, RoundProcess};
 use engine_core::step::{Skip, SkipKind};
 use engine_core::unit::Unit;
 
@@ -84,7 +84,7 @@ pub static PROBE: Probe = Probe {
         params: &[KERNEL, SIZE, THREADS, STORES, ISA, LAYOUT],
         metrics: &[RATE],
         round_seconds: 1.8,
-        fresh: false,
+        process: RoundProcess::Child,
         noise: OwnNoise::Quiet,
     },
     run,

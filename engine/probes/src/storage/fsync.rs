@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use engine_core::args::Args;
 use engine_core::metric::{Goal, MetricDef, Nature};
-use engine_core::probe::{OwnNoise, ParamDef, ParamKind, ProbeInfo};
+use engine_core::probe::{OwnNoise, ParamDef, ParamKind, ProbeInfo, RoundProcess};
 use engine_core::stats::Stream;
 use engine_core::step::{Skip, SkipKind};
 use engine_core::unit::Unit;
@@ -86,7 +86,7 @@ pub static PROBE: Probe = Probe {
         params: &[METHOD, PATTERN, BLOCK, WRITES, FILE],
         metrics: &[LATENCY, SYNC, RATE],
         round_seconds: 0.3,
-        fresh: false,
+        process: RoundProcess::Engine,
         noise: OwnNoise::Io,
     },
     run,

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use engine_core::args::Args;
 use engine_core::metric::MetricDef;
 use engine_core::nearest::hint;
-use engine_core::probe::{OwnNoise, ParamDef, ParamKind, ProbeInfo};
+use engine_core::probe::{OwnNoise, ParamDef, ParamKind, ProbeInfo, RoundProcess};
 use engine_core::unit::Unit;
 
 use super::launch::{Command, Launcher, Usage};
@@ -88,7 +88,7 @@ pub static PROBE: Probe = Probe {
         params: &[COMMAND, CWD, INPUT, OUTPUT, IGNORE_FAILURE, RUNS],
         metrics: &[WALL, USER, SYSTEM, PEAK_MEMORY, PAGE_FAULTS, EXIT],
         round_seconds: 0.1,
-        fresh: true,
+        process: RoundProcess::Starts,
         noise: OwnNoise::Crowd,
     },
     run,

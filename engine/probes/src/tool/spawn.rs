@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use engine_core::args::Args;
 use engine_core::metric::MetricDef;
-use engine_core::probe::{OwnNoise, ParamDef, ParamKind, ProbeInfo};
+use engine_core::probe::{OwnNoise, ParamDef, ParamKind, ProbeInfo, RoundProcess};
 use engine_core::stats::Stream;
 use engine_core::step::{Skip, SkipKind};
 use engine_core::unit::Unit;
@@ -61,7 +61,7 @@ pub static PROBE: Probe = Probe {
         params: &[SAMPLES],
         metrics: &[LATENCY, FORK, EXCHANGE, DYNAMIC, SHELL],
         round_seconds: 0.6,
-        fresh: false,
+        process: RoundProcess::Engine,
         noise: OwnNoise::Crowd,
     },
     run,

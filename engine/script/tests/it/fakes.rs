@@ -9,7 +9,7 @@ use engine_core::event::NoteLevel;
 use engine_core::measurement::Record;
 use engine_core::metric::MetricDef;
 use engine_core::plan::{Plan, Work};
-use engine_core::probe::{OwnNoise, ParamDef, ParamKind, ProbeInfo};
+use engine_core::probe::{OwnNoise, ParamDef, ParamKind, ProbeInfo, RoundProcess};
 use engine_core::series::Labels;
 use engine_core::step::{Place, Skip, SkipKind};
 use engine_core::unit::Unit;
@@ -20,7 +20,12 @@ const fn param(name: &'static str, kind: ParamKind, default: &'static str) -> Pa
     ParamDef { name, kind, default: Some(default), tiny: None, doc: "" }
 }
 
-const fn probe(id: &'static str, params: &'static [ParamDef], metrics: &'static [MetricDef], fresh: bool) -> ProbeInfo {
+const fn probe(
+    id: &'static str,
+    params: &'static [ParamDef],
+    metrics: &'static [MetricDef],
+    process: RoundProcess,
+) -> ProbeInfo {
     ProbeInfo {
         id,
         summary: "A fake.",
@@ -29,7 +34,7 @@ const fn probe(id: &'static str, params: &'static [ParamDef], metrics: &'static 
         params,
         metrics,
         round_seconds: 1.0,
-        fresh,
+        process,
         noise: OwnNoise::Quiet,
     }
 }
@@ -46,7 +51,7 @@ pub(crate) static PRIMES: ProbeInfo = probe(
         doc: "primes below this",
     }],
     &[MetricDef::cost("time", Unit::Seconds, "")],
-    false,
+    RoundProcess::Engine,
 );
 pub(crate) static STREAM: ProbeInfo = probe(
     "memory.stream",
@@ -57,7 +62,7 @@ pub(crate) static STREAM: ProbeInfo = probe(
         param("stores", ParamKind::Choice(&["plain", "stream"]), "plain"),
     ],
     &[MetricDef::rate("rate", Unit::BytesPerSecond, "")],
-    false,
+    RoundProcess::Engine,
 );
 pub(crate) static CACHE: ProbeInfo = probe(
     "cache.latency",
@@ -68,10 +73,10 @@ pub(crate) static CACHE: ProbeInfo = probe(
         MetricDef::fact("l2_size", Unit::Bytes, ""),
         MetricDef::fact("l3_size", Unit::Bytes, ""),
     ],
-    false,
+    RoundProcess::Engine,
 );
-pub(crate) static FSYNC: ProbeInfo = probe("storage.fsync", &[], &[LATENCY], false);
-pub(crate) static SPAWN: ProbeInfo = probe("tool.spawn", &[], &[LATENCY], true);
+pub(crate) static FSYNC: ProbeInfo = probe("storage.fsync", &[], &[LATENCY], RoundProcess::Engine);
+pub(crate) static SPAWN: ProbeInfo = probe("tool.spawn", &[], &[LATENCY], RoundProcess::Starts);
 pub(crate) static COMMAND: ProbeInfo = probe(
     "tool.command",
     &[
@@ -85,10 +90,14 @@ pub(crate) static COMMAND: ProbeInfo = probe(
         MetricDef::cost("peak_memory", Unit::Bytes, ""),
         MetricDef::fact("exit", Unit::Count, ""),
     ],
-    true,
+    RoundProcess::Starts,
 );
-pub(crate) static SP_STEP: ProbeInfo =
-    probe("htm.sp_step", &[param("columns", ParamKind::Count { min: 1, max: 1 << 20 }, "2048")], &[LATENCY], false);
+pub(crate) static SP_STEP: ProbeInfo = probe(
+    "htm.sp_step",
+    &[param("columns", ParamKind::Count { min: 1, max: 1 << 20 }, "2048")],
+    &[LATENCY],
+    RoundProcess::Engine,
+);
 
 /// Options with all fakes, two cores, and nothing allowed.
 pub(crate) fn options() -> Options {

@@ -16,6 +16,7 @@ fn kills() -> u32 {
 }
 
 /// What one kill left.
+#[derive(Debug)]
 struct Left {
     /// Seconds from the last stored round to the last one that was seen before the kill.
     lost: f64,
@@ -51,7 +52,7 @@ fn several(worker: u32, count: u32) -> (f64, u32) {
     for number in 0..count {
         let after = Duration::from_secs_f64(0.02 + 1.2 * random.unit_f64());
         if let Some(left) = one(&sandbox, after) {
-            assert!(left.lost <= 1.0, "kill {number} after {after:?}: {:.3} s are lost", left.lost);
+            assert!(left.lost <= 1.0, "sandbox {worker}, kill {number} after {after:?}: {left:?}");
             worst = worst.max(left.lost);
             stored += u32::from(left.rounds > 0);
         }

@@ -66,3 +66,30 @@ fn a_file_that_stays_locked_is_an_error() {
     run(&header("quick", 1), &[1.0]).iter().for_each(|envelope| writer.send(envelope));
     assert!(writer.finish().unwrap_err().is_locked());
 }
+
+/// What the database's connection is told about waiting for the disk: 1 is `NORMAL`, 2 is `FULL`.
+fn level(journal: &Journal) -> i64 {
+    journal.store.connection.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn only_what_would_be_missed_waits_for_the_disk() {
+    let folder = Folder::new();
+    let events = run(&header("quick", 1), &[1.0, 2.0, 3.0]);
+    let mut journal = Journal::new(folder.store(), Arc::default());
+    let mut levels = Vec::new();
+    for envelope in &events {
+        let urgent = is_urgent(&envelope.event);
+        journal.urgent = urgent;
+        journal.pending.push(envelope.clone());
+        journal.commit();
+        levels.push((urgent, level(&journal)));
+    }
+    assert!(levels.iter().all(|(urgent, level)| *level == if *urgent { 2 } else { 1 }), "{levels:?}");
+    assert!(levels.contains(&(true, 2)) && levels.contains(&(false, 1)));
+    assert!(journal.result.is_ok());
+    journal.flushed -= FLUSH;
+    journal.pending.push(events[1].clone());
+    journal.commit();
+    assert_eq!(level(&journal), 2, "after some seconds everything is flushed");
+}

@@ -71,12 +71,13 @@ impl Params {
         given: &BTreeMap<String, String>,
         profile: Profile,
     ) -> Result<Dynamic, Fault> {
-        let short = match profile {
+        let own = match profile {
             Profile::Tiny => asked.options.get("tiny"),
+            Profile::Short => asked.options.get("short"),
             Profile::Long => asked.options.get("thorough"),
-            Profile::Short | Profile::Default => None,
+            Profile::Default => None,
         };
-        let usual = short.cloned().unwrap_or_else(|| asked.default.clone());
+        let usual = own.cloned().unwrap_or_else(|| asked.default.clone());
         let value = match (given.get(&asked.key), &asked.included) {
             (Some(text), _) => {
                 self.used.borrow_mut().insert(asked.key.clone());

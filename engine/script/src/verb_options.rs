@@ -96,6 +96,7 @@ pub(crate) const INCLUDE: &[OptionDef] = &[
 /// Options of `param`.
 pub(crate) const PARAM: &[OptionDef] = &[
     option("tiny", Kind::Any, "value under the tiny profile"),
+    option("short", Kind::Any, "value under the short profile"),
     option("thorough", Kind::Any, "value under the long profile"),
     option("one_of", Kind::List, "all values that it may have"),
     option("help", Kind::Text, "one line for people"),

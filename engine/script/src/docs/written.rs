@@ -83,7 +83,7 @@ pub(crate) const WRITTEN: &[Written] = &[
     written(
         "",
         "param",
-        "param(name, default, #{ tiny, thorough, one_of, help })",
+        "param(name, default, #{ tiny, short, thorough, one_of, help })",
         "A parameter: `-p name=value` sets it. Its kind, and the kind of its unit, are those of the default. `param(name)` reads it again, inside a `fn` too.",
         "let n = param(\"n\", 1000, #{ tiny: 10, help: \"how many\" });\nfn twice() { 2 * param(\"n\") }\ncustom(\"x\", || record(\"twice\", twice()));",
     ),

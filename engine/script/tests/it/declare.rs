@@ -63,13 +63,16 @@ fn rounds_are_exact_or_adaptive_and_profiles_scale_them() {
 }
 
 #[test]
-fn the_tiny_profile_takes_tiny_values_and_caps_sizes() {
-    let script = r#"let limit = param("limit", 2_000_000, #{ tiny: 10_000, thorough: 9_000_000, help: "primes below this" });
+fn each_profile_takes_its_own_values_and_the_tiny_one_caps_sizes() {
+    let script = r#"let limit = param("limit", 2_000_000, #{ tiny: 10_000, short: 500_000, thorough: 9_000_000, help: "primes below this" });
         bench("p", cpu::primes(#{ limit: limit })); bench("m", memory::stream());"#;
     let tiny = plan_with(script, &engine_script::Options { profile: Profile::Tiny, ..trusted() });
     assert_eq!((args(&tiny, 0).whole("limit"), args(&tiny, 1).whole("size")), (10_000, 16 << 20));
     let long = plan_with(script, &engine_script::Options { profile: Profile::Long, ..trusted() });
     assert_eq!(args(&long, 0).whole("limit"), 9_000_000);
+    let short = plan_with(script, &engine_script::Options { profile: Profile::Short, ..trusted() });
+    assert_eq!(args(&short, 0).whole("limit"), 500_000);
+    assert_eq!(args(&plan_with(script, &trusted()), 0).whole("limit"), 2_000_000);
 }
 
 #[test]

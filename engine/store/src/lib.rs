@@ -15,6 +15,7 @@ mod annotate;
 mod apply;
 mod baseline;
 mod error;
+mod flusher;
 mod history;
 mod json;
 mod list;

@@ -1,7 +1,8 @@
 //! The one thread that writes. Events reach it through a channel that never blocks the sender; it stores them in
 //! batches, so that storing disturbs a measurement at most four times a second and a killed process loses at most the
-//! last second. Rounds are handed to the kernel without a flush of the disk, which survives the death of any process;
-//! what a user would miss most is flushed at once, and everything else, against a power cut, every few seconds.
+//! last second. A commit hands rows to the kernel, which survives the death of any process, and does not wait for the
+//! disk: on a busy machine a flush takes seconds. Against a power cut the [`Flusher`] follows, at once for what a user
+//! would miss most, within seconds for the rest; only the end of a run waits for the disk.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,13 +17,14 @@ use rusqlite::TransactionBehavior;
 use crate::Store;
 use crate::apply::Batch;
 use crate::error::{At, Error};
+use crate::flusher::Flusher;
 use crate::open::BUSY;
 
 /// The longest that an event waits for its commit. The rest of the second that may be lost belongs to a machine on
 /// which the writer has to wait for a processor or for the disk.
 const INTERVAL: Duration = Duration::from_millis(250);
 
-/// The longest time without a flush of the disk while events come.
+/// The longest time without a flush of the disk while rounds come.
 const FLUSH: Duration = Duration::from_secs(5);
 
 /// How long the end of a run waits for readers.
@@ -81,11 +83,14 @@ impl Writer {
         if store.is_readonly() {
             return Err(Error::ReadOnly { path, detail: "it was opened for reading only".to_owned() });
         }
+        store.leave_the_log()?;
+        let flusher = Flusher::start(&path)?;
         let (channel, inbox) = mpsc::channel();
         let failed = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&failed);
-        let spawned =
-            std::thread::Builder::new().name("store".to_owned()).spawn(move || Journal::new(store, flag).serve(&inbox));
+        let spawned = std::thread::Builder::new()
+            .name("store".to_owned())
+            .spawn(move || Journal::new(store, flusher, flag).serve(&inbox));
         let thread = Some(spawned.at(&path)?);
         Ok(Self { sender: EventSender { channel, failed }, thread, path })
     }
@@ -142,7 +147,10 @@ struct Journal {
     since: Option<Instant>,
     /// Whether one of the pending events is worth a flush of its own.
     urgent: bool,
-    /// When the disk was last flushed.
+    /// Whether one of the pending events ends a run.
+    last: bool,
+    flusher: Flusher,
+    /// When a flush was last asked for.
     flushed: Instant,
     tries: u32,
     /// The first event that could not be stored while others could.
@@ -152,12 +160,14 @@ struct Journal {
 }
 
 impl Journal {
-    fn new(store: Store, failed: Arc<AtomicBool>) -> Self {
+    fn new(store: Store, flusher: Flusher, failed: Arc<AtomicBool>) -> Self {
         Self {
             store,
             pending: Vec::new(),
             since: None,
             urgent: false,
+            last: false,
+            flusher,
             flushed: Instant::now(),
             tries: 0,
             unstorable: None,
@@ -176,6 +186,7 @@ impl Journal {
                 Ok(Message::Event(_)) if self.result.is_err() => {}
                 Ok(Message::Event(envelope)) => {
                     self.urgent |= is_urgent(&envelope.event);
+                    self.last |= matches!(envelope.event, Event::RunFinished { .. });
                     let since = *self.since.get_or_insert_with(Instant::now);
                     self.pending.push(*envelope);
                     if self.urgent || since.elapsed() >= INTERVAL {
@@ -189,6 +200,8 @@ impl Journal {
         while self.since.is_some() {
             self.commit();
         }
+        // Its checkpoint would stand in the way of the last one.
+        drop(self.flusher);
         if self.result.is_ok() {
             self.store.truncate_log();
         }
@@ -201,15 +214,15 @@ impl Journal {
             self.since = None;
             return;
         }
-        let flush = self.urgent || self.flushed.elapsed() >= FLUSH;
-        let mut stored = self.store.flush_commits(flush).and_then(|()| self.store.apply(&self.pending));
+        let mut stored = self.store.commits_wait(self.last).and_then(|()| self.store.apply(&self.pending));
         if let Err(Error::Unstorable { .. }) = stored {
             stored = self.one_by_one();
         }
         match stored {
             Ok(()) => {
                 self.tries = 0;
-                if flush {
+                if self.urgent || self.flushed.elapsed() >= FLUSH {
+                    self.flusher.wish();
                     self.flushed = Instant::now();
                 }
             }
@@ -229,6 +242,7 @@ impl Journal {
         self.pending.clear();
         self.since = None;
         self.urgent = false;
+        self.last = false;
     }
 
     /// Stores the pending events apart, so that one which cannot be stored takes no other with it. It is told by
@@ -269,9 +283,13 @@ impl Store {
     }
 
     /// Whether commits from now on wait until the disk has them (and all before them), or only until the kernel has.
-    fn flush_commits(&self, flush: bool) -> Result<(), Error> {
-        let level = if flush { "FULL" } else { "NORMAL" };
-        self.connection.pragma_update(None, "synchronous", level).at(&self.path)
+    fn commits_wait(&self, wait: bool) -> Result<(), Error> {
+        self.connection.pragma_update(None, "synchronous", if wait { "FULL" } else { "NORMAL" }).at(&self.path)
+    }
+
+    /// Leaves the log to the [`Flusher`]: no commit copies it into the file.
+    fn leave_the_log(&self) -> Result<(), Error> {
+        self.connection.pragma_update(None, "wal_autocheckpoint", 0).at(&self.path)
     }
 
     /// After an error that ended the storing: says of the runs, as far as the disk still takes it, that they are

@@ -73,23 +73,35 @@ fn level(journal: &Journal) -> i64 {
 }
 
 #[test]
-fn only_what_would_be_missed_waits_for_the_disk() {
+fn only_the_end_of_a_run_waits_for_the_disk() {
     let folder = Folder::new();
     let events = run(&header("quick", 1), &[1.0, 2.0, 3.0]);
-    let mut journal = Journal::new(folder.store(), Arc::default());
-    let mut levels = Vec::new();
+    let store = folder.store();
+    let flusher = Flusher::start(&store.path).unwrap();
+    let mut journal = Journal::new(store, flusher, Arc::default());
     for envelope in &events {
-        let urgent = is_urgent(&envelope.event);
-        journal.urgent = urgent;
+        journal.last = matches!(envelope.event, Event::RunFinished { .. });
         journal.pending.push(envelope.clone());
+        let wanted = if journal.last { 2 } else { 1 };
         journal.commit();
-        levels.push((urgent, level(&journal)));
+        assert_eq!(level(&journal), wanted, "{:?}", envelope.event);
     }
-    assert!(levels.iter().all(|(urgent, level)| *level == if *urgent { 2 } else { 1 }), "{levels:?}");
-    assert!(levels.contains(&(true, 2)) && levels.contains(&(false, 1)));
     assert!(journal.result.is_ok());
-    journal.flushed -= FLUSH;
-    journal.pending.push(events[1].clone());
-    journal.commit();
-    assert_eq!(level(&journal), 2, "after some seconds everything is flushed");
+}
+
+#[test]
+fn a_flush_empties_the_log_into_the_file() {
+    let folder = Folder::new();
+    let events = run(&header("quick", 1), &[1.0, 2.0, 3.0]);
+    let mut store = folder.store();
+    store.leave_the_log().unwrap();
+    store.apply(&events).unwrap();
+    let file = store.path.clone();
+    let flusher = Flusher::start(&file).unwrap();
+    flusher.wish();
+    drop(flusher);
+    // What the file alone holds, as after a crash that lost the log.
+    let copy = file.with_file_name("copy.db");
+    std::fs::copy(&file, &copy).unwrap();
+    assert_eq!(Store::open(&copy).unwrap().run(&events[0].run).unwrap(), fold(&events));
 }

@@ -56,6 +56,18 @@ pub struct Measurement {
     pub rounds: Vec<Round>,
 }
 
+/// The labels that all these measurements carry, those of one step: the path by which its results came, such as
+/// `engine=io_uring`.
+#[must_use]
+pub fn marks<'a>(measurements: impl IntoIterator<Item = &'a Measurement>) -> Labels {
+    let mut all = measurements.into_iter().map(|measurement| &measurement.labels);
+    let mut marks = all.next().cloned().unwrap_or_default();
+    for labels in all {
+        marks.0.retain(|name, value| labels.get(name) == Some(value));
+    }
+    marks
+}
+
 /// A number drawn from the rounds, with the interval that says how sure it is.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {

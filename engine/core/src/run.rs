@@ -11,7 +11,7 @@ use crate::environment::Environment;
 use crate::event::{Envelope, Event, Note, StopReason};
 use crate::host_sample::HostSample;
 use crate::judgement::Judged;
-use crate::measurement::{Measurement, Round};
+use crate::measurement::{Measurement, Round, marks};
 use crate::plan::{Plan, PlannedStep};
 use crate::stats::rng::Stream;
 use crate::step::Outcome;
@@ -161,10 +161,11 @@ pub struct StepRecord {
 }
 
 impl StepRecord {
-    /// A measurement by metric and exact labels beyond the step's own.
+    /// The metrics that are one number, not a curve: without labels beyond those that all of the step carry.
     #[must_use]
-    pub fn measurement(&self, metric: &str) -> Option<&Measurement> {
-        self.measurements.iter().find(|m| m.metric.id == metric && m.labels.is_empty())
+    pub fn scalars(&self) -> Vec<&Measurement> {
+        let marks = marks(&self.measurements);
+        self.measurements.iter().filter(|measurement| measurement.labels == marks).collect()
     }
 
     /// The measurement that a bare statistic means: the first.

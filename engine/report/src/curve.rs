@@ -32,14 +32,15 @@ pub(crate) struct Point<'a> {
 }
 
 /// The curves among these measurements, in order of first record. Of several labels, the one with most values is the
-/// axis, and each combination of the others makes a curve of its own.
-pub(crate) fn of(measurements: &[Measurement]) -> Vec<Curve<'_>> {
+/// axis, and each combination of the others makes a curve of its own. Labels among `marks`, which all measurements of
+/// the step carry, are not looked at.
+pub(crate) fn of<'a>(measurements: &'a [Measurement], marks: &Labels) -> Vec<Curve<'a>> {
     let mut curves: Vec<Curve<'_>> = Vec::new();
-    for measurement in measurements.iter().filter(|measurement| !measurement.labels.is_empty()) {
-        let Some(axis) = axis(measurement, measurements) else { continue };
+    for measurement in measurements {
+        let Some(axis) = axis(measurement, measurements, marks) else { continue };
         let (Some(at), Some(figures)) = (measurement.labels.get(axis), figures(measurement)) else { continue };
         let mut fixed = measurement.labels.clone();
-        fixed.0.remove(axis);
+        fixed.0.retain(|name, _| name != axis && marks.get(name).is_none());
         let metric = measurement.metric.id.as_str();
         let point = Point { at, figures };
         match curves.iter_mut().find(|c| c.metric == metric && c.axis == axis && c.fixed == fixed) {
@@ -50,16 +51,29 @@ pub(crate) fn of(measurements: &[Measurement]) -> Vec<Curve<'_>> {
         }
     }
     for curve in &mut curves {
-        let order: Option<Vec<f64>> = curve.points.iter().map(|point| quantity(point.at)).collect();
-        if order.is_some() {
-            let key = |point: &Point<'_>| quantity(point.at).unwrap_or(f64::INFINITY);
-            curve.points.sort_by(|a, b| key(a).total_cmp(&key(b)));
-        }
+        curve.sort();
     }
     curves
 }
 
-fn axis<'a>(measurement: &'a Measurement, all: &[Measurement]) -> Option<&'a str> {
+/// Fewer points than this are read as easily in their rows.
+const FEWEST: usize = 4;
+
+/// The curve through one measurement at each value of an axis; none where the values are no quantities or too few, or
+/// the measurements are of several metrics.
+pub(crate) fn along<'a>(axis: &'a str, points: impl Iterator<Item = (&'a str, &'a Measurement)>) -> Option<Curve<'a>> {
+    let points: Vec<(&str, &Measurement)> = points.collect();
+    let metric = &points.first()?.1.metric;
+    if points.len() < FEWEST || !points.iter().all(|(at, of)| quantity(at).is_some() && of.metric == *metric) {
+        return None;
+    }
+    let points = points.iter().filter_map(|(at, of)| Some(Point { at, figures: figures(of)? })).collect();
+    let mut curve = Curve { metric: &metric.id, unit: metric.unit, axis, fixed: Labels::new(), points };
+    curve.sort();
+    Some(curve)
+}
+
+fn axis<'a>(measurement: &'a Measurement, all: &[Measurement], marks: &Labels) -> Option<&'a str> {
     let values = |name: &str| {
         let same = all.iter().filter(|other| other.metric.id == measurement.metric.id);
         let mut values: Vec<&str> = same.filter_map(|other| other.labels.get(name)).collect();
@@ -68,7 +82,8 @@ fn axis<'a>(measurement: &'a Measurement, all: &[Measurement]) -> Option<&'a str
         values.len()
     };
     // The first of equals, so that the choice does not depend on how `max_by_key` breaks ties.
-    measurement.labels.0.keys().rev().max_by_key(|name| values(name)).map(String::as_str)
+    let own = measurement.labels.0.keys().filter(|name| marks.get(name).is_none());
+    own.rev().max_by_key(|name| values(name)).map(String::as_str)
 }
 
 fn quantity(text: &str) -> Option<f64> {
@@ -76,6 +91,14 @@ fn quantity(text: &str) -> Option<f64> {
 }
 
 impl Curve<'_> {
+    /// Orders the points by value where the axis holds quantities.
+    fn sort(&mut self) {
+        if self.points.iter().all(|point| quantity(point.at).is_some()) {
+            let key = |point: &Point<'_>| quantity(point.at).unwrap_or(f64::INFINITY);
+            self.points.sort_by(|a, b| key(a).total_cmp(&key(b)));
+        }
+    }
+
     /// Smallest and largest value.
     pub(crate) fn range(&self) -> (f64, f64) {
         let values = || self.points.iter().map(|point| point.figures.estimate.value);
@@ -145,17 +168,37 @@ mod tests {
                 all.push(at(&[("pages", pages), ("size", size)], 1e-9));
             }
         }
-        let curves = of(&all);
+        let curves = of(&all, &Labels::new());
         let shape: Vec<_> = curves.iter().map(|c| (c.axis, c.fixed.to_string(), c.points.len())).collect();
         assert_eq!(shape, [("size", "{pages=huge}".to_owned(), 3), ("size", "{pages=small}".to_owned(), 3)]);
         assert_eq!(curves[0].points.iter().map(|p| p.at).collect::<Vec<_>>(), ["4 KiB", "64 KiB", "1 MiB"]);
     }
 
     #[test]
+    fn a_mark_is_no_axis_and_parts_no_curves() {
+        let all: Vec<Measurement> =
+            ["4 KiB", "1 MiB"].iter().map(|size| at(&[("engine", "pread"), ("size", size)], 1.0)).collect();
+        let marks = Labels::new().with("engine", "pread");
+        let curves = of(&all, &marks);
+        assert_eq!((curves.len(), curves[0].axis, curves[0].fixed.is_empty()), (1, "size", true));
+        assert!(of(&[at(&[("engine", "pread")], 1.0)], &marks).is_empty(), "that is one number");
+    }
+
+    #[test]
+    fn a_sweep_along_quantities_is_a_curve() {
+        let depths = ["128", "1", "32", "8"].map(|depth| (depth, at(&[], depth.parse().unwrap())));
+        let curve = along("depth", depths.iter().map(|(depth, of)| (*depth, of))).unwrap();
+        assert_eq!(curve.points.iter().map(|point| point.at).collect::<Vec<_>>(), ["1", "8", "32", "128"]);
+        assert!(along("depth", depths[..3].iter().map(|(depth, of)| (*depth, of))).is_none(), "too few");
+        let names = ["a", "b", "c", "d"].map(|name| (name, at(&[], 1.0)));
+        assert!(along("name", names.iter().map(|(name, of)| (*name, of))).is_none(), "no quantities");
+    }
+
+    #[test]
     fn names_stay_in_their_order_and_both_ends_are_always_chosen() {
         let all: Vec<Measurement> =
             ["z", "b", "y", "a", "x", "c"].iter().map(|name| at(&[("at", name)], 1.0)).collect();
-        let curves = of(&all);
+        let curves = of(&all, &Labels::new());
         let chosen: Vec<_> = curves[0].chosen(3).iter().map(|point| point.at).collect();
         assert_eq!(chosen, ["z", "y", "c"]);
         assert_eq!(curves[0].heights(), [0.0; 6], "a flat line has no height");

@@ -88,7 +88,7 @@ fn of_step(step: &StepRecord) -> Case {
     let rounds = step.measurements.iter().max_by_key(|measurement| measurement.rounds.len());
     let seconds = rounds.map_or(0.0, |measurement| measurement.rounds.iter().map(|round| round.seconds).sum());
     let mut output = String::new();
-    for measurement in view::scalars(step) {
+    for measurement in step.scalars() {
         if let Some(figures) = view::figures(measurement) {
             let found = number::with_interval(measurement.metric.unit, &figures.estimate);
             let rounds = number::count(figures.estimate.rounds, "round");

@@ -82,7 +82,7 @@ impl<'a> Group<'a> {
         let [a, b] = self.axes.as_slice() else { return None };
         let full = self.steps.len() > 2 && a.values.len() > 1 && b.values.len() > 1;
         let measured = self.steps.iter().any(|step| step.primary().is_some());
-        let plain = self.steps.iter().all(|step| step.measurements.is_empty() || !scalars(step).is_empty());
+        let plain = self.steps.iter().all(|step| step.measurements.is_empty() || !step.scalars().is_empty());
         if !full || !measured || !plain {
             return None;
         }
@@ -98,7 +98,7 @@ impl<'a> Group<'a> {
     /// Names of all metrics without labels of their own, in order of first appearance.
     pub(crate) fn metrics(&self) -> Vec<&'a str> {
         let mut names: Vec<&str> = Vec::new();
-        for measurement in self.steps.iter().flat_map(|step| scalars(step)) {
+        for measurement in self.steps.iter().flat_map(|step| step.scalars()) {
             if !names.contains(&measurement.metric.id.as_str()) {
                 names.push(&measurement.metric.id);
             }
@@ -120,19 +120,29 @@ impl<'a> Group<'a> {
     }
 }
 
-/// The metrics of a step that are one number.
-pub(crate) fn scalars(step: &StepRecord) -> Vec<&Measurement> {
-    step.measurements.iter().filter(|measurement| measurement.labels.is_empty()).collect()
+/// The labels that everything of a step carries: the path by which its results came, such as `engine=io_uring`.
+pub(crate) fn marks(step: &StepRecord) -> Labels {
+    engine_core::measurement::marks(&step.measurements)
 }
 
 /// The metrics of a step that are a curve.
 pub(crate) fn curves(step: &StepRecord) -> Vec<Curve<'_>> {
-    curve::of(&step.measurements)
+    curve::of(&step.measurements, &marks(step))
+}
+
+/// The primary metric of a sweep along one axis of quantities, such as the rate over the queue depth; none where a curve
+/// would say no more than its few rows.
+pub(crate) fn sweep<'a>(group: &Group<'a>) -> Option<Curve<'a>> {
+    let [axis] = group.axes.as_slice() else { return None };
+    curve::along(
+        axis.name,
+        group.steps.iter().filter_map(|step| Some((step.plan.labels.get(axis.name)?, primary(step)?))),
+    )
 }
 
 /// The number that stands for a step: its first metric that is one.
 pub(crate) fn primary(step: &StepRecord) -> Option<&Measurement> {
-    scalars(step).first().copied()
+    step.scalars().first().copied()
 }
 
 /// The labels of a point as people read them: `threads=2, size=4 KiB`; empty when there are none.

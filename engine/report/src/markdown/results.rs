@@ -31,9 +31,12 @@ pub(super) fn results(out: &mut String, report: &Report<'_>) {
     }
     for group in groups.iter() {
         cases(out, group, report);
+        if let Some(curve) = view::sweep(group) {
+            self::curve(out, group.name, &curve);
+        }
         for step in &group.steps {
             for curve in view::curves(step) {
-                self::curve(out, step, &curve);
+                self::curve(out, &step.plan.path(), &curve);
             }
         }
     }
@@ -44,8 +47,10 @@ fn table(out: &mut String, first: &str, steps: &[(String, &StepRecord)]) {
     put!(out, "| {first} | metric | median | 95 % interval | min .. max | rounds | samples | |\n");
     out.push_str("|---|---|---:|---:|---:|---:|---:|---|\n");
     for (title, step) in steps {
-        let scalars = view::scalars(step);
+        let scalars = step.scalars();
         let ending = view::ending(step);
+        let marks = view::labels(&view::marks(step));
+        let title = if marks.is_empty() { title.clone() } else { format!("{title} ({})", cell(&marks)) };
         for (number, measurement) in scalars.iter().enumerate() {
             let title = if number == 0 { title.as_str() } else { "" };
             figures(out, title, measurement, if number == 0 { ending.as_deref() } else { None });
@@ -113,7 +118,7 @@ fn matrices(out: &mut String, group: &Group<'_>) {
 
 fn matrix_cell(step: Option<&StepRecord>, metric: &str) -> String {
     let Some(step) = step else { return String::new() };
-    let measurement = step.measurement(metric);
+    let measurement = step.scalars().into_iter().find(|measurement| measurement.metric.id == metric);
     match measurement.and_then(|measurement| Some((measurement, view::figures(measurement)?))) {
         Some((measurement, figures)) => {
             let mark = if figures.tainted > 0 { " ~" } else { "" };
@@ -145,13 +150,13 @@ fn cases(out: &mut String, group: &Group<'_>, report: &Report<'_>) {
     out.push('\n');
 }
 
-fn curve(out: &mut String, step: &StepRecord, curve: &Curve<'_>) {
+fn curve(out: &mut String, title: &str, curve: &Curve<'_>) {
     let fixed = view::labels(&curve.fixed);
     let fixed = if fixed.is_empty() { fixed } else { format!(" ({})", cell(&fixed)) };
     put!(
         out,
         "### {}: {} over {}{fixed}\n\n| {} | median | 95 % interval | min .. max | |\n|---:|---:|---:|---:|---|\n",
-        name(&step.plan.path()),
+        name(title),
         name(curve.metric),
         name(curve.axis),
         cell(curve.axis)

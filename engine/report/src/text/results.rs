@@ -124,6 +124,9 @@ fn rows(table: &mut Table, group: &Group<'_>, cases: &[CaseRatio], style: Style)
         let name = if many { format!("  {}", group.point(step)) } else { clip(group.name, 80) };
         step_rows(table, &name, if many { 4 } else { 2 }, many, step, style);
     }
+    if let Some(curve) = view::sweep(group) {
+        curve_rows(table, &curve, 2, style);
+    }
     for case in group.cases(cases) {
         let (mark, paint) = style.verdict(case.verdict);
         let text = format!("{mark} {} {} is {}: {}", case.case, case.metric.id, ratio(case), case.verdict.name());
@@ -132,9 +135,10 @@ fn rows(table: &mut Table, group: &Group<'_>, cases: &[CaseRatio], style: Style)
 }
 
 fn step_rows(table: &mut Table, name: &str, indent: usize, many: bool, step: &StepRecord, style: Style) {
-    let scalars = view::scalars(step);
+    let scalars = step.scalars();
     let curves = view::curves(step);
     let ending = view::ending(step);
+    let marks = view::marks(step);
     match (scalars.split_first(), curves.is_empty()) {
         (Some((primary, rest)), _) => {
             let shown = if many { name.to_owned() } else { format!("{name} {}", clip(&primary.metric.id, 40)) };
@@ -151,6 +155,9 @@ fn step_rows(table: &mut Table, name: &str, indent: usize, many: bool, step: &St
             table.across(lead, format!("{} {text}", name.trim_start()), if failed { Paint::Bad } else { Paint::Dim });
             return;
         }
+    }
+    if !marks.is_empty() {
+        table.across(indent, view::labels(&marks), Paint::Dim);
     }
     for curve in &curves {
         curve_rows(table, curve, indent, style);

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use engine_core::measurement::{Measurement, Record, Round};
+use engine_core::measurement::{Measurement, Record, Round, marks};
 use engine_core::metric::Goal;
 use engine_core::nearest::hint;
 use engine_core::quantity::Quantity;
@@ -56,7 +56,10 @@ fn missing(what: String) -> Box<rhai::EvalAltResult> {
 
 /// The value of a metric: over several points the best one, where the metric knows a better direction, else the last.
 fn value(owner: &str, metric: &str, found: &[&Measurement]) -> Raised<Qty> {
-    let plain: Vec<&&Measurement> = found.iter().filter(|m| m.metric.id == metric && m.labels.is_empty()).collect();
+    let same: Vec<&Measurement> = found.iter().copied().filter(|m| m.metric.id == metric).collect();
+    // Labels that all of the metric's series carry say by which path it came; others make a curve.
+    let marks = marks(same.iter().copied());
+    let plain: Vec<&&Measurement> = same.iter().filter(|m| m.labels == marks).collect();
     let values: Vec<(f64, Goal, Quantity)> = plain
         .iter()
         .filter_map(|m| m.estimate().map(|e| (e.value, m.metric.goal, Quantity::of(e.value, m.metric.unit))))

@@ -81,21 +81,22 @@ fn run(args: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
         cx.note(format!("{} of the {all} pairs are measured, some of each kind: raise `pairs` for more", pairs.len()));
     }
     let mut times = Vec::with_capacity(pairs.len());
-    for pair in pairs {
-        let time = one_way(cx, pair, method)?;
+    for &pair in &pairs {
+        times.push(one_way(cx, pair, method)?);
+    }
+    let mut sorted = times.clone();
+    sorted.sort_by(f64::total_cmp);
+    cx.record(&LATENCY, (sorted[(sorted.len() - 1) / 2] + sorted[sorted.len() / 2]) / 2.0);
+    cx.record(&NEAREST, sorted[0]);
+    cx.record(&FARTHEST, sorted[sorted.len() - 1]);
+    for (pair, time) in pairs.into_iter().zip(times) {
         let labels = [
             ("from", pair.from.to_string()),
             ("to", pair.to.to_string()),
             ("relation", pair.relation.name().to_owned()),
         ];
         cx.record_at(&PAIR, labels.into_iter().collect(), time);
-        times.push(time);
     }
-    times.sort_by(f64::total_cmp);
-    let middle = (times[(times.len() - 1) / 2] + times[times.len() / 2]) / 2.0;
-    cx.record(&LATENCY, middle);
-    cx.record(&NEAREST, times[0]);
-    cx.record(&FARTHEST, times[times.len() - 1]);
     Ok(())
 }
 

@@ -121,6 +121,16 @@ pub fn pairs(bytes: usize, count: u64) -> Result<(), HeapError> {
     Ok(())
 }
 
+/// Gives all free memory back to the system; false where the C library cannot.
+pub fn trim() -> bool {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: touches only what is free; other threads may allocate meanwhile.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+    cfg!(target_env = "gnu")
+}
+
 /// Many blocks that are taken together and given back in random order.
 #[derive(Debug)]
 pub struct Batch {

@@ -3,7 +3,9 @@
 //! Method: `malloc` and `free` are called directly. `pair`: one block at a time, taken and given back, for each size
 //! class; `batch`: many taken, then given back in random order; `cross_thread`: the same, given back by another thread.
 //! `first_touch`: a mapping, its first touch and its end. `growth`: `realloc` from 16 bytes to 16 MiB, by doubling and
-//! by a page at a time. `fragmentation`: after blocks of many sizes and lifetimes, what is resident over what lives, at
+//! by a page at a time, in memory that the system gives anew (page faults are in it) and in what the allocator kept.
+//! Large batches have page faults in them too: the allocator gives much free memory back, and gets it again.
+//! `fragmentation`: after blocks of many sizes and lifetimes, what is resident over what lives, at
 //! the full (`steady`) and after three quarters were given back (`shrunk`). A byte of each page of each block is
 //! written.
 //!
@@ -25,7 +27,7 @@ use super::resident::resident;
 use crate::harness::{Buffer, BufferError, Moment, Pages, Stopwatch, Team, passes, short};
 use crate::host::allocator::settings;
 use crate::host::room::available_memory;
-use crate::kernel::heap::{Batch, HeapError, Mixed, growth, pairs};
+use crate::kernel::heap::{Batch, HeapError, Mixed, growth, pairs, trim};
 use crate::{Context, Probe, ProbeError};
 
 const LIVE: ParamDef = ParamDef {
@@ -97,13 +99,11 @@ fn run(args: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
     } else {
         cx.note("one CPU: both threads of `cross_thread` share it");
     }
+    let taken = short::take(cx, 16, |count| first(&mut team, || pairs(64, count)))?;
+    cx.record_all(&LATENCY, &taken.each());
     for size in SIZES {
         let taken = short::take(cx, 16, |count| first(&mut team, || pairs(size, count)))?;
-        let each = taken.each();
-        if size == 64 {
-            cx.record_all(&LATENCY, &each);
-        }
-        cx.record_with(PAIR.metric(), by_size(size), &each);
+        cx.record_with(PAIR.metric(), by_size(size), &taken.each());
     }
     let tiny = cx.tiny;
     for size in SIZES {
@@ -237,25 +237,38 @@ fn map_and_touch(bytes: usize, pages: Pages) -> Result<(f64, Option<u64>), Buffe
 /// The size after the next step of growth.
 type Step = fn(usize) -> usize;
 
-/// Growth of one block.
+/// Growth of one block, in memory that the system gives anew and in memory that the allocator kept.
 fn grow(cx: &mut Context<'_>, team: &mut Hands) -> Result<(), ProbeError> {
     let last = if cx.tiny { GROWN / 16 } else { GROWN };
     let ways: [(&str, Step); 2] = [("doubling", |bytes| bytes * 2), ("page", |bytes| bytes + 4096)];
-    for (word, step) in ways {
-        let moves = Mutex::new((0, 1));
+    for ((word, step), fresh) in ways.into_iter().flat_map(|way| [(way, true), (way, false)]) {
+        if fresh && !trim() {
+            cx.note("`growth` in fresh memory is not measured: this C library gives nothing back on demand");
+            continue;
+        }
+        let mut moves = (0, 1);
         let taken = short::take(cx, 1, |turns| {
-            first(team, || {
-                for _ in 0..turns {
-                    let counted = growth(16, last, step)?;
-                    *moves.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = counted;
+            let results = team.each(|thread, ()| {
+                let (mut took, mut moves) = (Duration::ZERO, (0, 1));
+                for _ in 0..if thread == 0 { turns } else { 0 } {
+                    if fresh {
+                        trim();
+                    }
+                    let clock = Stopwatch::start();
+                    let counted = growth(16, last, step);
+                    took += clock.stop();
+                    moves = counted?;
                 }
-                Ok(())
-            })
+                Ok((took, moves))
+            })?;
+            let (took, counted) = results[0].map_err(refused)?;
+            moves = counted;
+            Ok(took)
         })?;
-        let (moved, steps) = *moves.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let labels = || Labels::new().with("by", word);
+        let memory = if fresh { "fresh" } else { "kept" };
+        let labels = || Labels::new().with("by", word).with("memory", memory);
         cx.record_with(GROWTH.metric(), labels(), &taken.rates(last as f64));
-        cx.record_at(&MOVED, labels(), moved as f64 / steps as f64);
+        cx.record_at(&MOVED, labels(), moves.0 as f64 / moves.1 as f64);
     }
     Ok(())
 }

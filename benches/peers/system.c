@@ -111,7 +111,8 @@ static void *echo(void *unused) {
 /* A second thread, asleep: in a process of several threads each call on a descriptor counts its users. */
 static void *asleep(void *unused) {
     (void)unused;
-    for (;;) pause();
+    pause();
+    return NULL;
 }
 static void second_thread(void) {
     pthread_t other;

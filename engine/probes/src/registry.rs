@@ -5,10 +5,17 @@ use crate::{Probe, cache, cpu, memory, storage, tool};
 /// Every probe of this version, sorted by id.
 static PROBES: &[&Probe] = &[
     &cache::latency::PROBE,
+    &cpu::atomics::PROBE,
+    &cpu::context_switch::PROBE,
     &cpu::fma::PROBE,
+    &cpu::handoff::PROBE,
     &cpu::primes::PROBE,
     &cpu::scaling::PROBE,
+    &cpu::system_call::PROBE,
+    &cpu::wakeup::PROBE,
+    &memory::allocate::PROBE,
     &memory::latency::PROBE,
+    &memory::page_fault::PROBE,
     &memory::stream::PROBE,
     &storage::fsync::PROBE,
     &tool::command::PROBE,

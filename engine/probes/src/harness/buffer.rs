@@ -207,7 +207,7 @@ impl Drop for Buffer {
 }
 
 /// Bytes of the system's base page; a power of two.
-fn page_size() -> usize {
+pub(crate) fn page_size() -> usize {
     // SAFETY: asks for a constant of the system.
     usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(PAGE).max(PAGE)
 }

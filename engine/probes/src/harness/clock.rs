@@ -38,6 +38,12 @@ impl Moment {
     pub fn nanos(self) -> u64 {
         self.0
     }
+
+    /// A moment at so many nanoseconds, for tests of what is made of moments.
+    #[cfg(test)]
+    pub(crate) const fn at(nanos: u64) -> Self {
+        Self(nanos)
+    }
 }
 
 /// A started clock. Between [`Stopwatch::start`] and [`Stopwatch::stop`] it does nothing at all.

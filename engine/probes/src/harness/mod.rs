@@ -10,12 +10,15 @@ pub mod opaque;
 pub mod passes;
 pub mod pin;
 pub mod sentinel;
+pub mod short;
 pub mod team;
 #[cfg(test)]
 pub(crate) mod tests;
+pub mod usage;
 
 pub use buffer::{Buffer, BufferError, Pages};
 pub use calibrate::{Calibration, Target, calibrate};
 pub use clock::{ClockFacts, Moment, Stopwatch};
 pub use sentinel::Beat;
 pub use team::{Lap, Placement, Team, TeamError};
+pub use usage::Usage;

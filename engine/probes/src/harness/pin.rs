@@ -42,6 +42,13 @@ pub fn pin_current(cpu: usize) -> io::Result<()> {
     }
 }
 
+/// The CPU on which the calling thread runs at this moment; `None` where the system does not tell.
+#[must_use]
+pub fn current() -> Option<usize> {
+    // SAFETY: asks the kernel or the vDSO; nothing is passed.
+    usize::try_from(unsafe { libc::sched_getcpu() }).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,8 +58,9 @@ mod tests {
         let cpus = allowed().unwrap();
         assert!(!cpus.is_empty());
         let last = cpus[cpus.len() - 1];
-        let seen = std::thread::spawn(move || pin_current(last).and_then(|()| allowed())).join().unwrap().unwrap();
-        assert_eq!(seen, [last]);
+        let pinned = move || pin_current(last).and_then(|()| Ok((allowed()?, current())));
+        let (seen, here) = std::thread::spawn(pinned).join().unwrap().unwrap();
+        assert_eq!((seen, here), (vec![last], Some(last)));
         assert_eq!(allowed().unwrap(), cpus, "other threads keep theirs");
     }
 

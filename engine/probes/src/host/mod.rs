@@ -4,6 +4,7 @@
 //! Facts are read from `/proc`, `/sys` and `/etc` under a root folder, so that a recorded tree reads like a machine;
 //! only a few need a system call and are unknown in a recorded tree.
 
+pub mod allocator;
 mod cgroup;
 mod code;
 mod collect;
@@ -19,6 +20,7 @@ mod memory;
 pub mod monitor;
 mod mounts;
 mod os;
+pub mod pairs;
 mod program;
 #[cfg(test)]
 mod recorded;

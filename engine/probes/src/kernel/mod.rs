@@ -4,13 +4,20 @@
 //! the check is part of it. Kernels neither read the clock nor start threads: the harness does. (The one exception is
 //! [`curve`], which drives a chase through many sizes.)
 
+pub mod atomic;
+pub mod call;
 pub mod chase;
 pub mod curve;
+pub mod fault;
 pub mod fma;
+pub mod futex;
+pub mod handoff;
+pub mod heap;
 pub mod isa;
 pub mod knee;
 pub mod random;
 pub mod sieve;
 pub mod stream;
+pub mod token;
 
 pub use isa::Isa;

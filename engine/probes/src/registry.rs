@@ -1,6 +1,6 @@
 //! All probes, by id. A new probe is one file, one line in its area's `mod.rs` and one line here.
 
-use crate::{Probe, cache, cpu, memory, storage, tool};
+use crate::{Probe, cache, cpu, memory, network, storage, tool};
 
 /// Every probe of this version, sorted by id.
 static PROBES: &[&Probe] = &[
@@ -10,6 +10,7 @@ static PROBES: &[&Probe] = &[
     &cpu::scaling::PROBE,
     &memory::latency::PROBE,
     &memory::stream::PROBE,
+    &network::latency::PROBE,
     &storage::fsync::PROBE,
     &tool::command::PROBE,
     &tool::spawn::PROBE,

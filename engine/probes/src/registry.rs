@@ -11,6 +11,7 @@ static PROBES: &[&Probe] = &[
     &memory::latency::PROBE,
     &memory::stream::PROBE,
     &network::latency::PROBE,
+    &network::throughput::PROBE,
     &storage::fsync::PROBE,
     &tool::command::PROBE,
     &tool::spawn::PROBE,

@@ -4,6 +4,8 @@
 pub(crate) mod channel;
 pub(crate) mod echo;
 pub(crate) mod error;
+pub(crate) mod flow;
 pub mod latency;
 pub(crate) mod message;
 pub(crate) mod place;
+pub mod throughput;

@@ -2,12 +2,12 @@
 //! are those of the loopback interface.
 //!
 //! No call waits for ever: sockets have time-outs, and an end that is dropped ends the other's waiting.
-#![expect(unsafe_code, reason = "making a descriptor non-blocking is a system call")]
+#![expect(unsafe_code, reason = "some options of descriptors have no safe call")]
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::time::Duration;
 
@@ -226,6 +226,39 @@ pub(crate) fn pair(
             let one = End::new(back_out.into(), there_in.into(), wait, first)?;
             Ok((one, End::new(there_out.into(), back_in.into(), wait, second)?))
         }
+    }
+}
+
+/// Lets the close of an open socket reset its connection, so that no TIME_WAIT is left.
+pub(crate) fn linger(socket: RawFd) -> io::Result<()> {
+    let none = libc::linger { l_onoff: 1, l_linger: 0 };
+    let size = size_of::<libc::linger>() as libc::socklen_t;
+    // SAFETY: the option is readable for the size given; a descriptor that is none is an error.
+    let set = unsafe { libc::setsockopt(socket, libc::SOL_SOCKET, libc::SO_LINGER, (&raw const none).cast(), size) };
+    if set == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Limits what a socket may have on its way; the kernel doubles the number for its own needs.
+pub(crate) fn send_buffer(socket: &impl AsRawFd, bytes: u32) -> io::Result<()> {
+    let size = size_of::<u32>() as libc::socklen_t;
+    let option = (&raw const bytes).cast();
+    // SAFETY: the descriptor is open, and the option is readable for the size given.
+    match unsafe { libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_SNDBUF, option, size) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// The most bytes that one packet of a connection carries.
+pub(crate) fn segment(socket: &TcpStream) -> io::Result<u32> {
+    let (mut bytes, mut size) = (0_u32, size_of::<u32>() as libc::socklen_t);
+    let option = (&raw mut bytes).cast();
+    // SAFETY: the descriptor is open, and the option is writable for the size given.
+    match unsafe {
+        libc::getsockopt(socket.as_raw_fd(), libc::IPPROTO_TCP, libc::TCP_MAXSEG, option, &raw mut size)
+    } {
+        0 => Ok(bytes),
+        _ => Err(io::Error::last_os_error()),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Every echo is compared with its message, byte for byte, outside the timed part. A datagram without an echo is
 //! counted as lost, and another is sent; an echo that comes after its time is told from the one that is waited for.
-//! Neither side allocates, so that both also run in a forked process.
+//! Neither side allocates while it talks, so that both also run in a forked process.
 
 use std::io::{self, ErrorKind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,7 +25,6 @@ const SILENT: u64 = 10;
 /// The asking side.
 #[derive(Debug)]
 pub(crate) struct Client<'a> {
-    end: &'a End,
     message: &'a Message,
     datagrams: bool,
     out: Vec<u8>,
@@ -40,10 +39,9 @@ pub(crate) struct Client<'a> {
 }
 
 impl<'a> Client<'a> {
-    pub(crate) fn new(end: &'a End, message: &'a Message, datagrams: bool) -> Self {
+    pub(crate) fn new(message: &'a Message, datagrams: bool) -> Self {
         let size = message.size();
         Self {
-            end,
             message,
             datagrams,
             out: vec![0; size],
@@ -73,13 +71,13 @@ impl<'a> Client<'a> {
     }
 
     /// One round trip. `None` when the message was lost, or when another's late echo was in the way.
-    pub(crate) fn ask(&mut self) -> Result<Option<Duration>, NetworkError> {
+    pub(crate) fn ask(&mut self, over: &End) -> Result<Option<Duration>, NetworkError> {
         let number = self.next;
         self.next += 1;
         self.message.write(number, &mut self.out);
         let start = Moment::now();
-        let sent = self.end.send(&self.out);
-        let mut received = sent.and_then(|()| self.receive());
+        let sent = over.send(&self.out);
+        let mut received = sent.and_then(|()| self.receive(over));
         let end = Moment::now();
 
         let mut clean = true;
@@ -94,7 +92,7 @@ impl<'a> Client<'a> {
                         self.missing[slot] = None;
                         self.late += 1;
                         clean = false;
-                        received = self.receive();
+                        received = self.receive(over);
                     }
                     None => return Err(NetworkError::Echo { number, got, size: self.message.size() }),
                 },
@@ -112,11 +110,11 @@ impl<'a> Client<'a> {
         }
     }
 
-    fn receive(&mut self) -> io::Result<usize> {
+    fn receive(&mut self, over: &End) -> io::Result<usize> {
         if self.datagrams {
-            return self.end.receive(&mut self.back);
+            return over.receive(&mut self.back);
         }
-        match self.end.receive_all(&mut self.back)? {
+        match over.receive_all(&mut self.back)? {
             true => Ok(self.back.len()),
             false => Err(ErrorKind::UnexpectedEof.into()),
         }

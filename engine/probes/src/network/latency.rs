@@ -172,20 +172,20 @@ fn converse(
     count: usize,
     cx: &Context<'_>,
 ) -> Result<Talk, ProbeError> {
-    let mut client = Client::new(end, message, datagrams);
+    let mut client = Client::new(message, datagrams);
     let mut seconds = Vec::with_capacity(count);
     // A tenth, but enough to wake both CPUs and to fill their caches.
     for turn in 0..(count / 10).clamp(if cx.tiny { 4 } else { 100 }, 10_000) {
         if turn % CHECK == 0 {
             cx.check()?;
         }
-        client.ask()?;
+        client.ask(end)?;
     }
     while seconds.len() < count {
         if client.sent() % CHECK as u64 == 0 {
             cx.check()?;
         }
-        if let Some(took) = client.ask()? {
+        if let Some(took) = client.ask(end)? {
             seconds.push(took.as_secs_f64());
         }
     }

@@ -110,16 +110,16 @@ fn a_late_echo_is_not_taken_for_another() {
     let patience = [Duration::from_millis(300); 2];
     let (end, other) = pair(Transport::UnixDatagram, Family::V4, Wait::Block, patience).unwrap();
     let message = Message::new(32, 1);
-    let mut client = Client::new(&end, &message, true);
-    assert_eq!(client.ask().unwrap(), None, "nobody answers");
+    let mut client = Client::new(&message, true);
+    assert_eq!(client.ask(&end).unwrap(), None, "nobody answers");
     let mut buffer = [0; 32];
     assert_eq!(other.receive(&mut buffer).unwrap(), 32);
     other.send(&buffer).unwrap();
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
         let server = scope.spawn(|| serve(&other, &mut buffer, true, &stop, |_, _| true));
-        assert_eq!(client.ask().unwrap(), None, "another echo was in the way");
-        while client.ask().unwrap().is_none() {}
+        assert_eq!(client.ask(&end).unwrap(), None, "another echo was in the way");
+        while client.ask(&end).unwrap().is_none() {}
         stop.store(true, Ordering::Relaxed);
         server.join().unwrap().unwrap();
     });

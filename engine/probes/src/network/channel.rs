@@ -254,9 +254,7 @@ pub(crate) fn segment(socket: &TcpStream) -> io::Result<u32> {
     let (mut bytes, mut size) = (0_u32, size_of::<u32>() as libc::socklen_t);
     let option = (&raw mut bytes).cast();
     // SAFETY: the descriptor is open, and the option is writable for the size given.
-    match unsafe {
-        libc::getsockopt(socket.as_raw_fd(), libc::IPPROTO_TCP, libc::TCP_MAXSEG, option, &raw mut size)
-    } {
+    match unsafe { libc::getsockopt(socket.as_raw_fd(), libc::IPPROTO_TCP, libc::TCP_MAXSEG, option, &raw mut size) } {
         0 => Ok(bytes),
         _ => Err(io::Error::last_os_error()),
     }

@@ -74,7 +74,10 @@ pub(crate) struct Host {
 
 impl Host {
     /// Forks a process that runs `body` and ends with the exit code 0 or 1. It is killed when the calling thread ends.
-    pub(crate) fn fork(body: impl FnOnce(libc::pid_t) -> Result<(), Fault>, tell: impl FnOnce(Fault)) -> io::Result<Self> {
+    pub(crate) fn fork(
+        body: impl FnOnce(libc::pid_t) -> Result<(), Fault>,
+        tell: impl FnOnce(Fault),
+    ) -> io::Result<Self> {
         // SAFETY: takes nothing.
         let parent = unsafe { libc::getpid() };
         // SAFETY: the child runs only `body` and `tell`, which allocate nothing and take no lock, and leaves by `_exit`.
@@ -259,9 +262,7 @@ pub(crate) const SIDES: [Side; 2] =
 /// Makes the pair: the first side here, the second in the network of process `other`.
 pub(crate) fn join(other: libc::pid_t) -> Result<(), Fault> {
     let [here, there] = SIDES;
-    Netlink::open()
-        .and_then(|netlink| netlink.join(here.name, there.name, other, MTU))
-        .map_err(Step::Join.fault())
+    Netlink::open().and_then(|netlink| netlink.join(here.name, there.name, other, MTU)).map_err(Step::Join.fault())
 }
 
 /// Takes one side into use, shaped where that is asked for.
@@ -278,18 +279,18 @@ pub(crate) fn take_up(side: Side, shape: Option<Shape>) -> Result<Netlink, Fault
 }
 
 /// Waits until the link carries traffic. A packet that is sent before is dropped, and tried again only a second later.
-pub(crate) fn until_running(netlink: &Netlink, side: Side, patience: Duration) -> Result<(), Fault> {
+pub(crate) fn until_it_operates(netlink: &Netlink, side: Side, patience: Duration) -> Result<(), Fault> {
     const PAUSE: Duration = Duration::from_micros(200);
+    let failed = Step::Address.fault();
+    let index = netlink::index(side.name).map_err(&failed)?;
     let mut waited = Duration::ZERO;
-    while !netlink::is_running(netlink, side.name).map_err(Step::Address.fault())? {
+    while !netlink.operates(index).map_err(&failed)? {
         if waited > patience {
             return Err(Fault { step: Step::Address, code: libc::ETIMEDOUT });
         }
         std::thread::sleep(PAUSE);
         waited += PAUSE;
     }
-    // The flag is set a moment before the queue works.
-    std::thread::sleep(5 * PAUSE);
     Ok(())
 }
 

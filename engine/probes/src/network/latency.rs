@@ -165,13 +165,7 @@ struct Talk {
 }
 
 /// Warms up, then takes `count` round trips.
-fn converse(
-    end: &End,
-    message: &Message,
-    datagrams: bool,
-    count: usize,
-    cx: &Context<'_>,
-) -> Result<Talk, ProbeError> {
+fn converse(end: &End, message: &Message, datagrams: bool, count: usize, cx: &Context<'_>) -> Result<Talk, ProbeError> {
     let mut client = Client::new(message, datagrams);
     let mut seconds = Vec::with_capacity(count);
     // A tenth, but enough to wake both CPUs and to fill their caches.

@@ -26,12 +26,12 @@ use engine_core::probe::{OwnNoise, ParamDef, ParamKind, ProbeInfo, RoundProcess}
 use engine_core::step::{Skip, SkipKind};
 use engine_core::unit::Unit;
 
-use super::channel::{End, Wait, send_buffer, segment};
+use super::channel::{End, Wait, segment, send_buffer};
 use super::echo::{Client, STUCK, serve};
 use super::error::NetworkError;
 use super::flow::{Account, Content, WHOLE};
 use super::hosts::{Board, ETHERNET, Fault, Host, MTU, SIDES, Step, become_user, end_with, join, separate, sit};
-use super::hosts::{take_up, until_running};
+use super::hosts::{take_up, until_it_operates};
 use super::message::Message;
 use super::netlink::Shape;
 use super::place::{PLACEMENT, Places};
@@ -271,7 +271,7 @@ impl Scene<'_> {
         let netlink = take_up(side, self.shape.filter(|_| !self.hooks.unshaped))?;
         say(&mut line)?;
         hear(&mut line)?;
-        until_running(&netlink, side, STUCK)?;
+        until_it_operates(&netlink, side, STUCK)?;
         let port = u16::try_from(self.board.get(word::PORT)).unwrap_or(0);
         let connect = || -> io::Result<TcpStream> {
             let socket = TcpStream::connect_timeout(&SocketAddr::from((peer.address, port)), STUCK)?;
@@ -314,7 +314,7 @@ impl Scene<'_> {
         say(&mut line)?;
         hear(&mut line)?;
         let netlink = take_up(side, self.shape)?;
-        until_running(&netlink, side, STUCK)?;
+        until_it_operates(&netlink, side, STUCK)?;
         let failed = Step::Connect.fault();
         let listener = TcpListener::bind(SocketAddr::from((side.address, 0))).map_err(&failed)?;
         self.board.set(word::PORT, u64::from(listener.local_addr().map_err(&failed)?.port()));
@@ -368,13 +368,15 @@ impl Scene<'_> {
     fn fault(&self, status: i32) -> Option<ProbeError> {
         let told = word::FAULTS.map(|[step, code]| (self.board.get(step), self.board.get(code) as i32));
         // One that only waited in vain is not the cause.
-        let causes = told.iter().filter(|(step, _)| *step > 0).map(|(step, code)| (Step::ALL[*step as usize - 1], *code));
-        let cause = causes.min_by_key(|((step, _), code)| (*step == Step::Meet, *code == libc::EPIPE || *code == libc::ECONNRESET));
+        let causes =
+            told.iter().filter(|(step, _)| *step > 0).map(|(step, code)| (Step::ALL[*step as usize - 1], *code));
+        let cause = causes
+            .min_by_key(|((step, _), code)| (*step == Step::Meet, *code == libc::EPIPE || *code == libc::ECONNRESET));
         match cause {
             Some(((step, what), code)) => Some(explain(step, what, code)),
-            None if libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGSYS => Some(refused(
-                "a sandbox ends processes that make a network namespace".to_owned(),
-            )),
+            None if libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGSYS => {
+                Some(refused("a sandbox ends processes that make a network namespace".to_owned()))
+            }
             None if status != 0 => Some(ProbeError::failed(format!("a host ended without a word (status {status})"))),
             None => None,
         }
@@ -399,7 +401,9 @@ fn explain(step: Step, what: &str, code: i32) -> ProbeError {
         (Step::Separate, libc::EINVAL | libc::ENOSYS) => {
             Skip::new(SkipKind::Platform, message, "use a kernel with network namespaces").into()
         }
-        (Step::Separate, _) | (Step::Join | Step::Address | Step::Shape, libc::EPERM | libc::EACCES) => refused(message),
+        (Step::Separate, _) | (Step::Join | Step::Address | Step::Shape, libc::EPERM | libc::EACCES) => {
+            refused(message)
+        }
         (Step::Join, libc::EOPNOTSUPP | libc::ENOENT) => module("veth"),
         (Step::Shape, libc::ENOENT | libc::EOPNOTSUPP) => module("sch_tbf"),
         (Step::Compare, _) => ProbeError::verification(message),

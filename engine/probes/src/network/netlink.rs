@@ -10,6 +10,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 mod attribute {
     pub(super) const IFNAME: u16 = 3;
     pub(super) const MTU: u16 = 4;
+    pub(super) const OPERSTATE: u16 = 16;
     pub(super) const LINKINFO: u16 = 18;
     pub(super) const NET_NS_PID: u16 = 19;
     pub(super) const INFO_KIND: u16 = 1;
@@ -35,6 +36,11 @@ const ROOT: u32 = 0xFFFF_FFFF;
 /// The rate of a queue counts whole Ethernet frames.
 const ETHERNET: u8 = 1;
 
+/// The state of a link that carries traffic (`IF_OPER_UP`).
+const OPERATES: u8 = 6;
+/// Size of `struct ifinfomsg`.
+const LINK: usize = 16;
+
 /// One request, under construction.
 struct Request {
     bytes: [u8; MOST],
@@ -49,6 +55,11 @@ impl Request {
         request.bytes[6..8].copy_from_slice(&flags.to_ne_bytes());
         request.raw(body);
         request
+    }
+
+    /// Asks for no acknowledgement.
+    fn quietly(&mut self) {
+        self.bytes[6..8].copy_from_slice(&(libc::NLM_F_REQUEST as u16).to_ne_bytes());
     }
 
     /// Appends bytes, filled up to a whole word. What does not fit is left out, and the kernel refuses the rest.
@@ -118,33 +129,43 @@ impl Netlink {
                 socket => OwnedFd::from_raw_fd(socket),
             }
         };
+        let patience = libc::timeval { tv_sec: 10, tv_usec: 0 };
+        let size = size_of::<libc::timeval>() as libc::socklen_t;
+        // SAFETY: the descriptor is open, and the option is readable for the size given.
+        unsafe {
+            let option = (&raw const patience).cast();
+            libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_RCVTIMEO, option, size);
+        }
         Ok(Self(socket.into()))
     }
 
     fn ask(&self, mut request: Request) -> io::Result<()> {
         (&self.0).write_all(request.finished())?;
-        let mut answer = [0; 4 * MOST];
+        let mut answer = [0_u8; 4 * MOST];
         let got = (&self.0).read(&mut answer)?;
         let kind = answer[4..6].first_chunk().map(|bytes| u16::from_ne_bytes(*bytes));
         let code = answer[HEADER..HEADER + 4].first_chunk().map(|bytes| i32::from_ne_bytes(*bytes));
         match (kind, code) {
             _ if got < HEADER + 4 => Err(io::ErrorKind::UnexpectedEof.into()),
             (Some(kind), Some(0)) if i32::from(kind) == libc::NLMSG_ERROR => Ok(()),
-            (Some(kind), Some(code)) if i32::from(kind) == libc::NLMSG_ERROR => Err(io::Error::from_raw_os_error(-code)),
+            (Some(kind), Some(code)) if i32::from(kind) == libc::NLMSG_ERROR => {
+                Err(io::Error::from_raw_os_error(-code))
+            }
             _ => Err(io::ErrorKind::InvalidData.into()),
         }
     }
 
-    /// Makes two interfaces that are joined: `here`, and `there` in the network of process `pid`.
+    /// Makes two interfaces that are joined: `here`, and `there` in the network of process `pid`. Their numbers differ,
+    /// by which the kernel knows that news of one is urgent to the other; where they are alike, it may wait a second.
     pub(crate) fn join(&self, here: &CStr, there: &CStr, pid: i32, mtu: u32) -> io::Result<()> {
-        let mut request = Request::new(libc::RTM_NEWLINK, libc::NLM_F_CREATE | libc::NLM_F_EXCL, &link(0, 0));
+        let mut request = Request::new(libc::RTM_NEWLINK, libc::NLM_F_CREATE | libc::NLM_F_EXCL, &link(100, 0));
         request.attribute(attribute::IFNAME, here.to_bytes_with_nul());
         request.attribute(attribute::MTU, &mtu.to_ne_bytes());
         let info = request.open(attribute::LINKINFO);
         request.attribute(attribute::INFO_KIND, b"veth");
         let data = request.open(attribute::INFO_DATA);
         let peer = request.open(attribute::VETH_PEER);
-        request.raw(&link(0, 0));
+        request.raw(&link(200, 0));
         request.attribute(attribute::IFNAME, there.to_bytes_with_nul());
         request.attribute(attribute::MTU, &mtu.to_ne_bytes());
         request.attribute(attribute::NET_NS_PID, &pid.to_ne_bytes());
@@ -152,6 +173,18 @@ impl Netlink {
         request.close(data);
         request.close(info);
         self.ask(request)
+    }
+
+    /// Whether an interface carries traffic: both ends are up, and the kernel has put its queue to work. The kernel
+    /// does both under the lock under which it answers.
+    pub(crate) fn operates(&self, index: u32) -> io::Result<bool> {
+        let mut request = Request::new(libc::RTM_GETLINK, 0, &link(index, 0));
+        request.quietly();
+        (&self.0).write_all(request.finished())?;
+        // Without the acknowledgement that other requests ask for, there is one answer: the link, or an error.
+        let mut answer = [0; 32 * MOST];
+        let got = (&self.0).read(&mut answer)?;
+        operstate(&answer[..got]).map(|state| state == OPERATES).ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
 
     /// Takes an interface into use.
@@ -193,6 +226,21 @@ impl Netlink {
     }
 }
 
+/// The state that a description of a link tells.
+fn operstate(answer: &[u8]) -> Option<u8> {
+    let half = |bytes: &[u8]| bytes.first_chunk().map(|bytes| u16::from_ne_bytes(*bytes));
+    let mut rest =
+        answer.get(4..6).and_then(half).filter(|kind| *kind == libc::RTM_NEWLINK).and(answer.get(HEADER + LINK..))?;
+    loop {
+        let (length, kind) = (usize::from(half(rest)?), half(rest.get(2..)?)?);
+        match kind {
+            attribute::OPERSTATE => return rest.get(4).copied(),
+            _ if length < 4 => return None,
+            _ => rest = rest.get(length.next_multiple_of(4)..)?,
+        }
+    }
+}
+
 /// `struct ifinfomsg`: family and type of any, the interface, and the flags that change.
 fn link(index: u32, flags: u32) -> [u8; 16] {
     let mut body = [0; 16];
@@ -200,22 +248,6 @@ fn link(index: u32, flags: u32) -> [u8; 16] {
     body[8..12].copy_from_slice(&flags.to_ne_bytes());
     body[12..16].copy_from_slice(&flags.to_ne_bytes());
     body
-}
-
-/// Whether an interface carries traffic: both ends are up, and the kernel has put its queue to work.
-pub(crate) fn is_running(netlink: &Netlink, name: &CStr) -> io::Result<bool> {
-    // SAFETY: an all-zero request is a valid one.
-    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    for (place, byte) in request.ifr_name.iter_mut().zip(name.to_bytes()).take(libc::IFNAMSIZ - 1) {
-        *place = *byte as libc::c_char;
-    }
-    // SAFETY: the descriptor is open; the call reads and writes one request, whose name ends with a zero.
-    if unsafe { libc::ioctl(netlink.0.as_raw_fd(), libc::SIOCGIFFLAGS as _, &raw mut request) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: the call has written the flags.
-    let flags = unsafe { request.ifr_ifru.ifru_flags };
-    Ok(i32::from(flags) & libc::IFF_RUNNING != 0)
 }
 
 /// The number of an interface of the calling process's network.
@@ -276,7 +308,10 @@ mod tests {
         let error = netlink.up(0x7FFF_FFF0).unwrap_err();
         assert!(matches!(error.raw_os_error(), Some(libc::ENODEV | libc::EPERM)), "{error}");
         assert_eq!(index(c"lo").unwrap(), 1);
-        assert!(index(c"no-such").is_err() && is_running(&netlink, c"no-such").is_err());
-        is_running(&netlink, c"lo").unwrap();
+        assert!(index(c"no-such").is_err());
+        // The loopback interface has no such state of its own.
+        assert!(!netlink.operates(1).unwrap());
+        assert!(netlink.operates(0x7FFF_FFF0).is_err());
+        assert_eq!(netlink.up(0x7FFF_FFF0).unwrap_err().raw_os_error(), error.raw_os_error());
     }
 }

@@ -106,7 +106,10 @@ mod tests {
         let four = Places { cpus: vec![2, 3, 6, 7], same: false };
         assert_eq!((four.client(1), four.server(1), four.client(2)), (Some(6), Some(7), Some(2)));
         let same = Places { cpus: vec![2, 3], same: true };
-        assert_eq!((same.client(0), same.server(0), same.client(1), same.server(1)), (Some(2), Some(2), Some(3), Some(3)));
+        assert_eq!(
+            (same.client(0), same.server(0), same.client(1), same.server(1)),
+            (Some(2), Some(2), Some(3), Some(3))
+        );
         let unknown = Places { cpus: Vec::new(), same: true };
         assert_eq!((unknown.client(3), unknown.describe("other", &Tree::new(Path::new("/")))), (None, None));
     }

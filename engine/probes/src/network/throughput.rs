@@ -116,7 +116,10 @@ fn measure(
         result.notes.into_iter().for_each(|note| cx.note(note));
         if result.rates.iter().any(|rate| *rate > 0.0) {
             if attempt > 0 {
-                cx.note(format!("nothing came within shorter windows: the duration grew to {} s", duration.as_secs_f64()));
+                cx.note(format!(
+                    "nothing came within shorter windows: the duration grew to {} s",
+                    duration.as_secs_f64()
+                ));
             }
             cx.record_all(&RATE, &result.rates);
             if transport.is_datagram() {

@@ -84,6 +84,9 @@ fn bytes_are_counted_in_the_window_in_which_they_come() {
     }
     assert_eq!((one.bytes.clone(), one.total), (vec![30, 40, 80], 311));
     let rates = Windows::rates(&[one.clone(), one]);
-    assert!(rates.iter().zip([60e7, 80e7, 160e7]).all(|(rate, wanted)| (rate / wanted - 1.0).abs() < 1e-12), "{rates:?}");
+    assert!(
+        rates.iter().zip([60e7, 80e7, 160e7]).all(|(rate, wanted)| (rate / wanted - 1.0).abs() < 1e-12),
+        "{rates:?}"
+    );
     assert!(Windows::rates(&[]).is_empty());
 }

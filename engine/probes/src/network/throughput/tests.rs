@@ -35,7 +35,10 @@ fn every_transport_has_a_rate_with_one_stream_and_with_more() {
             let (records, notes) = round(&PROBE, &given).unwrap();
             let rates = values(&records, "rate");
             assert_eq!(rates.len(), 3, "{given:?}");
-            assert!(rates.iter().any(|rate| *rate > 0.0) && rates.iter().all(|rate| *rate < 1e12), "{given:?} {rates:?}");
+            assert!(
+                rates.iter().any(|rate| *rate > 0.0) && rates.iter().all(|rate| *rate < 1e12),
+                "{given:?} {rates:?}"
+            );
             let loss = values(&records, "loss");
             assert_eq!(loss.len(), usize::from(transport == "udp"));
             assert!(loss.iter().all(|loss| (0.0..1.0).contains(loss)), "{loss:?}");
@@ -54,7 +57,10 @@ fn wrong_content_is_flagged_in_the_first_blocks_and_in_later_stamps() {
                 }
                 true
             };
-            flagged(meddled(&[("transport", transport), ("block", "8 KiB"), ("duration", "10 s")], flip), "other bytes");
+            flagged(
+                meddled(&[("transport", transport), ("block", "8 KiB"), ("duration", "10 s")], flip),
+                "other bytes",
+            );
         }
     }
 }

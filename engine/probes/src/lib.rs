@@ -5,6 +5,7 @@ pub mod harness;
 pub mod host;
 pub mod kernel;
 pub mod memory;
+pub mod network;
 pub mod probe;
 pub mod registry;
 pub mod storage;

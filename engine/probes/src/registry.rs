@@ -1,6 +1,6 @@
 //! All probes, by id. A new probe is one file, one line in its area's `mod.rs` and one line here.
 
-use crate::{Probe, cache, cpu, memory, storage, tool};
+use crate::{Probe, cache, cpu, memory, network, storage, tool};
 
 /// Every probe of this version, sorted by id.
 static PROBES: &[&Probe] = &[
@@ -17,6 +17,10 @@ static PROBES: &[&Probe] = &[
     &memory::latency::PROBE,
     &memory::page_fault::PROBE,
     &memory::stream::PROBE,
+    &network::connect::PROBE,
+    &network::latency::PROBE,
+    &network::namespaces::PROBE,
+    &network::throughput::PROBE,
     &storage::fsync::PROBE,
     &tool::command::PROBE,
     &tool::spawn::PROBE,

@@ -1,6 +1,6 @@
 //! All probes, by id. A new probe is one file, one line in its area's `mod.rs` and one line here.
 
-use crate::{Probe, cache, cpu, memory, storage, tool};
+use crate::{Probe, cache, cpu, gpu, memory, storage, tool};
 
 /// Every probe of this version, sorted by id.
 static PROBES: &[&Probe] = &[
@@ -8,6 +8,13 @@ static PROBES: &[&Probe] = &[
     &cpu::fma::PROBE,
     &cpu::primes::PROBE,
     &cpu::scaling::PROBE,
+    &gpu::bandwidth::PROBE,
+    &gpu::compute::PROBE,
+    &gpu::devices::PROBE,
+    &gpu::latency::PROBE,
+    &gpu::launch::PROBE,
+    &gpu::local::PROBE,
+    &gpu::transfer::PROBE,
     &memory::latency::PROBE,
     &memory::stream::PROBE,
     &storage::fsync::PROBE,

@@ -7,7 +7,7 @@
 //!
 //! What would make the number wrong: chains that are folded or dropped (the ends of all chains of all threads are
 //! compared with the processor's, bit by bit; a device may fuse or not, but always alike); a device that was not full
-//! (workgroups are added until a dispatch lasts 4 ms); a clock that had not risen (passes before do not count).
+//! (workgroups are added until a dispatch lasts 8 ms); a clock that had not risen (passes before do not count).
 
 use engine_core::args::Args;
 use engine_core::metric::MetricDef;
@@ -42,7 +42,7 @@ pub static PROBE: Probe = Probe {
         method: 1,
         about: "Each thread runs 8 independent chains of vectors of four through x = x*x + c, which is not linear and \
                 cannot be shortened, as many steps as the host says; workgroups are added until a dispatch lasts \
-                4 ms. A fused multiply-add counts two operations; tensor units take no part. Time is by the device's \
+                8 ms. A fused multiply-add counts two operations; tensor units take no part. Time is by the device's \
                 timestamps, checked against the wall clock by slopes. The number is wrong when chains are folded or \
                 dropped, so the ends of all chains of all threads are compared bit by bit with the processor's.",
         params: &[PRECISION, ADAPTER],
@@ -94,7 +94,7 @@ pub(super) fn measure(gpu: &Gpu, precision: &str, text: &str, cx: &mut Context<'
         }
     };
     let meter = Meter::new(gpu)?;
-    let groups = fill(cx, &meter, put)?;
+    let groups = fill(cx, gpu, &meter, put)?;
     let settled = meter.take(cx, Plan::counted(cx), &mut |pass, units| put(pass, units, groups))?;
 
     let found = gpu.read(&ends, 0, u64::from(groups * LANES) * 4)?;
@@ -106,20 +106,31 @@ pub(super) fn measure(gpu: &Gpu, precision: &str, text: &str, cx: &mut Context<'
     Ok(())
 }
 
-/// Adds workgroups until a dispatch lasts 4 ms (tiny 1 ms), or there are as many as may be.
+/// Adds workgroups until a dispatch lasts 8 ms (tiny 1 ms), or there are as many as may be; before that, a real device
+/// works for a while, as its clock rises with the load and a slow one would look full too early.
 pub(super) fn fill(
     cx: &Context<'_>,
+    gpu: &Gpu,
     meter: &Meter<'_>,
     put: impl Fn(&mut wgpu::ComputePass<'_>, u64, u32),
 ) -> Result<u32, ProbeError> {
-    let goal = if cx.tiny { 1e-3 } else { 4e-3 };
-    let mut groups = 16;
-    meter.pass(&mut |pass, units| put(pass, units, groups), 1)?;
-    while groups < MOST && meter.pass(&mut |pass, units| put(pass, units, groups), 1)?.wall < goal {
+    let (goal, warm) = if cx.tiny { (1e-3, 0.0) } else { (8e-3, if gpu.software { 0.0 } else { 0.3 }) };
+    let grow = |goal: f64| {
+        let mut groups = 16;
+        meter.pass(&mut |pass, units| put(pass, units, groups), 1)?;
+        while groups < MOST && meter.pass(&mut |pass, units| put(pass, units, groups), 1)?.wall < goal {
+            cx.check()?;
+            groups *= 2;
+        }
+        Ok::<u32, ProbeError>(groups)
+    };
+    let groups = grow(goal)?;
+    let mut worked = 0.0;
+    while worked < warm {
         cx.check()?;
-        groups *= 2;
+        worked += meter.pass(&mut |pass, units| put(pass, units, groups), 1)?.wall.max(1e-4);
     }
-    Ok(groups)
+    if warm > 0.0 { grow(goal) } else { Ok(groups) }
 }
 
 fn source(text: &str, half: bool) -> String {

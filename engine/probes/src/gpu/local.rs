@@ -6,7 +6,7 @@
 //!
 //! What would make the number wrong: loads that the compiler moves or drops (the sum of every thread is compared with
 //! the processor's); additions that take longer than the loads (one for each word: the memory is the slower on every
-//! device known); a device that was not full (workgroups are added until a dispatch lasts 4 ms). A software device
+//! device known); a device that was not full (workgroups are added until a dispatch lasts 8 ms). A software device
 //! keeps this memory in its caches.
 
 use engine_core::args::Args;
@@ -34,7 +34,7 @@ pub static PROBE: Probe = Probe {
         summary: "Bandwidth of the memory that a workgroup of a graphics device shares.",
         method: 1,
         about: "Each thread reads vectors of four words from 16 KiB that its workgroup shares, without conflicts of \
-                banks, at places that change with every trip; workgroups are added until a dispatch lasts 4 ms. Time \
+                banks, at places that change with every trip; workgroups are added until a dispatch lasts 8 ms. Time \
                 is by the device's timestamps, checked against the wall clock by slopes. The number is wrong when \
                 loads are moved out of the loop or dropped, so the sum of every thread is checked; a software device \
                 keeps this memory in the processor's caches.",
@@ -80,7 +80,7 @@ pub(super) fn measure(gpu: &Gpu, text: &str, cx: &mut Context<'_>) -> Result<(),
         }
     };
     let meter = Meter::new(gpu)?;
-    let groups = fill(cx, &meter, put)?;
+    let groups = fill(cx, gpu, &meter, put)?;
     let settled = meter.take(cx, Plan::counted(cx), &mut |pass, units| put(pass, units, groups))?;
 
     let found = gpu.read(&sums, 0, u64::from(groups * LANES) * 4)?;

@@ -59,14 +59,19 @@ def cpu():
     return f"{model or platform.machine()}, {os.cpu_count()} CPUs"
 
 
-def finish(document, name, table, command, versions=(), remarks=""):
-    """Replaces section `name` of `docs/DOCUMENT.md`, prints one JSON line, and gives the exit code: 0 or 1."""
-    commit = git("rev-parse", "--short", "HEAD") + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
+def here():
+    """When, where and under which load something was measured."""
     when = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
-    facts = {"command": command, "versions": list(versions), "commit": commit, "date": when, "cpu": cpu(),
-             "load": f"{os.getloadavg()[0]:.2f}"}
+    return {"date": when, "cpu": cpu(), "load": f"{os.getloadavg()[0]:.2f}"}
+
+
+def finish(document, name, table, command, versions=(), remarks="", where=None):
+    """Replaces section `name` of `docs/DOCUMENT.md`, prints one JSON line, and gives the exit code: 0 or 1. `where` is
+    what `here()` gave on the machine that measured, when that was another one."""
+    commit = git("rev-parse", "--short", "HEAD") + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
+    facts = {"command": command, "versions": list(versions), "commit": commit, **(where or here())}
     result = {"section": name, "pass": table.passed, **facts, "results": table.results}
-    about = f"`{command}` at {commit}, {when}, on {cpu()}, load after {facts['load']}"
+    about = f"`{command}` at {commit}, {facts['date']}, on {facts['cpu']}, load after {facts['load']}"
     body = [f"## {name}", "", about + "".join(f"; {version}" for version in versions) + ".", ""]
     body += [remarks, ""] if remarks else []
     body += [table.markdown(), ""]

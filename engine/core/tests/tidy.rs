@@ -109,6 +109,15 @@ fn heavy_crates_stay_in_their_places() {
 }
 
 #[test]
+fn only_the_probes_of_graphics_devices_know_their_library() {
+    for (path, text) in sources() {
+        // Written in two parts, so that this file does not find itself.
+        let known = text.contains(concat!("wgpu", "::"));
+        assert!(!known || path.starts_with("engine/probes/src/gpu"), "{}: `wgpu` belongs elsewhere", path.display());
+    }
+}
+
+#[test]
 fn dependencies_point_one_way() {
     for (name, manifest) in manifests() {
         let Some((_, allowed)) = EDGES.iter().find(|(known, _)| *known == name) else { continue };

@@ -1,6 +1,6 @@
 //! All probes, by id. A new probe is one file, one line in its area's `mod.rs` and one line here.
 
-use crate::{Probe, cache, cpu, memory, network, storage, tool};
+use crate::{Probe, cache, cpu, gpu, memory, network, storage, tool};
 
 /// Every probe of this version, sorted by id.
 static PROBES: &[&Probe] = &[
@@ -13,6 +13,13 @@ static PROBES: &[&Probe] = &[
     &cpu::scaling::PROBE,
     &cpu::system_call::PROBE,
     &cpu::wakeup::PROBE,
+    &gpu::bandwidth::PROBE,
+    &gpu::compute::PROBE,
+    &gpu::devices::PROBE,
+    &gpu::latency::PROBE,
+    &gpu::launch::PROBE,
+    &gpu::local::PROBE,
+    &gpu::transfer::PROBE,
     &memory::allocate::PROBE,
     &memory::latency::PROBE,
     &memory::page_fault::PROBE,

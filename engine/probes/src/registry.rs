@@ -4,7 +4,12 @@ use crate::{Probe, cache, cpu, memory, storage, tool};
 
 /// Every probe of this version, sorted by id.
 static PROBES: &[&Probe] = &[
+    &cache::associativity::PROBE,
+    &cache::bandwidth::PROBE,
     &cache::latency::PROBE,
+    &cache::locality::PROBE,
+    &cache::parallelism::PROBE,
+    &cache::tlb::PROBE,
     &cpu::fma::PROBE,
     &cpu::primes::PROBE,
     &cpu::scaling::PROBE,

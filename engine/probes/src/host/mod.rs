@@ -4,6 +4,7 @@
 //! Facts are read from `/proc`, `/sys` and `/etc` under a root folder, so that a recorded tree reads like a machine;
 //! only a few need a system call and are unknown in a recorded tree.
 
+pub mod caches;
 mod cgroup;
 mod code;
 mod collect;

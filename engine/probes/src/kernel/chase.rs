@@ -157,6 +157,16 @@ impl Chase {
         self.buffer.obtained()
     }
 
+    /// Address of the first link, which is what the links are relative to.
+    pub(super) fn start(&self) -> *const usize {
+        self.buffer.as_ptr().cast()
+    }
+
+    /// The link of a line, as the line that it leads to.
+    pub(super) fn next(&self, line: usize) -> usize {
+        (self.buffer.slice::<usize>(line * LINE, 1)[0].wrapping_sub(self.buffer.as_ptr() as usize)) / LINE
+    }
+
     /// Gives the memory back, for another use.
     #[must_use]
     pub fn into_buffer(self) -> Buffer {
@@ -165,14 +175,14 @@ impl Chase {
 }
 
 /// Words of a line; the link is the first.
-const WORDS: usize = LINE / size_of::<usize>();
+pub(super) const WORDS: usize = LINE / size_of::<usize>();
 
 /// Follows `turns * UNROLL` links; `turns` is at least 1.
 ///
 /// # Safety
 /// `at` and every link from it on point to readable, aligned links.
 #[cfg(target_arch = "x86_64")]
-unsafe fn follow(mut at: *const usize, turns: u64) -> *const usize {
+pub(super) unsafe fn follow(mut at: *const usize, turns: u64) -> *const usize {
     // SAFETY: reads only what the caller vouches for; all that is written is declared.
     unsafe {
         std::arch::asm!(
@@ -196,7 +206,7 @@ unsafe fn follow(mut at: *const usize, turns: u64) -> *const usize {
 /// # Safety
 /// `at` and every link from it on point to readable, aligned links.
 #[cfg(target_arch = "aarch64")]
-unsafe fn follow(mut at: *const usize, turns: u64) -> *const usize {
+pub(super) unsafe fn follow(mut at: *const usize, turns: u64) -> *const usize {
     // SAFETY: reads only what the caller vouches for; all that is written is declared.
     unsafe {
         std::arch::asm!(
@@ -219,7 +229,7 @@ unsafe fn follow(mut at: *const usize, turns: u64) -> *const usize {
 /// # Safety
 /// `at` and every link from it on point to readable, aligned links.
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-unsafe fn follow(mut at: *const usize, turns: u64) -> *const usize {
+pub(super) unsafe fn follow(mut at: *const usize, turns: u64) -> *const usize {
     for _ in 0..turns * UNROLL {
         // SAFETY: as the caller vouches.
         at = unsafe { at.read_volatile() } as *const usize;

@@ -9,8 +9,12 @@ pub mod curve;
 pub mod fma;
 pub mod isa;
 pub mod knee;
+pub mod locality;
+pub mod parallel;
 pub mod random;
+pub mod ring;
 pub mod sieve;
 pub mod stream;
+pub mod sweep;
 
 pub use isa::Isa;

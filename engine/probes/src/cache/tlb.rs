@@ -3,7 +3,7 @@
 //! Method: as Chips and Cheese and lmbench's `tlb`: a random cycle through one line of each of N pages, the place in the
 //! page moved on by a line from page to page, so that they do not compete for the sets of a cache; minus a cycle through
 //! as many lines side by side. What is left is the cost of translation. Over N it is a staircase whose steps end where a
-//! level of the TLB is full (`kernel::knee`); at its right end stands the walk. Another cycle, of one line every 4 KiB of
+//! level of the TLB is full; at its right end stands the walk. Another cycle, of one line every 4 KiB of
 //! 2 MiB pages, tells whether those are translated as such: a hypervisor may map them with small ones of its own.
 //!
 //! What would make the number wrong: too few pages to exceed the last level (then only what was seen is recorded); lines
@@ -186,18 +186,25 @@ fn record(cx: &mut Context<'_>, points: &[Point], step: usize, labels: &Labels) 
 }
 
 /// Pages that each level holds, and the cost of a miss of it in nanoseconds, where they are seen.
+///
+/// The first level ends sharply: at a knee. The second one ends softly, the more so where a hypervisor's translations
+/// take their share: it ends where a tenth of the way from its cost to that of the walk is gone.
 fn entries(points: &[Point]) -> [Option<(f64, f64)>; 2] {
-    let Some(base) = points.first().map(|point| point.dense) else { return [None, None] };
+    let (Some(base), Some(last)) = (points.first().map(|point| point.dense), points.last()) else {
+        return [None, None];
+    };
     // A staircase on top of a load that hits, so that its logarithm means something.
     let curve: Vec<(f64, f64)> = points.iter().map(|point| (point.pages as f64, base + point.cost())).collect();
-    let found = knees(&curve);
-    let level = |knee: &crate::kernel::knee::Knee| Some((knee.bytes, (knee.after - base).max(0.0)));
-    match found.as_slice() {
-        [] => [None, None],
-        [only] if only.bytes > FIRST_AT_MOST => [None, level(only)],
-        [only] => [level(only), None],
-        [first, .., last] => [level(first), level(last)],
-    }
+    let first = knees(&curve).first().filter(|knee| knee.bytes <= FIRST_AT_MOST).copied();
+    let miss = first.map_or(0.0, |knee| (knee.after - base).max(0.0));
+    let walk = last.cost();
+    let line = miss + 0.1 * (walk - miss);
+    // The last number of pages below the line, and the one after it: the end lies between.
+    let end = points.iter().rposition(|point| point.cost() <= line);
+    let second = end.and_then(|at| Some((points[at].pages as f64 * points.get(at + 1)?.pages as f64).sqrt()));
+    // A first level alone rises to its own miss, and noise upon it is no walk.
+    let seen = walk > 1.5 * miss && walk > 0.25 * base;
+    [first.map(|knee| (knee.bytes, miss)), second.filter(|_| seen).map(|entries| (entries, walk))]
 }
 
 /// Whether 2 MiB pages are translated as such.

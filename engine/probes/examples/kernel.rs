@@ -54,6 +54,7 @@ fn main() -> Any<()> {
                     _ => Pages::System,
                 },
                 rounds: 3,
+                again: usize::MAX,
                 samples: 2,
                 sample: Duration::from_millis(sample_ms.parse()?),
                 seed: 1,

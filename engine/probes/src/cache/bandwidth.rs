@@ -1,6 +1,6 @@
 //! `cache.bandwidth`: how fast each level of the hierarchy is read, written or copied, by one thread or all.
 //!
-//! Method: as likwid-bench's `load` and clpeak: unrolled vector loads with eight independent destinations (or stores, or
+//! Method: as likwid-bench's `load` and clpeak: unrolled vector loads with four independent destinations (or stores, or
 //! both), again and again over half of one instance of a level (a quarter where something is stored), in a private
 //! buffer of each pinned thread, passes of 20 ms and more, time from the first start to the last end. Threads that share
 //! a level split it, but none gets less than twice the level below: else the row of the third level would measure the
@@ -85,7 +85,7 @@ pub static PROBE: Probe = Probe {
         id: "cache.bandwidth",
         summary: "Bandwidth of each level of cache and of memory: read, write or copy, one thread or all.",
         method: 1,
-        about: "Unrolled vector loads with eight independent destinations (or stores, or both) over half of one \
+        about: "Unrolled vector loads with four independent destinations (or stores, or both) over half of one \
                 instance of each level, a quarter where it stores, each pinned thread in a buffer of its own; threads \
                 that share a level split it, with a floor of twice the level below. Sizes are the measured or the \
                 declared ones, whichever are smaller; the last row is memory. All that is loaded is summed and \

@@ -80,8 +80,9 @@ pub(super) fn find(cx: &mut Context<'_>, seat: &Seat, which: &str) -> Result<Fou
         sizes,
         order: Order::FullRandom,
         pages: Pages::Huge,
-        rounds: 1,
-        samples: if cx.tiny { 1 } else { 3 },
+        rounds: if cx.tiny { 1 } else { 4 },
+        again: 4 << 20,
+        samples: 1,
         sample: Duration::from_micros(if cx.tiny { 20 } else { 400 }),
         seed: cx.seed,
     };

@@ -3,7 +3,8 @@
 //! Method: the pointer chase of `memory.latency` over regions from 2 KiB to far beyond the caches. In the curve of
 //! latency over size a cache is a plateau, and the knee at its end its capacity (`kernel::knee`), whatever the system
 //! declares: a virtual machine may own 3 MiB of a declared 32. What is declared is recorded beside it, and the bounds of
-//! the knee are. Each size counts with its fastest walk of several. One CPU of each group that shares a last level is
+//! the knee are. Each size counts with its fastest walk of several, in several places of the memory: pages that compete
+//! for the same sets by chance belong to a process and not to the machine. One CPU of each group that shares a last level is
 //! measured. References differ legitimately, so there are three named variants: `random_2m`, at random over the whole
 //! region in 2 MiB pages (Chips and Cheese with huge pages), which keeps page colours and the TLB out; `random_4k`, the
 //! same in 4 KiB pages (lmbench's `lat_mem_rd -t`); and `page_local`, groups of 64 pages of 4 KiB one after the other
@@ -11,8 +12,8 @@
 //!
 //! What would make the number wrong: an order that a prefetcher guesses, or several short cycles (every link is
 //! checked at every size); small pages, where misses of the TLB make knees of their own (noted), and a hypervisor that
-//! backs huge pages with small ones, which `cache.tlb` finds: colours of pages then wear a physically indexed cache
-//! out before its capacity; a region that ends before memory begins (then nothing is said about memory); neighbours that
+//! backs huge pages with small ones (tried as in `cache.tlb`, and noted): colours of pages then wear a physically
+//! indexed cache out before its capacity; a region that ends before memory begins (then nothing is said about memory); neighbours that
 //! take their share of a cache, which is no error of the method: what is left is what programs get. A level without a
 //! knee is not recorded.
 
@@ -27,6 +28,7 @@ use engine_core::unit::Unit;
 
 use super::levels::{LEVELS, assign, latency};
 use super::seats::{ALL_GROUPS, Seat, asymmetric_l3, seats};
+use super::tlb::translation;
 use crate::harness::{Pages, Team, passes};
 use crate::host::room::available_memory;
 use crate::kernel::chase::Order;
@@ -95,6 +97,8 @@ const DEFAULT: u64 = 64 << 20;
 const GROWS: u64 = 256 << 20;
 /// Smallest region.
 const LEAST: usize = 2 << 10;
+/// Sizes up to here are walked in five places each, larger ones in one.
+const AGAIN: usize = 8 << 20;
 /// From here on, half as many points.
 const SPARSE: usize = 4 << 20;
 /// Levels that differ from what is declared by more, and by more than their own bounds, are noted.
@@ -177,6 +181,12 @@ fn measure(args: &Args, cx: &mut Context<'_>, seat: &Seat) -> Result<Curve, Prob
     };
     cx.check()?;
     note_pages(cx, plan.pages, &curve);
+    if plan.pages == Pages::Huge && translation(cx, seat)?.is_some_and(|translation| translation.is_split()) {
+        cx.note(
+            "2 MiB pages were obtained, but a hypervisor maps them in small ones: the TLB and the colours of pages take \
+             part in the curve, and a second level ends before its capacity",
+        );
+    }
     Ok(curve)
 }
 
@@ -208,8 +218,9 @@ fn plan(args: &Args, cx: &mut Context<'_>, last: Option<u64>) -> Plan {
         sizes,
         order,
         pages,
-        rounds: 1,
-        samples: if cx.tiny { 2 } else { 5 },
+        rounds: if cx.tiny { 1 } else { 5 },
+        again: AGAIN,
+        samples: 2,
         sample: if cx.tiny { Duration::from_micros(100) } else { Duration::from_millis(1) },
         seed: cx.seed,
     }

@@ -40,8 +40,8 @@ const MOST: ParamDef = ParamDef {
 };
 
 const GAIN: MetricDef =
-    MetricDef::rate("gain", Unit::Ratio, "time of the poor variant over the good one, at its largest");
-const GAIN_AT: MetricDef = MetricDef::rate("gain_at", Unit::Ratio, "the same at each size of the data");
+    MetricDef::rate("gain", Unit::Count, "time of the poor variant over the good one, at its largest");
+const GAIN_AT: MetricDef = MetricDef::rate("gain_at", Unit::Count, "the same at each size of the data");
 const BLOCK: MetricDef =
     MetricDef::fact("block", Unit::Bytes, "best block: of the matrix, or of the table of a partition");
 const PLAIN: MetricDef = MetricDef::floor("plain_time", Unit::Seconds, "an element by the poor variant");

@@ -20,7 +20,7 @@ use super::seats::{FIRST_GROUP, Seat, seats};
 use crate::harness::buffer::{HUGE_PAGE, PAGE};
 use crate::harness::{Buffer, Pages, Team, passes};
 use crate::host::room::available_memory;
-use crate::kernel::chase::LINE;
+use crate::kernel::chase::{BrokenChain, LINE};
 use crate::kernel::knee::knees;
 use crate::kernel::ring::{Ring, fastest};
 use crate::{Context, Probe, ProbeError};
@@ -94,7 +94,7 @@ fn run(args: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
     for seat in seats(cx, args.text(FIRST_GROUP.name)) {
         let points = staircase(cx, &seat, most, step)?;
         record(cx, &points, step, &seat.labels);
-        split(cx, &seat, &points, huge)?;
+        split(cx, &seat)?;
     }
     Ok(())
 }
@@ -207,49 +207,70 @@ fn entries(points: &[Point]) -> [Option<(f64, f64)>; 2] {
     [first.map(|knee| (knee.bytes, miss)), second.filter(|_| seen).map(|entries| (entries, walk))]
 }
 
-/// Whether 2 MiB pages are translated as such.
-fn split(cx: &mut Context<'_>, seat: &Seat, points: &[Point], huge: bool) -> Result<(), ProbeError> {
-    let lines = if cx.tiny { 64 } else { SPLIT_LINES };
-    let (samples, nanos) = if cx.tiny { (1, 1e4) } else { (4, 3e5) };
-    let seed = cx.seed;
-    let mut team = Team::on(&[seat.cpu], move |_| {
-        let mut far = Buffer::map(lines * PAGE, Pages::Huge, u64::MAX)?;
-        let mut near = Buffer::map(lines * LINE, Pages::Huge, u64::MAX)?;
-        far.touch();
-        near.touch();
-        let side_by_side: Vec<usize> = (0..lines).map(|line| line * LINE).collect();
-        Ok((Ring::new(far, &spread(lines, PAGE), seed), Ring::new(near, &side_by_side, seed)))
-    })?;
-    let outcome = team.each(|_, (far, near)| {
-        let whole = far.obtained().is_some_and(|obtained| obtained.huge == obtained.resident);
-        Ok::<_, crate::kernel::chase::BrokenChain>((
-            whole,
-            fastest(far, samples, nanos)?,
-            fastest(near, samples, nanos)?,
-        ))
-    })?;
-    for outcome in outcome {
-        let (whole, far, near) = outcome.map_err(|broken| ProbeError::verification(broken.to_string()))?;
-        if !whole {
-            cx.note("the system gave no huge pages to try");
-            continue;
-        }
-        let cost = (far - near).max(0.0);
-        cx.record_at(&SPLIT, seat.labels.clone(), cost * 1e-9);
-        let small = points.iter().find(|point| point.pages >= lines).map(Point::cost);
-        if !huge && small.is_some_and(|small| is_split(cost, small, near)) {
-            cx.note(
-                "2 MiB pages cost as much translation as 4 KiB ones: a hypervisor maps them in small pages, so they spare \
-                 neither misses of the TLB nor conflicts by the colours of pages",
-            );
-        }
+/// Whether 2 MiB pages are translated as such, recorded and noted.
+fn split(cx: &mut Context<'_>, seat: &Seat) -> Result<(), ProbeError> {
+    let Some(translation) = translation(cx, seat)? else {
+        cx.note("the system gave no huge pages to try");
+        return Ok(());
+    };
+    cx.record_at(&SPLIT, seat.labels.clone(), translation.huge * 1e-9);
+    if translation.is_split() {
+        cx.note(
+            "2 MiB pages cost as much translation as 4 KiB ones: a hypervisor maps them in small pages, so they spare \
+             neither misses of the TLB nor conflicts by the colours of pages",
+        );
     }
     Ok(())
 }
 
-/// Whether translation in 2 MiB pages costs about what it does in small ones, and so much that it cannot be noise.
-fn is_split(huge: f64, small: f64, load: f64) -> bool {
-    huge > 0.5 * small && huge > 0.1 * load
+/// What translation costs where one line is used in every 4 KiB, in nanoseconds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Translation {
+    /// In 2 MiB pages.
+    huge: f64,
+    /// In 4 KiB pages.
+    small: f64,
+    /// The load of a line beside the others.
+    load: f64,
+}
+
+impl Translation {
+    /// Whether 2 MiB pages cost about what small ones do, and so much that it cannot be noise: something below the
+    /// system maps them in small pages.
+    pub(super) fn is_split(&self) -> bool {
+        self.huge > 0.5 * self.small && self.huge > 0.1 * self.load
+    }
+}
+
+/// Measures [`Translation`] on a seat, within some milliseconds; nothing where the system gives no huge pages.
+pub(super) fn translation(cx: &mut Context<'_>, seat: &Seat) -> Result<Option<Translation>, ProbeError> {
+    let lines = if cx.tiny { 64 } else { SPLIT_LINES };
+    let (samples, nanos) = if cx.tiny { (1, 1e4) } else { (4, 3e5) };
+    let seed = cx.seed;
+    let mut team = Team::on(&[seat.cpu], move |_| {
+        let side_by_side: Vec<usize> = (0..lines).map(|line| line * LINE).collect();
+        let ring = |bytes: usize, pages: Pages, places: &[usize]| {
+            let mut buffer = Buffer::map(bytes, pages, u64::MAX)?;
+            buffer.touch();
+            Ok::<_, crate::harness::BufferError>(Ring::new(buffer, places, seed))
+        };
+        let apart = spread(lines, PAGE);
+        let huge = ring(lines * PAGE, Pages::Huge, &apart)?;
+        let small = ring(lines * PAGE, Pages::Small, &apart)?;
+        Ok([huge, small, ring(lines * LINE, Pages::Huge, &side_by_side)?])
+    })?;
+    let outcome = team.each(|_, [huge, small, near]| {
+        let whole = huge.obtained().is_some_and(|obtained| obtained.huge == obtained.resident);
+        let load = fastest(near, samples, nanos)?;
+        let huge = (fastest(huge, samples, nanos)? - load).max(0.0);
+        let small = (fastest(small, samples, nanos)? - load).max(0.0);
+        Ok::<_, BrokenChain>(whole.then_some(Translation { huge, small, load }))
+    })?;
+    match outcome.into_iter().next() {
+        Some(Ok(translation)) => Ok(translation),
+        Some(Err(broken)) => Err(ProbeError::verification(broken.to_string())),
+        None => Err(ProbeError::failed("the walk left no result")),
+    }
 }
 
 #[cfg(test)]
@@ -296,7 +317,8 @@ mod tests {
 
     #[test]
     fn split_pages_are_told_from_whole_ones() {
-        assert!(is_split(1.4, 1.5, 3.3));
-        assert!(!is_split(0.05, 1.5, 3.3) && !is_split(0.05, 0.06, 3.3));
+        let is_split = |huge, small| Translation { huge, small, load: 3.3 }.is_split();
+        assert!(is_split(1.4, 1.5));
+        assert!(!is_split(0.05, 1.5) && !is_split(0.05, 0.06));
     }
 }

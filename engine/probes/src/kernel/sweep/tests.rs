@@ -30,16 +30,16 @@ fn every_kernel_does_all_of_its_work() {
 /// A kernel that lost one of its accumulators, and one that stops a turn early.
 #[test]
 fn a_dropped_accumulator_and_a_short_turn_are_found() {
-    unsafe fn dropped(from: *const u8, to: *mut u8, bytes: usize, rounds: u64, sums: &mut [u64; LANES]) {
+    unsafe fn dropped(from: *const u8, to: *mut u8, bytes: usize, sums: &mut [u64; LANES]) {
         // SAFETY: as the caller of this pass vouches.
-        unsafe { portable::passes(Isa::Scalar).unwrap()[0](from, to, bytes, rounds, sums) };
+        unsafe { portable::passes(Isa::Scalar).unwrap()[0](from, to, bytes, sums) };
         sums[3] = 0;
     }
-    unsafe fn short(from: *const u8, to: *mut u8, bytes: usize, rounds: u64, sums: &mut [u64; LANES]) {
+    unsafe fn short(from: *const u8, to: *mut u8, bytes: usize, sums: &mut [u64; LANES]) {
         // SAFETY: as the caller of this pass vouches; less is done.
-        unsafe { portable::passes(Isa::Scalar).unwrap()[0](from, to, bytes - GRAIN, rounds, sums) };
+        unsafe { portable::passes(Isa::Scalar).unwrap()[0](from, to, bytes - GRAIN, sums) };
     }
-    unsafe fn nothing(_: *const u8, _: *mut u8, _: usize, _: u64, _: &mut [u64; LANES]) {}
+    unsafe fn nothing(_: *const u8, _: *mut u8, _: usize, _: &mut [u64; LANES]) {}
     for pass in [dropped as Pass, short, nothing] {
         let mut region = region(Operation::Read, 10_000);
         region.run(&Sweep { isa: Isa::Scalar, passes: [pass; 3] }, 3);

@@ -1,5 +1,5 @@
-//! The kernels in x86-64 assembly: eight vectors a turn. A load and its addition are one instruction, and eight
-//! accumulators are enough for two or three loads a cycle.
+//! The kernels in x86-64 assembly: four vectors a turn. A load and its addition are one instruction, and additions of
+//! whole numbers take a cycle, so that four accumulators are enough for three loads a cycle.
 #![expect(unsafe_code, reason = "assembly")]
 
 use std::arch::asm;
@@ -7,11 +7,11 @@ use std::arch::asm;
 use super::{LANES, Pass};
 use crate::kernel::isa::Isa;
 
-/// One pass of turns of eight vectors, `$w` bytes each. `$work` is done for `r` from 0 to 7 and addresses `{from}` and
-/// `{to}` at `{i} + r*$w`; `$before` and `$after` find the eight sums at `{sums}`.
+/// One pass of turns of four vectors, `$w` bytes each. `$work` is done for `r` from 0 to 3 and addresses `{from}` and
+/// `{to}` at `{i} + r*$w`; `$before` and `$after` find the sums at `{sums}`.
 macro_rules! pass {
     ($name:ident, $w:literal, $turn:literal, $before:expr, [$($work:expr),+], $after:expr) => {
-        unsafe fn $name(from: *const u8, to: *mut u8, bytes: usize, rounds: u64, sums: &mut [u64; LANES]) {
+        unsafe fn $name(from: *const u8, to: *mut u8, bytes: usize, sums: &mut [u64; LANES]) {
             // SAFETY: the caller vouches for pointers, alignment, lengths and instruction set (see `Pass`); `sums` is
             // 64 bytes. Every register written is declared; the upper parts of vector registers hold nothing of the
             // compiler's, since this function is compiled for the baseline instruction set.
@@ -19,24 +19,20 @@ macro_rules! pass {
                 asm!(
                     "# {from} {to} {sums}",
                     $before,
-                    "3:",
                     "xor {i:e}, {i:e}",
                     ".p2align 6",
                     "2:",
                     $(
-                        ".irp r,0,1,2,3,4,5,6,7",
+                        ".irp r,0,1,2,3",
                         $work,
                         ".endr",
                     )+
                     concat!("add {i}, ", $turn),
                     "cmp {i}, {bytes}",
                     "jb 2b",
-                    "dec {rounds}",
-                    "jnz 3b",
                     $after,
                     i = out(reg) _,
                     bytes = in(reg) bytes,
-                    rounds = inout(reg) rounds => _,
                     from = in(reg) from,
                     to = in(reg) to,
                     sums = in(reg) sums.as_mut_ptr(),
@@ -44,10 +40,6 @@ macro_rules! pass {
                     out("xmm1") _,
                     out("xmm2") _,
                     out("xmm3") _,
-                    out("xmm4") _,
-                    out("xmm5") _,
-                    out("xmm6") _,
-                    out("xmm7") _,
                     options(nostack),
                 );
             }
@@ -58,40 +50,33 @@ macro_rules! pass {
 /// Adds the accumulators of 16 bytes up and stores two sums.
 macro_rules! fold {
     ($add:literal) => {
-        concat!(".irp r,1,2,3,4,5,6,7\n", $add, " xmm0, xmm\\r\n.endr\n", "movdqu [{sums}], xmm0\n")
+        concat!(".irp r,1,2,3\n", $add, " xmm0, xmm\\r\n.endr\n", "movdqu [{sums}], xmm0\n")
     };
 }
 
 pass!(
     read_sse,
     "16",
-    "128",
-    ".irp r,0,1,2,3,4,5,6,7\npxor xmm\\r, xmm\\r\n.endr",
+    "64",
+    ".irp r,0,1,2,3\npxor xmm\\r, xmm\\r\n.endr",
     ["paddq xmm\\r, [{from} + {i} + \\r*16]"],
     fold!("paddq")
 );
-pass!(write_sse, "16", "128", "movq xmm0, [{sums}]\npunpcklqdq xmm0, xmm0", ["movdqa [{to} + {i} + \\r*16], xmm0"], "");
-pass!(
-    copy_sse,
-    "16",
-    "128",
-    "",
-    ["movdqa xmm\\r, [{from} + {i} + \\r*16]", "movdqa [{to} + {i} + \\r*16], xmm\\r"],
-    ""
-);
+pass!(write_sse, "16", "64", "movq xmm0, [{sums}]\npunpcklqdq xmm0, xmm0", ["movdqa [{to} + {i} + \\r*16], xmm0"], "");
+pass!(copy_sse, "16", "64", "", ["movdqa xmm\\r, [{from} + {i} + \\r*16]", "movdqa [{to} + {i} + \\r*16], xmm\\r"], "");
 pass!(
     read_avx2,
     "32",
-    "256",
-    ".irp r,0,1,2,3,4,5,6,7\nvpxor xmm\\r, xmm\\r, xmm\\r\n.endr",
+    "128",
+    ".irp r,0,1,2,3\nvpxor xmm\\r, xmm\\r, xmm\\r\n.endr",
     ["vpaddq ymm\\r, ymm\\r, [{from} + {i} + \\r*32]"],
-    ".irp r,1,2,3,4,5,6,7\nvpaddq ymm0, ymm0, ymm\\r\n.endr\nvmovdqu [{sums}], ymm0\nvzeroupper"
+    ".irp r,1,2,3\nvpaddq ymm0, ymm0, ymm\\r\n.endr\nvmovdqu [{sums}], ymm0\nvzeroupper"
 );
-pass!(write_avx2, "32", "256", "vpbroadcastq ymm0, [{sums}]", ["vmovdqa [{to} + {i} + \\r*32], ymm0"], "vzeroupper");
+pass!(write_avx2, "32", "128", "vpbroadcastq ymm0, [{sums}]", ["vmovdqa [{to} + {i} + \\r*32], ymm0"], "vzeroupper");
 pass!(
     copy_avx2,
     "32",
-    "256",
+    "128",
     "",
     ["vmovdqa ymm\\r, [{from} + {i} + \\r*32]", "vmovdqa [{to} + {i} + \\r*32], ymm\\r"],
     "vzeroupper"
@@ -99,15 +84,15 @@ pass!(
 pass!(
     read_avx512,
     "64",
-    "512",
-    ".irp r,0,1,2,3,4,5,6,7\nvpxor xmm\\r, xmm\\r, xmm\\r\n.endr",
+    "256",
+    ".irp r,0,1,2,3\nvpxor xmm\\r, xmm\\r, xmm\\r\n.endr",
     ["vpaddq zmm\\r, zmm\\r, [{from} + {i} + \\r*64]"],
-    ".irp r,1,2,3,4,5,6,7\nvpaddq zmm0, zmm0, zmm\\r\n.endr\nvmovdqu64 [{sums}], zmm0\nvzeroupper"
+    ".irp r,1,2,3\nvpaddq zmm0, zmm0, zmm\\r\n.endr\nvmovdqu64 [{sums}], zmm0\nvzeroupper"
 );
 pass!(
     write_avx512,
     "64",
-    "512",
+    "256",
     "vpbroadcastq zmm0, [{sums}]",
     ["vmovdqa64 [{to} + {i} + \\r*64], zmm0"],
     "vzeroupper"
@@ -115,7 +100,7 @@ pass!(
 pass!(
     copy_avx512,
     "64",
-    "512",
+    "256",
     "",
     ["vmovdqa64 zmm\\r, [{from} + {i} + \\r*64]", "vmovdqa64 [{to} + {i} + \\r*64], zmm\\r"],
     "vzeroupper"

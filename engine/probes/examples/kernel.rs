@@ -5,6 +5,7 @@
 //! kernel stream KERNEL ISA plain|nt TOTAL_BYTES THREADS SECONDS SAMPLE_MS     TOTAL_BYTES: of the arrays it uses
 //! kernel fma ISA f32|f64 THREADS SECONDS SAMPLE_MS
 //! kernel curve LEAST MOST PER_OCTAVE SAMPLE_MS full|local huge|small|system
+//! kernel knees                                  lines of `bytes latency` on standard input
 //! kernel sieve LIMIT
 //! ```
 
@@ -53,11 +54,23 @@ fn main() -> Any<()> {
                     _ => Pages::System,
                 },
                 rounds: 3,
+                again: usize::MAX,
                 samples: 2,
                 sample: Duration::from_millis(sample_ms.parse()?),
                 seed: 1,
             };
             curve(plan)
+        }
+        ["knees"] => {
+            let text = std::io::read_to_string(std::io::stdin())?;
+            let point = |line: &str| -> Any<(f64, f64)> {
+                let (bytes, latency) = line.split_once(' ').ok_or("a line is `bytes latency`")?;
+                Ok((bytes.parse()?, latency.trim().parse()?))
+            };
+            for knee in knees(&text.lines().map(point).collect::<Any<Vec<_>>>()?) {
+                println!("{} {} {} {} {}", knee.bytes, knee.low, knee.high, knee.before, knee.after);
+            }
+            Ok(())
         }
         ["sieve", limit] => {
             let mut sieve = Sieve::new(limit.parse()?, 32 << 10);

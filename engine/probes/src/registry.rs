@@ -4,7 +4,12 @@ use crate::{Probe, cache, cpu, gpu, memory, network, storage, tool};
 
 /// Every probe of this version, sorted by id.
 static PROBES: &[&Probe] = &[
+    &cache::associativity::PROBE,
+    &cache::bandwidth::PROBE,
     &cache::latency::PROBE,
+    &cache::locality::PROBE,
+    &cache::parallelism::PROBE,
+    &cache::tlb::PROBE,
     &cpu::atomics::PROBE,
     &cpu::context_switch::PROBE,
     &cpu::fma::PROBE,

@@ -2,13 +2,20 @@
 //!
 //! Method: the pointer chase of `memory.latency` over regions from 2 KiB to far beyond the caches. In the curve of
 //! latency over size a cache is a plateau, and the knee at its end its capacity (`kernel::knee`), whatever the system
-//! declares: a virtual machine may own 3 MiB of a declared 32. What is declared is recorded beside it. Huge pages (the
-//! default) keep page colours and the TLB out of the curve. Each size counts with its fastest walk of several.
+//! declares: a virtual machine may own 3 MiB of a declared 32. What is declared is recorded beside it, and the bounds of
+//! the knee are. Each size counts with its fastest walk of several, in several places of the memory: pages that compete
+//! for the same sets by chance belong to a process and not to the machine. One CPU of each group that shares a last level is
+//! measured. References differ legitimately, so there are three named variants: `random_2m`, at random over the whole
+//! region in 2 MiB pages (Chips and Cheese with huge pages), which keeps page colours and the TLB out; `random_4k`, the
+//! same in 4 KiB pages (lmbench's `lat_mem_rd -t`); and `page_local`, groups of 64 pages of 4 KiB one after the other
+//! (multichase's default order). The share of huge pages that was really obtained is recorded.
 //!
 //! What would make the number wrong: an order that a prefetcher guesses, or several short cycles (every link is
-//! checked at every size); small pages, where misses of the TLB make knees of their own (noted); a region that ends
-//! before memory begins (then nothing is said about memory); neighbours that take their share of a cache, which is no
-//! error of the method: what is left is what programs get. A level without a knee is not recorded.
+//! checked at every size); small pages, where misses of the TLB make knees of their own (noted), and a hypervisor that
+//! backs huge pages with small ones (tried as in `cache.tlb`, and noted): colours of pages then wear a physically
+//! indexed cache out before its capacity; a region that ends before memory begins (then nothing is said about memory); neighbours that
+//! take their share of a cache, which is no error of the method: what is left is what programs get. A level without a
+//! knee is not recorded.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -20,11 +27,13 @@ use engine_core::series::Labels;
 use engine_core::unit::Unit;
 
 use super::levels::{LEVELS, assign, latency};
+use super::seats::{ALL_GROUPS, Seat, asymmetric_l3, seats};
+use super::tlb::translation;
 use crate::harness::{Pages, Team, passes};
-use crate::host::room::{available_memory, declared_caches};
+use crate::host::room::available_memory;
+use crate::kernel::chase::Order;
 use crate::kernel::curve::{self, Curve, CurveError, Plan};
-use crate::kernel::knee::knees;
-use crate::memory::latency::{PAGES, VARIANT, first_cpu, order, pages};
+use crate::kernel::knee::{Knee, knees};
 use crate::{Context, Probe, ProbeError};
 
 const MAX: ParamDef = ParamDef {
@@ -42,11 +51,29 @@ const POINTS: ParamDef = ParamDef {
     doc: "sizes for each doubling, half as many beyond 4 MiB",
 };
 
+const VARIANT: ParamDef = ParamDef {
+    name: "variant",
+    kind: ParamKind::Choice(&["random_2m", "random_4k", "page_local"]),
+    default: Some("random_2m"),
+    tiny: None,
+    doc: "at random over the whole region in 2 MiB or 4 KiB pages, or within groups of 64 pages of 4 KiB",
+};
+
 const LATENCY: MetricDef = MetricDef::floor("latency", Unit::Seconds, "load from the smallest region: first level");
 const SIZES: [MetricDef; LEVELS] = [
     MetricDef::fact("l1_size", Unit::Bytes, "measured capacity of the first level"),
     MetricDef::fact("l2_size", Unit::Bytes, "measured capacity of the second level"),
     MetricDef::fact("l3_size", Unit::Bytes, "measured capacity of the third level"),
+];
+const LOWS: [MetricDef; LEVELS] = [
+    MetricDef::fact("l1_size_low", Unit::Bytes, "the first level is not smaller than this"),
+    MetricDef::fact("l2_size_low", Unit::Bytes, "the second level is not smaller than this"),
+    MetricDef::fact("l3_size_low", Unit::Bytes, "the third level is not smaller than this"),
+];
+const HIGHS: [MetricDef; LEVELS] = [
+    MetricDef::fact("l1_size_high", Unit::Bytes, "the first level is not larger than this"),
+    MetricDef::fact("l2_size_high", Unit::Bytes, "the second level is not larger than this"),
+    MetricDef::fact("l3_size_high", Unit::Bytes, "the third level is not larger than this"),
 ];
 const LATENCIES: [MetricDef; LEVELS] = [
     MetricDef::floor("l1_latency", Unit::Seconds, "load from the first level"),
@@ -59,6 +86,9 @@ const DECLARED: [MetricDef; LEVELS] = [
     MetricDef::fact("l2_declared", Unit::Bytes, "declared size of the second level"),
     MetricDef::fact("l3_declared", Unit::Bytes, "declared size of the third level"),
 ];
+const HUGE: MetricDef = MetricDef::fact("huge_pages", Unit::Ratio, "share of the region that lies in huge pages");
+const ASYMMETRIC: MetricDef =
+    MetricDef::fact("asymmetric_l3", Unit::Count, "1 where third-level caches of unequal size are declared");
 const CURVE: MetricDef = MetricDef::floor("curve", Unit::Seconds, "load from a region of each size");
 
 /// The default of `max` in bytes.
@@ -67,23 +97,27 @@ const DEFAULT: u64 = 64 << 20;
 const GROWS: u64 = 256 << 20;
 /// Smallest region.
 const LEAST: usize = 2 << 10;
+/// Sizes up to here are walked in five places each, larger ones in one.
+const AGAIN: usize = 8 << 20;
 /// From here on, half as many points.
 const SPARSE: usize = 4 << 20;
-/// Levels that differ from what is declared by more are noted.
-const UNLIKE: f64 = 0.25;
+/// Levels that differ from what is declared by more, and by more than their own bounds, are noted.
+const UNLIKE: f64 = 0.15;
 
 /// The probe.
 pub static PROBE: Probe = Probe {
     info: &ProbeInfo {
         id: "cache.latency",
         summary: "Latency of a load over the size of its region, and the measured sizes of the caches.",
-        method: 1,
-        about: "A random pointer chase (see `memory.latency`) over regions from 2 KiB to `max`; the knees of the \
-                curve are the capacities of the caches, measured, with the declared ones beside them. A level \
-                without a knee is not recorded. Huge pages keep the TLB and page colours out. The number is wrong \
-                when links are not one cycle (checked at every size) or when small pages make knees of their own; \
-                neighbours that share a cache make it smaller for us, and that is what is measured.",
-        params: &[MAX, POINTS, VARIANT, PAGES],
+        method: 2,
+        about: "A random pointer chase (see `memory.latency`) over regions from 2 KiB to `max`, on one CPU of each \
+                group that shares a last level; the knees of the curve are the effective capacities of the caches, \
+                with their bounds and the declared sizes beside them. A level without a knee is not recorded. The \
+                variants are named: `random_2m`, `random_4k`, and `page_local` (64 pages at a time). The share of huge \
+                pages that was obtained is recorded. The number is wrong when links are not one cycle (checked at \
+                every size) or when small pages make knees of their own; neighbours that share a cache make it smaller \
+                for us, and that is what is measured.",
+        params: &[MAX, POINTS, VARIANT, ALL_GROUPS],
         metrics: &[
             LATENCY,
             SIZES[0],
@@ -96,6 +130,14 @@ pub static PROBE: Probe = Probe {
             DECLARED[0],
             DECLARED[1],
             DECLARED[2],
+            LOWS[0],
+            LOWS[1],
+            LOWS[2],
+            HIGHS[0],
+            HIGHS[1],
+            HIGHS[2],
+            HUGE,
+            ASYMMETRIC,
             CURVE,
         ],
         round_seconds: 5.0,
@@ -106,10 +148,24 @@ pub static PROBE: Probe = Probe {
 };
 
 fn run(args: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
-    let mut team = Team::new(1, |_| Ok(()))?;
+    let seats = seats(cx, args.text(ALL_GROUPS.name));
+    let mut first = Vec::with_capacity(seats.len());
+    for seat in &seats {
+        let curve = measure(args, cx, seat)?;
+        first.extend(curve.points.first().map(|point| point.min_ns * 1e-9));
+        record(cx, &curve, &seat.sizes(), &seat.labels);
+    }
+    let best = first.into_iter().reduce(f64::min).ok_or_else(|| ProbeError::failed("the walk left no result"))?;
+    cx.record(&LATENCY, best);
+    cx.record(&ASYMMETRIC, f64::from(u8::from(asymmetric_l3())));
+    Ok(())
+}
+
+/// The curve on one seat.
+fn measure(args: &Args, cx: &mut Context<'_>, seat: &Seat) -> Result<Curve, ProbeError> {
+    let mut team = Team::on(&[seat.cpu], |_| Ok(()))?;
     passes::note_placement(cx, &team);
-    let declared = declared_caches(first_cpu(&team));
-    let plan = plan(args, cx, declared.last().copied());
+    let plan = plan(args, cx, seat.sizes().last().copied());
     let seen = &*cx;
     let outcome = team.each(|_, ()| {
         curve::measure(&plan, u64::MAX, |_| match seen.check() {
@@ -125,8 +181,22 @@ fn run(args: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
     };
     cx.check()?;
     note_pages(cx, plan.pages, &curve);
-    record(cx, &curve, &declared);
-    Ok(())
+    if plan.pages == Pages::Huge && translation(cx, seat)?.is_some_and(|translation| translation.is_split()) {
+        cx.note(
+            "2 MiB pages were obtained, but a hypervisor maps them in small ones: the TLB and the colours of pages take \
+             part in the curve, and a second level ends before its capacity",
+        );
+    }
+    Ok(curve)
+}
+
+/// Order and pages of a variant.
+fn variant(word: &str) -> (Order, Pages) {
+    match word {
+        "page_local" => (Order::PageLocal { pages: 64 }, Pages::Small),
+        "random_4k" => (Order::FullRandom, Pages::Small),
+        _ => (Order::FullRandom, Pages::Huge),
+    }
 }
 
 /// What to measure, within the memory there is.
@@ -143,12 +213,14 @@ fn plan(args: &Args, cx: &mut Context<'_>, last: Option<u64>) -> Plan {
     let mut sizes = curve::sizes(LEAST, max.min(SPARSE), points);
     sizes.extend(curve::sizes(SPARSE, max, points.div_ceil(2)));
     sizes.dedup();
+    let (order, pages) = variant(args.text(VARIANT.name));
     Plan {
         sizes,
-        order: order(args.text(VARIANT.name)),
-        pages: pages(args.text(PAGES.name)),
-        rounds: 1,
-        samples: if cx.tiny { 2 } else { 5 },
+        order,
+        pages,
+        rounds: if cx.tiny { 1 } else { 5 },
+        again: AGAIN,
+        samples: 2,
         sample: if cx.tiny { Duration::from_micros(100) } else { Duration::from_millis(1) },
         seed: cx.seed,
     }
@@ -165,9 +237,7 @@ fn note_pages(cx: &mut Context<'_>, pages: Pages, curve: &Curve) {
     }
 }
 
-fn record(cx: &mut Context<'_>, curve: &Curve, declared: &[u64]) {
-    let Some(first) = curve.points.first() else { return };
-    cx.record(&LATENCY, first.min_ns * 1e-9);
+fn record(cx: &mut Context<'_>, curve: &Curve, declared: &[u64], labels: &Labels) {
     let points: Vec<(f64, f64)> = curve.points.iter().map(|point| (point.bytes as f64, point.min_ns * 1e-9)).collect();
     let knees = knees(&points);
     let levels = assign(&knees, declared);
@@ -175,14 +245,16 @@ fn record(cx: &mut Context<'_>, curve: &Curve, declared: &[u64]) {
     for (level, knee) in levels.iter().enumerate() {
         let told = declared.get(level).map(|bytes| *bytes as f64);
         if let Some(bytes) = told {
-            cx.record(&DECLARED[level], bytes);
+            cx.record_at(&DECLARED[level], labels.clone(), bytes);
         }
         if let Some(knee) = knee {
-            cx.record(&SIZES[level], knee.bytes);
-            cx.record(&LATENCIES[level], latency(&points, knee, below));
+            cx.record_at(&SIZES[level], labels.clone(), knee.bytes);
+            cx.record_at(&LOWS[level], labels.clone(), knee.low);
+            cx.record_at(&HIGHS[level], labels.clone(), knee.high);
+            cx.record_at(&LATENCIES[level], labels.clone(), latency(&points, knee, below));
             below = Some(knee);
         }
-        if let Some(note) = remark(level + 1, knee.as_ref().map(|knee| knee.bytes), told) {
+        if let Some(note) = remark(level + 1, knee.as_ref(), told) {
             cx.note(note);
         }
     }
@@ -190,114 +262,34 @@ fn record(cx: &mut Context<'_>, curve: &Curve, declared: &[u64]) {
     if let (Some(last), Some(knee)) = (points.last(), knees.last()) {
         let caches = declared.last().map_or(0.0, |bytes| *bytes as f64);
         if last.0 >= 4.0 * knee.bytes && last.0 >= 2.0 * caches {
-            cx.record(&MEMORY, last.1);
+            cx.record_at(&MEMORY, labels.clone(), last.1);
         } else {
             let size = Unit::Bytes.format(last.0);
             cx.note(format!("{size} is not far enough beyond the caches to tell the latency of memory: raise `max`"));
         }
     }
+    if let Some(obtained) = curve.obtained {
+        cx.record_at(&HUGE, labels.clone(), obtained.huge as f64 / obtained.resident.max(1) as f64);
+    }
     for (bytes, seconds) in &points {
-        cx.record_at(&CURVE, Labels::new().with("size", Unit::Bytes.format(*bytes)), *seconds);
+        cx.record_at(&CURVE, labels.clone().with("size", Unit::Bytes.format(*bytes)), *seconds);
     }
 }
 
-/// What to say of a level whose measured size is missing or unlike the declared one.
-fn remark(level: usize, measured: Option<f64>, declared: Option<f64>) -> Option<String> {
-    let show = |bytes: f64| Unit::Bytes.format(bytes);
-    match (measured, declared) {
-        (Some(measured), Some(declared)) if (measured / declared - 1.0).abs() > UNLIKE => {
-            let told = show(declared);
-            Some(format!(
-                "{told} of L{level} are declared, and its knee lies elsewhere: `l{level}_size` is what was found"
-            ))
-        }
-        (None, Some(declared)) => {
-            let told = show(declared);
-            Some(format!("{told} of L{level} are declared, and the curve has no knee for it: not recorded"))
-        }
-        _ => None,
-    }
+/// What to say of a level whose measured size is missing or unlike the declared one. Without the measured numbers, so
+/// that rounds say the same.
+fn remark(level: usize, knee: Option<&Knee>, declared: Option<f64>) -> Option<String> {
+    let declared = declared?;
+    let told = Unit::Bytes.format(declared);
+    let Some(knee) = knee else {
+        return Some(format!("{told} of L{level} are declared, and the curve has no knee for it: not recorded"));
+    };
+    let beyond = !(knee.low..=knee.high).contains(&declared);
+    (beyond && (knee.bytes / declared - 1.0).abs() > UNLIKE).then(|| {
+        format!("{told} of L{level} are declared, but its effective size is another: `l{level}_size` is what was found")
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::harness::tests::{round, values};
-    use crate::kernel::curve::Point;
-    use engine_core::measurement::Record;
-    use std::path::Path;
-    use std::sync::atomic::AtomicBool;
-
-    #[test]
-    fn a_tiny_round_has_a_curve_of_possible_latencies() {
-        for (variant, pages) in [("random", "huge"), ("page_local", "small")] {
-            let (records, notes) = round(&PROBE, &[("variant", variant), ("pages", pages)]).unwrap();
-            let curve = values(&records, "curve");
-            assert_eq!(curve.len(), 10, "2 KiB to 1 MiB");
-            assert!(curve.iter().all(|value| (2e-10..1e-4).contains(value)), "{curve:?}");
-            assert!((values(&records, "latency")[0] - curve[0]).abs() < 1e-15);
-            assert_eq!(pages == "small", notes.iter().any(|note| note.contains("small pages")));
-        }
-    }
-
-    /// Three plateaus of the given ends, then memory.
-    fn synthetic(ends: [usize; 3], max: usize) -> Curve {
-        let ns = |bytes: usize| match ends.iter().position(|end| bytes <= *end) {
-            Some(level) => [1.0, 4.0, 15.0][level],
-            None => 90.0,
-        };
-        let points = curve::sizes(LEAST, max, 8)
-            .into_iter()
-            .map(|bytes| Point { bytes, min_ns: ns(bytes), median_ns: ns(bytes) })
-            .collect();
-        Curve { points, obtained: None, mapped: max }
-    }
-
-    fn recorded(curve: &Curve, declared: &[u64]) -> (Vec<Record>, String) {
-        let cancel = AtomicBool::new(false);
-        let mut cx = Context::new(Path::new("/"), &cancel, std::time::Instant::now(), 1, 0, false);
-        record(&mut cx, curve, declared);
-        let (records, notes) = cx.finish();
-        (records, notes.join("; "))
-    }
-
-    #[test]
-    fn a_known_curve_gives_its_sizes_and_latencies_back() {
-        let curve = synthetic([32 << 10, 1 << 20, 3 << 20], 128 << 20);
-        let (records, notes) = recorded(&curve, &[32 << 10, 1 << 20, 32 << 20]);
-        for (metric, bytes) in [("l1_size", 32e3), ("l2_size", 1.05e6), ("l3_size", 3.15e6)] {
-            let ratio = values(&records, metric)[0] / bytes;
-            assert!((0.9..1.15).contains(&ratio), "{metric}: {ratio}");
-        }
-        for (metric, ns) in [("latency", 1.0), ("l1_latency", 1.0), ("l2_latency", 4.0), ("memory_latency", 90.0)] {
-            let ratio = values(&records, metric)[0] * 1e9 / ns;
-            assert!((0.97..1.03).contains(&ratio), "{metric}: {ratio}");
-        }
-        assert!(notes.contains("32 MiB of L3 are declared, and its knee lies elsewhere"), "{notes}");
-        assert!(!notes.contains("L1") && !notes.contains("L2"), "{notes}");
-        assert!(records.iter().any(|r| r.metric.id == "curve" && r.labels.get("size") == Some("4 KiB")));
-    }
-
-    #[test]
-    fn what_is_not_seen_is_not_invented() {
-        let curve = synthetic([32 << 10, 1 << 20, 3 << 20], 512 << 10);
-        let (records, notes) = recorded(&curve, &[32 << 10, 1 << 20, 32 << 20]);
-        assert_eq!(values(&records, "l1_size").len(), 1);
-        for metric in ["l2_size", "l3_size", "l2_latency", "memory_latency"] {
-            assert!(values(&records, metric).is_empty(), "{metric}");
-        }
-        assert_eq!(values(&records, "l3_declared"), [33_554_432.0]);
-        assert!(notes.contains("1 MiB of L2 are declared, and the curve has no knee for it"), "{notes}");
-        assert!(notes.contains("raise `max`"), "{notes}");
-    }
-
-    #[test]
-    fn the_default_is_the_one_that_grows() {
-        let args = PROBE.info.args(&std::collections::BTreeMap::new(), false).unwrap();
-        assert_eq!(args.whole(MAX.name), DEFAULT);
-        let cancel = AtomicBool::new(false);
-        let mut cx = Context::new(Path::new("/"), &cancel, std::time::Instant::now(), 1, 0, false);
-        assert_eq!(plan(&args, &mut cx, Some(96 << 20)).sizes.last(), Some(&(256 << 20)));
-        assert_eq!(plan(&args, &mut cx, None).sizes.last(), Some(&(64 << 20)));
-    }
-}
+#[path = "latency/tests.rs"]
+mod tests;

@@ -311,7 +311,7 @@ fn boost(tree: &Tree) -> Fact<bool> {
     if no_turbo.is_known() { no_turbo.map(|off| !off) } else { boost }
 }
 
-fn x3d_mode(tree: &Tree) -> Fact<String> {
+pub(crate) fn x3d_mode(tree: &Tree) -> Fact<String> {
     const DRIVER: &str = "/sys/bus/platform/drivers/amd_x3d_vcache";
     tree.names(DRIVER).and_then(|names| {
         let read = |name: &String| tree.line(&format!("{DRIVER}/{name}/amd_x3d_mode")).known().cloned();

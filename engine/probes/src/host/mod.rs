@@ -5,6 +5,7 @@
 //! only a few need a system call and are unknown in a recorded tree.
 
 pub mod allocator;
+pub mod caches;
 mod cgroup;
 mod code;
 mod collect;

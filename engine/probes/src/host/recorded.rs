@@ -8,12 +8,13 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use std::path::{Path, PathBuf};
 
-const DESKTOP: &str = include_str!("../../tests/data/hosts/7800x3d.txt");
-const UNEQUAL: &str = include_str!("../../tests/data/hosts/7950x3d.txt");
-const SERVER: &str = include_str!("../../tests/data/hosts/epyc-9124.txt");
-const HYBRID: &str = include_str!("../../tests/data/hosts/i9-12900k.txt");
-const CONTAINER: &str = include_str!("../../tests/data/hosts/container-without-sys.txt");
-const RECORDS: [&str; 5] = [DESKTOP, UNEQUAL, SERVER, HYBRID, CONTAINER];
+pub(super) const DESKTOP: &str = include_str!("../../tests/data/hosts/7800x3d.txt");
+pub(super) const UNEQUAL: &str = include_str!("../../tests/data/hosts/7950x3d.txt");
+pub(super) const SERVER: &str = include_str!("../../tests/data/hosts/epyc-9124.txt");
+pub(super) const HYBRID: &str = include_str!("../../tests/data/hosts/i9-12900k.txt");
+pub(super) const MANY: &str = include_str!("../../tests/data/hosts/epyc-7763.txt");
+pub(super) const CONTAINER: &str = include_str!("../../tests/data/hosts/container-without-sys.txt");
+const RECORDS: [&str; 6] = [DESKTOP, UNEQUAL, SERVER, MANY, HYBRID, CONTAINER];
 
 /// A path with each number that it stands for.
 fn expanded(path: &str) -> Vec<String> {
@@ -26,7 +27,7 @@ fn first(path: &str) -> String {
     expanded(path).swap_remove(0)
 }
 
-fn unpack(record: &str) -> tempfile::TempDir {
+pub(super) fn unpack(record: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for line in record.lines().filter(|line| !line.starts_with('#')) {
         let (path, content) = line.split_once(": ").unwrap();

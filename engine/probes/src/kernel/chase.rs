@@ -51,6 +51,8 @@ pub enum BrokenChain {
 #[derive(Debug)]
 pub struct Chase {
     buffer: Buffer,
+    /// Where in the buffer the region begins, in bytes.
+    offset: usize,
     lines: usize,
     position: *const usize,
 }
@@ -67,7 +69,7 @@ impl Chase {
     #[must_use]
     pub fn new(buffer: Buffer, bytes: usize, order: Order, seed: u64) -> Self {
         let position = buffer.as_ptr().cast();
-        let mut chase = Self { buffer, lines: 0, position };
+        let mut chase = Self { buffer, offset: 0, lines: 0, position };
         chase.relink(bytes, order, seed);
         chase
     }
@@ -77,9 +79,18 @@ impl Chase {
     /// # Panics
     /// When `bytes` exceeds the buffer.
     pub fn relink(&mut self, bytes: usize, order: Order, seed: u64) {
+        self.relink_at(0, bytes, order, seed);
+    }
+
+    /// Links anew, for a region of another size that begins `offset` bytes into the memory (whole lines).
+    ///
+    /// # Panics
+    /// When the region exceeds the buffer.
+    pub fn relink_at(&mut self, offset: usize, bytes: usize, order: Order, seed: u64) {
         let lines = (bytes / LINE).max(2);
-        let start = self.buffer.as_ptr() as usize;
-        let words = self.buffer.slice_mut::<usize>(0, lines * WORDS);
+        self.offset = offset / LINE * LINE;
+        let start = self.start() as usize;
+        let words = self.buffer.slice_mut::<usize>(self.offset, lines * WORDS);
         let mut random = SplitMix::new(seed);
         for line in 0..lines {
             words[line * WORDS] = start + line * LINE;
@@ -101,7 +112,7 @@ impl Chase {
             }
         }
         self.lines = lines;
-        self.position = self.buffer.as_ptr().cast();
+        self.position = self.start();
     }
 
     /// Lines of the cycle.
@@ -127,7 +138,7 @@ impl Chase {
     /// The line at which the walk stands.
     #[must_use]
     pub fn line(&self) -> usize {
-        (self.position as usize - self.buffer.as_ptr() as usize) / LINE
+        (self.position as usize - self.start() as usize) / LINE
     }
 
     /// Follows every link once, with checks: one cycle over all lines, and nothing outside.
@@ -135,8 +146,8 @@ impl Chase {
     /// # Errors
     /// How the links are broken.
     pub fn verify(&self) -> Result<(), BrokenChain> {
-        let start = self.buffer.as_ptr() as usize;
-        let words = self.buffer.slice::<usize>(0, self.lines * WORDS);
+        let start = self.start() as usize;
+        let words = self.buffer.slice::<usize>(self.offset, self.lines * WORDS);
         let mut line = 0;
         for step in 0..self.lines {
             let offset = words[line * WORDS].wrapping_sub(start);
@@ -157,6 +168,16 @@ impl Chase {
         self.buffer.obtained()
     }
 
+    /// Address of the first link, which is what the links are relative to.
+    pub(super) fn start(&self) -> *const usize {
+        self.buffer.slice::<usize>(self.offset, 1).as_ptr()
+    }
+
+    /// The link of a line, as the line that it leads to.
+    pub(super) fn next(&self, line: usize) -> usize {
+        (self.buffer.slice::<usize>(self.offset + line * LINE, 1)[0].wrapping_sub(self.start() as usize)) / LINE
+    }
+
     /// Gives the memory back, for another use.
     #[must_use]
     pub fn into_buffer(self) -> Buffer {
@@ -165,14 +186,14 @@ impl Chase {
 }
 
 /// Words of a line; the link is the first.
-const WORDS: usize = LINE / size_of::<usize>();
+pub(super) const WORDS: usize = LINE / size_of::<usize>();
 
 /// Follows `turns * UNROLL` links; `turns` is at least 1.
 ///
 /// # Safety
 /// `at` and every link from it on point to readable, aligned links.
 #[cfg(target_arch = "x86_64")]
-unsafe fn follow(mut at: *const usize, turns: u64) -> *const usize {
+pub(super) unsafe fn follow(mut at: *const usize, turns: u64) -> *const usize {
     // SAFETY: reads only what the caller vouches for; all that is written is declared.
     unsafe {
         std::arch::asm!(
@@ -196,7 +217,7 @@ unsafe fn follow(mut at: *const usize, turns: u64) -> *const usize {
 /// # Safety
 /// `at` and every link from it on point to readable, aligned links.
 #[cfg(target_arch = "aarch64")]
-unsafe fn follow(mut at: *const usize, turns: u64) -> *const usize {
+pub(super) unsafe fn follow(mut at: *const usize, turns: u64) -> *const usize {
     // SAFETY: reads only what the caller vouches for; all that is written is declared.
     unsafe {
         std::arch::asm!(
@@ -219,7 +240,7 @@ unsafe fn follow(mut at: *const usize, turns: u64) -> *const usize {
 /// # Safety
 /// `at` and every link from it on point to readable, aligned links.
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-unsafe fn follow(mut at: *const usize, turns: u64) -> *const usize {
+pub(super) unsafe fn follow(mut at: *const usize, turns: u64) -> *const usize {
     for _ in 0..turns * UNROLL {
         // SAFETY: as the caller vouches.
         at = unsafe { at.read_volatile() } as *const usize;
@@ -277,6 +298,18 @@ mod tests {
             line = next;
         }
         assert_eq!(changes, 16, "one visit to each of 16 groups");
+    }
+
+    #[test]
+    fn a_region_may_begin_anywhere_in_the_memory() {
+        let mut chase = chase(4 << 10, Order::FullRandom);
+        for offset in [LINE, 4096, 100 * LINE + 8] {
+            chase.relink_at(offset, 64 << 10, Order::PageLocal { pages: 4 }, 3);
+            assert_eq!(chase.start() as usize - chase.buffer.as_ptr() as usize, offset / LINE * LINE);
+            chase.verify().unwrap();
+            chase.walk(1_000);
+            assert!(chase.line() < chase.lines());
+        }
     }
 
     #[test]

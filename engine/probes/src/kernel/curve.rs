@@ -4,7 +4,8 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::chase::{BrokenChain, Chase, LINE, Order, UNROLL};
-use crate::harness::buffer::{Buffer, BufferError, Obtained, Pages};
+use super::random::SplitMix;
+use crate::harness::buffer::{Buffer, BufferError, HUGE_PAGE, Obtained, PAGE, Pages};
 use crate::harness::clock::Stopwatch;
 
 /// What to measure.
@@ -17,7 +18,11 @@ pub struct Plan {
     /// Pages of the region. Huge ones keep the TLB and the colours of pages out of the curve.
     pub pages: Pages,
     /// Times the whole curve is gone through; at least 1. Whoever disturbs a stretch of one round is gone in another.
+    /// Each round walks other places in the memory: pages whose addresses compete for the sets of a cache by chance
+    /// would else wear it out before its capacity, in one process and not in the next.
     pub rounds: usize,
+    /// Largest size that is walked in every round; larger ones are in the first only.
+    pub again: usize,
     /// Timed walks for each size and round; at least 1.
     pub samples: usize,
     /// Least duration of one.
@@ -95,7 +100,11 @@ pub fn measure(
     let mut points: Vec<Point> = Vec::with_capacity(plan.sizes.len());
     'rounds: for round in 0..rounds {
         for (i, (&bytes, times)) in plan.sizes.iter().zip(&mut times).enumerate() {
-            chase.relink(bytes, plan.order, plan.seed.wrapping_add(round as u64) ^ bytes as u64);
+            if round > 0 && bytes > plan.again {
+                continue;
+            }
+            let seed = plan.seed.wrapping_add(round as u64) ^ bytes as u64;
+            chase.relink_at(place(round, bytes, mapped, seed), bytes, plan.order, seed);
             chase.verify()?;
             sample(&mut chase, plan.sample, samples, times);
             let point = Point { bytes: chase.bytes(), min_ns: times[0], median_ns: median(times) };
@@ -109,6 +118,16 @@ pub fn measure(
         }
     }
     Ok(Curve { points, obtained: chase.obtained(), mapped })
+}
+
+/// Where a round walks: at the start first, then somewhere, at the start of a huge page where there are several.
+fn place(round: usize, bytes: usize, mapped: usize, seed: u64) -> usize {
+    let choose = |unit: usize| SplitMix::new(seed).below((mapped - bytes) / unit + 1) * unit;
+    match round {
+        0 => 0,
+        _ if mapped - bytes >= 4 * HUGE_PAGE => choose(HUGE_PAGE),
+        _ => choose(PAGE),
+    }
 }
 
 /// Adds `samples` nanoseconds of a load to `times`, and sorts them.
@@ -163,6 +182,7 @@ mod tests {
             order: Order::FullRandom,
             pages: Pages::System,
             rounds: 2,
+            again: usize::MAX,
             samples: 3,
             sample: Duration::from_micros(50),
             seed: 1,
@@ -176,6 +196,16 @@ mod tests {
         });
         assert_eq!(stopped.unwrap().points.len(), 3);
         assert!(matches!(measure(&plan, 1 << 10, |_| ControlFlow::Continue(())), Err(CurveError::Buffer(_))));
+    }
+
+    #[test]
+    fn rounds_walk_other_places_that_fit() {
+        let places: Vec<usize> = (0..20).map(|round| place(round, 1 << 20, 64 << 20, round as u64)).collect();
+        assert_eq!(places[0], 0);
+        assert!(places.iter().all(|place| place % HUGE_PAGE == 0 && place + (1 << 20) <= 64 << 20), "{places:?}");
+        assert!(places.iter().collect::<std::collections::BTreeSet<_>>().len() > 10, "{places:?}");
+        assert!((0..20).all(|round| place(round, 1 << 20, 1 << 20, 3) == 0));
+        assert!((0..20).all(|round| place(round, 64 << 10, 1 << 20, round as u64) <= (1 << 20) - (64 << 10)));
     }
 
     #[test]

@@ -15,9 +15,13 @@ pub mod handoff;
 pub mod heap;
 pub mod isa;
 pub mod knee;
+pub mod locality;
+pub mod parallel;
 pub mod random;
+pub mod ring;
 pub mod sieve;
 pub mod stream;
+pub mod sweep;
 pub mod token;
 
 pub use isa::Isa;

@@ -23,6 +23,7 @@ mod program;
 #[cfg(test)]
 mod recorded;
 pub mod room;
+pub mod smbios;
 mod storage;
 mod toolchain;
 mod tree;

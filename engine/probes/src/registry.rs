@@ -9,6 +9,8 @@ static PROBES: &[&Probe] = &[
     &cpu::primes::PROBE,
     &cpu::scaling::PROBE,
     &memory::latency::PROBE,
+    &memory::random::PROBE,
+    &memory::read::PROBE,
     &memory::stream::PROBE,
     &storage::fsync::PROBE,
     &tool::command::PROBE,

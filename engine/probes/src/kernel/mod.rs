@@ -10,7 +10,9 @@ pub mod fma;
 pub mod isa;
 pub mod knee;
 pub mod random;
+pub mod read;
 pub mod sieve;
 pub mod stream;
+pub mod updates;
 
 pub use isa::Isa;

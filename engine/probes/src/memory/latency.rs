@@ -15,6 +15,7 @@ use engine_core::metric::MetricDef;
 use engine_core::probe::{OwnNoise, ParamDef, ParamKind, ProbeInfo, RoundProcess};
 use engine_core::unit::Unit;
 
+use crate::harness::buffer::Obtained;
 use crate::harness::{Buffer, Pages, Stopwatch, Team, passes};
 use crate::host::room::{available_memory, declared_caches};
 use crate::kernel::chase::{Chase, Order};
@@ -87,13 +88,7 @@ fn run(args: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
     note_cache(cx, size, first_cpu(&team));
     // The check is a walk round: it leaves the caches as the walk itself would.
     check(&mut team)?;
-    let obtained = team.each(|_, chase| chase.obtained())?.into_iter().flatten().next();
-    if let (Pages::Huge, Some(obtained)) = (pages, obtained)
-        && obtained.huge < obtained.resident
-    {
-        let share = obtained.huge as f64 / obtained.resident.max(1) as f64;
-        cx.note(format!("{} of the region lies in huge pages", Unit::Ratio.format(share)));
-    }
+    note_pages(cx, pages, team.each(|_, chase| chase.obtained())?);
     let mut walked = Vec::new();
     let taken = passes::take(cx, FIRST, |loads| {
         let results = team.each(|_, chase| {
@@ -137,6 +132,15 @@ pub(crate) fn first_cpu<S>(team: &Team<S>) -> usize {
     match team.placement().first() {
         Some(Placement::Pinned(cpu)) => *cpu,
         _ => 0,
+    }
+}
+
+/// Notes where huge pages were asked for and not all of the regions lie in them.
+pub(super) fn note_pages(cx: &mut Context<'_>, asked: Pages, obtained: Vec<Option<Obtained>>) {
+    let (huge, resident) = obtained.iter().flatten().fold((0, 0), |sum, one| (sum.0 + one.huge, sum.1 + one.resident));
+    if asked == Pages::Huge && huge < resident {
+        let share = huge as f64 / resident as f64;
+        cx.note(format!("{} of the region lies in huge pages", Unit::Ratio.format(share)));
     }
 }
 

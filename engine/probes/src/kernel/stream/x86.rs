@@ -181,6 +181,48 @@ wide!(
     "sfence\nvzeroupper"
 );
 
+#[cfg(test)]
+narrow!(
+    [copy_sse_open, scale_sse_open, add_sse_open, triad_sse_open],
+    "movapd",
+    "pd",
+    "16",
+    8,
+    "movntpd [{to} + {i}*8 + \\r*16], xmm\\r",
+    ""
+);
+#[cfg(test)]
+wide!(
+    [copy_avx_open, scale_avx_open, add_avx_open, triad_avx_open],
+    "ymm",
+    "32",
+    16,
+    "vunpcklpd xmm4, xmm4, xmm4\nvinsertf128 ymm4, ymm4, xmm4, 1",
+    "vmovntpd",
+    "vzeroupper"
+);
+#[cfg(test)]
+wide!(
+    [copy_avx512_open, scale_avx512_open, add_avx512_open, triad_avx512_open],
+    "zmm",
+    "64",
+    32,
+    "vbroadcastsd zmm4, xmm4",
+    "vmovntpd",
+    "vzeroupper"
+);
+
+/// The streaming passes without their fences: a planted fault.
+#[cfg(test)]
+pub(super) fn without_fence(isa: Isa) -> Option<[Pass; 4]> {
+    match isa {
+        Isa::Sse2 => Some([copy_sse_open, scale_sse_open, add_sse_open, triad_sse_open]),
+        Isa::Avx => Some([copy_avx_open, scale_avx_open, add_avx_open, triad_avx_open]),
+        Isa::Avx512 => Some([copy_avx512_open, scale_avx512_open, add_avx512_open, triad_avx512_open]),
+        Isa::Scalar | Isa::AvxFma => None,
+    }
+}
+
 /// The four passes, in STREAM's order. Nothing is fused, so AVX with FMA has none of its own.
 pub(super) fn passes(isa: Isa, store: Store) -> Option<[Pass; 4]> {
     use Store::{NonTemporal, Plain};

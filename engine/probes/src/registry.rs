@@ -9,6 +9,7 @@ static PROBES: &[&Probe] = &[
     &cpu::primes::PROBE,
     &cpu::scaling::PROBE,
     &memory::latency::PROBE,
+    &memory::loaded::PROBE,
     &memory::random::PROBE,
     &memory::read::PROBE,
     &memory::stream::PROBE,

@@ -30,6 +30,22 @@ pub struct Misread {
     pub expected: u64,
 }
 
+/// How far a region is read that is read in pieces, again and again.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sweep {
+    next: usize,
+    fold: u64,
+    wrong: Option<Misread>,
+}
+
+impl Sweep {
+    /// Counts words that were not read, to prove that the check sees it.
+    #[cfg(test)]
+    pub(crate) fn skip(&mut self, words: usize) {
+        self.next += words;
+    }
+}
+
 /// A pass for one instruction set.
 #[derive(Debug, Clone, Copy)]
 pub struct Reader {
@@ -97,6 +113,36 @@ impl Region {
     pub fn read(&self, reader: &Reader) -> Result<(), Misread> {
         let found = self.part(reader, 0, self.words);
         if found == self.fold { Ok(()) } else { Err(Misread { found, expected: self.fold }) }
+    }
+
+    /// Reads the next `words` words of a sweep (a multiple of [`GRAIN`] that divides the region), and says how many
+    /// bytes that were; begins anew at the end.
+    ///
+    /// # Panics
+    /// As [`Region::part`].
+    pub fn read_on(&self, reader: &Reader, sweep: &mut Sweep, words: usize) -> u64 {
+        sweep.fold ^= self.part(reader, sweep.next, words);
+        sweep.next += words;
+        if sweep.next >= self.words {
+            if sweep.fold != self.fold && sweep.wrong.is_none() {
+                sweep.wrong = Some(Misread { found: sweep.fold, expected: self.fold });
+            }
+            (sweep.next, sweep.fold) = (0, 0);
+        }
+        (words * size_of::<u64>()) as u64
+    }
+
+    /// Whether all that a sweep read was there: in each time through, and so far in the last.
+    ///
+    /// # Errors
+    /// The first that was not.
+    pub fn check(&self, reader: &Reader, sweep: &Sweep) -> Result<(), Misread> {
+        let expected = if sweep.next == 0 { 0 } else { self.part(reader, 0, sweep.next) };
+        match sweep.wrong {
+            Some(wrong) => Err(wrong),
+            None if sweep.fold != expected => Err(Misread { found: sweep.fold, expected }),
+            None => Ok(()),
+        }
     }
 
     /// The fold of `words` words from word `first` on; both multiples of [`GRAIN`], `words` not zero.

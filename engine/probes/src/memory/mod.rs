@@ -2,6 +2,7 @@
 
 mod bus;
 pub mod latency;
+pub mod loaded;
 pub mod random;
 pub mod read;
 mod sizing;

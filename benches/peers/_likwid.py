@@ -68,14 +68,14 @@ class Waiting:
         except (OSError, IndexError):
             return False
 
-    def rate(self, hertz, bytes_per_cycle="Data volume (Byte)"):
+    def rate(self, hertz, volume="Data volume (Byte)"):
         """Lets the next one go on, and gives its bytes a second."""
         process = self.runs.pop()
         process.send_signal(signal.SIGCONT)
         output = process.communicate()[0]
         if process.returncode != 0 or "Cycles:" not in output:
             sys.exit(f"{' '.join(self.call)}: {output.strip()[-400:]}")
-        return field(output, bytes_per_cycle) * hertz / field(output, "Cycles")
+        return field(output, volume) * hertz / field(output, "Cycles")
 
     def __enter__(self):
         return self

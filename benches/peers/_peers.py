@@ -33,10 +33,10 @@ def isa():
     return ("avx", "avx") if "avx" in flags else ("sse2", "sse")
 
 
-def probe(name, metric, options, passes=None, short=False):
+def probe(name, metric, options, passes=None):
     """Rate of one round of ours: the harmonic mean of its passes, as likwid divides all work by all time; or that of
-    its first few passes, where likwid does as many. `short` takes three passes of full size."""
-    call = [PROBE, "--json", *(["--short"] if short else []), name, *[f"{key}={value}" for key, value in options.items()]]
+    its first few passes, where likwid does as many."""
+    call = [PROBE, "--json", name, *[f"{key}={value}" for key, value in options.items()]]
     done = subprocess.run(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
         sys.exit(f"{' '.join(call)}: {done.stderr.strip()}")

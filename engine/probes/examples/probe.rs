@@ -5,9 +5,8 @@
 //! cargo run -p engine-probes --example probe -- --json tool.command runs=10 -- sh -c 'exit 0'
 //! ```
 //!
-//! What follows `--` is the program of `tool.command`. `--tiny` takes the shortest round, `--short` as few passes as
-//! that on work of full size, `--json` prints the records as JSON, `--timeout=SECONDS` ends the round, by default after
-//! ten minutes.
+//! What follows `--` is the program of `tool.command`. `--tiny` takes the shortest round, `--json` prints the records
+//! as JSON, `--timeout=SECONDS` ends the round, by default after ten minutes.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example prints")]
 
 use std::collections::BTreeMap;
@@ -31,13 +30,12 @@ fn main() -> ExitCode {
 }
 
 fn take() -> Result<(), String> {
-    let (mut tiny, mut short, mut json, mut seconds) = (false, false, false, 600.0);
+    let (mut tiny, mut json, mut seconds) = (false, false, 600.0);
     let (mut id, mut given) = (None, BTreeMap::new());
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         match (word.as_str(), word.split_once('=')) {
             ("--tiny", _) => tiny = true,
-            ("--short", _) => short = true,
             ("--json", _) => json = true,
             ("--", _) => {
                 given.insert("command".to_owned(), ArgValue::List(words.by_ref().collect()));
@@ -59,7 +57,7 @@ fn take() -> Result<(), String> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let cancel = AtomicBool::new(false);
     let deadline = Instant::now() + Duration::from_secs_f64(seconds);
-    let mut cx = Context::new(&scratch, &cancel, deadline, cores, 1, tiny || short);
+    let mut cx = Context::new(&scratch, &cancel, deadline, cores, 1, tiny);
     let outcome = (probe.run)(&args, &mut cx);
     // Whatever happened, the folder goes.
     let _ = std::fs::remove_dir_all(&scratch);

@@ -8,8 +8,11 @@ use crate::host::smbios;
 use crate::{Context, ProbeError};
 
 /// What the bus carries at most.
-pub(super) const LIMIT: MetricDef =
-    MetricDef::fact("bus_limit", Unit::BytesPerSecond, "what the memory's bus carries at most, where the firmware tells");
+pub(super) const LIMIT: MetricDef = MetricDef::fact(
+    "bus_limit",
+    Unit::BytesPerSecond,
+    "what the memory's bus carries at most, where the firmware tells",
+);
 /// The share of it that was reached.
 pub(super) const SHARE: MetricDef = MetricDef::rate("bus_share", Unit::Ratio, "share of the bus limit, as counted");
 
@@ -78,6 +81,9 @@ mod tests {
     fn more_than_the_bus_carries_is_refused() {
         let refused = shares(&[48.0, 99.0], Some(96e9), false).unwrap_err();
         assert!(matches!(&refused, ProbeError::Failed(failure) if failure.kind == FailureKind::Verification));
-        assert!(shares(&[200.0], Some(96e9), true).is_ok(), "a cache may well be faster, and that is flagged by itself");
+        assert!(
+            shares(&[200.0], Some(96e9), true).is_ok(),
+            "a cache may well be faster, and that is flagged by itself"
+        );
     }
 }

@@ -96,7 +96,8 @@ struct Load {
 fn run(args: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
     let threads = args.threads(THREADS.name, cx.cores);
     if threads < 2 || cx.cores < 2 {
-        let reason = format!("one thread waits and another must load the memory: there is {}", amount(threads, cx.cores));
+        let reason =
+            format!("one thread waits and another must load the memory: there is {}", amount(threads, cx.cores));
         return Err(Skip::new(SkipKind::Hardware, reason, "give the process at least two CPUs").into());
     }
     let readers = threads as u64 - 1;
@@ -241,7 +242,10 @@ mod tests {
         };
         assert!(of("traffic", "idle").iter().all(|rate| *rate == 0.0));
         assert!(of("traffic", "1/16").iter().all(|rate| *rate > 0.0));
-        assert_eq!((values(&records, "latency"), values(&records, "rate")), (of("curve", "full"), of("traffic", "full")));
+        assert_eq!(
+            (values(&records, "latency"), values(&records, "rate")),
+            (of("curve", "full"), of("traffic", "full"))
+        );
         assert_eq!(values(&records, "idle_latency"), of("curve", "idle"));
         assert!(values(&records, "curve").iter().all(|value| (2e-10..1e-3).contains(value)), "{records:?}");
         assert!(notes.iter().any(|note| note.contains("1 of 2 threads read")), "{notes:?}");

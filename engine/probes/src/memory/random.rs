@@ -101,11 +101,7 @@ fn run(args: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
 
 /// Whether all that was counted was done.
 fn check(part: &mut Part, reads: bool) -> Result<(), Wrong> {
-    if reads {
-        part.table.check_lookups(0, part.next, part.fold)
-    } else {
-        part.table.restore()
-    }
+    if reads { part.table.check_lookups(0, part.next, part.fold) } else { part.table.restore() }
 }
 
 #[cfg(test)]

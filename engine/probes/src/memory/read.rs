@@ -67,8 +67,8 @@ struct Part {
 
 fn run(args: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
     let isa = Isa::from_name(args.text(ISA.name)).unwrap_or_else(best);
-    let reader = Reader::new(isa)
-        .map_err(|error| Skip::new(SkipKind::Hardware, error.to_string(), "use `isa: \"auto\"`"))?;
+    let reader =
+        Reader::new(isa).map_err(|error| Skip::new(SkipKind::Hardware, error.to_string(), "use `isa: \"auto\"`"))?;
     let threads = args.threads(THREADS.name, cx.cores);
     let size = Room::here().choose(cx, args.whole(SIZE.name), 1, "regions");
     cx.note(format!("instruction set `{isa}`"));

@@ -61,7 +61,11 @@ impl Room {
         let bytes = wanted.min(most);
         let show = |bytes: u64| Unit::Bytes.format(bytes as f64);
         if bytes < wanted {
-            cx.note(format!("size limited: {what} of {} instead of {}, by the memory available", show(bytes), show(wanted)));
+            cx.note(format!(
+                "size limited: {what} of {} instead of {}, by the memory available",
+                show(bytes),
+                show(wanted)
+            ));
         } else if bytes > asked {
             cx.note(format!("{what} of {}: four times the last-level caches", show(bytes)));
         }
@@ -77,7 +81,9 @@ impl Room {
                     cx.mark("size_limited", "true");
                 }
             }
-            None => cx.note(format!("the size of the caches is unknown: make sure that {what} are four times as large")),
+            None => {
+                cx.note(format!("the size of the caches is unknown: make sure that {what} are four times as large"))
+            }
             Some(_) => {}
         }
         Chosen { bytes, limited }

@@ -90,7 +90,8 @@ fn sizes_and_speeds_of_every_form_are_read() {
         change(&mut body);
         parse(&body).into_iter().next()
     };
-    let set = |at: usize, bytes: &'static [u8]| move |body: &mut [u8]| body[at..at + bytes.len()].copy_from_slice(bytes);
+    let set =
+        |at: usize, bytes: &'static [u8]| move |body: &mut [u8]| body[at..at + bytes.len()].copy_from_slice(bytes);
     // In KiB, extended, empty, unknown.
     assert_eq!(with(&set(0x0c, &[0, 0x82])).unwrap().size_bytes, 512 << 10);
     let large = |body: &mut [u8]| {

@@ -136,7 +136,9 @@ mod tests {
     #[test]
     fn no_kernel_with_a_fence_is_seen_too_early() {
         for isa in available(Store::NonTemporal) {
-            let Some(seen) = trial(&Passes::new(isa, Store::NonTemporal).unwrap(), 2_000, LONG).unwrap() else { return };
+            let Some(seen) = trial(&Passes::new(isa, Store::NonTemporal).unwrap(), 2_000, LONG).unwrap() else {
+                return;
+            };
             assert_eq!(seen, Seen { tries: 2_000, stale: 0 }, "{isa}");
         }
     }

@@ -11,6 +11,8 @@
 #![expect(clippy::print_stdout, reason = "a program for the terminal")]
 
 mod caches;
+mod memory;
+mod processes;
 mod threads;
 
 use std::error::Error;
@@ -73,7 +75,9 @@ fn main() -> Any<()> {
         })?;
     }
     caches::caches(samples)?;
-    threads::threads_and_kernel(samples, &cpus)
+    memory::memory(samples)?;
+    threads::threads_and_kernel(samples, &cpus)?;
+    processes::processes(samples)
 }
 
 /// Both checks of one kernel.

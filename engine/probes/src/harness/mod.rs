@@ -6,6 +6,7 @@
 pub mod buffer;
 pub mod calibrate;
 pub mod clock;
+pub mod faults;
 pub mod opaque;
 pub mod passes;
 pub mod pin;

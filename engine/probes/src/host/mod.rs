@@ -26,6 +26,7 @@ mod program;
 #[cfg(test)]
 mod recorded;
 pub mod room;
+pub mod smbios;
 mod storage;
 mod toolchain;
 pub(crate) mod tree;

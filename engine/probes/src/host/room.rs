@@ -1,4 +1,5 @@
 //! What probes size their work by: memory that may be taken, caches that are declared, and CPUs a core apart.
+#![expect(unsafe_code, reason = "a limit of the process is asked for by a system call")]
 
 use super::tree::{Tree, kibibytes};
 use super::{cgroup, cpu, cpu_list};
@@ -6,12 +7,33 @@ use engine_core::environment::Cache;
 use engine_core::fact::Fact;
 use std::path::Path;
 
-/// Bytes that may be taken now: the least of what the kernel calls available and what the control group leaves.
-/// `None` when the system does not tell.
+/// Bytes that may be taken now: the least of what the kernel calls available, what the control group leaves, and what
+/// the limit on the address space (`ulimit -v`) leaves. `None` when the system does not tell.
 #[must_use]
 pub fn available_memory() -> Option<u64> {
-    available(&Tree::new(Path::new("/")))
+    let tree = Tree::new(Path::new("/"));
+    let statm = tree.text("/proc/self/statm");
+    let addresses = limit_of_addresses().map(|limit| addresses_left(limit, statm.known().map(String::as_str)));
+    available(&tree).into_iter().chain(addresses).min()
 }
+
+/// The limit on the address space of this process.
+fn limit_of_addresses() -> Option<u64> {
+    let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: `limit` is writable; a call that fails leaves it as it is.
+    unsafe { libc::getrlimit(libc::RLIMIT_AS, &raw mut limit) };
+    (limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
+}
+
+/// What is left of the limit; `statm` begins with the pages that are mapped now.
+fn addresses_left(limit: u64, statm: Option<&str>) -> u64 {
+    let pages = statm.and_then(|text| text.split_ascii_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0);
+    limit.saturating_sub(pages.saturating_mul(PAGE))
+}
+
+/// Bytes of the pages that `statm` counts. Systems with larger ones count fewer: then the limit looks looser than it
+/// is, and the mapping itself is refused, which is a skip.
+const PAGE: u64 = 4096;
 
 fn available(tree: &Tree) -> Option<u64> {
     let machine = tree.text("/proc/meminfo").known().and_then(|text| kibibytes(text, "MemAvailable"));
@@ -106,6 +128,28 @@ mod tests {
         let (_folder, group) = tree(&files);
         assert_eq!(available(&group), Some(768 << 20));
         assert_eq!(available(&tree(&[]).1), None);
+    }
+
+    #[test]
+    fn version_1_of_control_groups_bounds_memory_too() {
+        let (_folder, group) = tree(&[
+            ("proc/meminfo", "MemAvailable: 8388608 kB\n"),
+            ("proc/self/cgroup", "4:memory:/a/b\n"),
+            ("proc/self/mountinfo", "34 31 0:31 / /cg rw - cgroup cgroup rw,memory\n"),
+            ("cg/a/b/memory.limit_in_bytes", "9223372036854771712\n"),
+            ("cg/a/memory.limit_in_bytes", "268435456\n"),
+            ("cg/a/memory.usage_in_bytes", "67108864\n"),
+            ("cg/a/memory.stat", "total_inactive_file 33554432\n"),
+        ]);
+        assert_eq!(available(&group), Some(224 << 20));
+    }
+
+    #[test]
+    fn the_limit_of_the_address_space_counts_what_is_mapped() {
+        assert_eq!(addresses_left(1 << 30, Some("65536 100 3")), (1 << 30) - (256 << 20));
+        assert_eq!(addresses_left(1 << 20, Some("65536")), 0);
+        assert_eq!(addresses_left(1 << 20, None), 1 << 20);
+        assert!(available_memory().is_some_and(|bytes| bytes > 0));
     }
 
     fn cache(name: &str, size_bytes: u64, lists: &[&str]) -> Cache {

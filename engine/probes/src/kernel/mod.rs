@@ -18,10 +18,12 @@ pub mod knee;
 pub mod locality;
 pub mod parallel;
 pub mod random;
+pub mod read;
 pub mod ring;
 pub mod sieve;
 pub mod stream;
 pub mod sweep;
 pub mod token;
+pub mod updates;
 
 pub use isa::Isa;

@@ -6,7 +6,7 @@
 //! pages one after the other (multichase's default), which keeps misses of the TLB out; `random` over all. Huge pages
 //! (the default) leave the page walk out of the time too; with `small` ones it is in it, twice in a virtual machine.
 //!
-//! What would make the number wrong: a region that fits a cache (noted); huge pages that were asked for and not
+//! What would make the number wrong: a region that fits a cache (noted, and the result is marked `size_limited`); huge pages that were asked for and not
 //! obtained (noted with the share that was); an order that a prefetcher guesses; links that form several short cycles
 //! (all are checked).
 
@@ -15,18 +15,13 @@ use engine_core::metric::MetricDef;
 use engine_core::probe::{OwnNoise, ParamDef, ParamKind, ProbeInfo, RoundProcess};
 use engine_core::unit::Unit;
 
-use crate::harness::{Buffer, Pages, Stopwatch, Team, passes};
-use crate::host::room::{available_memory, declared_caches};
+use super::sizing::{Room, SIZE};
+use crate::harness::buffer::Obtained;
+use crate::harness::{Buffer, Pages, Stopwatch, Team, passes, pin};
+use crate::host::room::declared_caches;
 use crate::kernel::chase::{Chase, Order};
 use crate::{Context, Probe, ProbeError};
 
-const SIZE: ParamDef = ParamDef {
-    name: "size",
-    kind: ParamKind::Size { min: 4096.0, max: 17_592_186_044_416.0 },
-    default: Some("256 MiB"),
-    tiny: None,
-    doc: "of the region; far beyond the last-level cache, or the latency is that of a cache",
-};
 /// Order of a chase; `cache.latency` takes the same.
 pub(crate) const VARIANT: ParamDef = ParamDef {
     name: "variant",
@@ -70,12 +65,10 @@ pub static PROBE: Probe = Probe {
 };
 
 fn run(args: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
-    let asked = args.whole(SIZE.name);
-    let most = available_memory().map_or(u64::MAX, |bytes| (bytes as f64 * 0.6) as u64);
-    let size = asked.min(most);
-    if size < asked {
-        cx.note(format!("size limited to {} by the memory available", Unit::Bytes.format(size as f64)));
-    }
+    // The caches of this thread's CPU alone: a single thread fills no other's.
+    let cpu = pin::allowed().ok().and_then(|cpus| cpus.first().copied()).unwrap_or(0);
+    let room = Room { caches: declared_caches(cpu).last().copied(), ..Room::here() };
+    let size = room.choose(cx, args.whole(SIZE.name), 1, "regions").bytes;
     let (order, pages) = (order(args.text(VARIANT.name)), pages(args.text(PAGES.name)));
     let (bytes, seed) = (usize::try_from(size).unwrap_or(usize::MAX), cx.seed);
     let mut team = Team::new(1, move |_| {
@@ -84,16 +77,9 @@ fn run(args: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
         Ok(Chase::new(buffer, bytes, order, seed))
     })?;
     passes::note_placement(cx, &team);
-    note_cache(cx, size, first_cpu(&team));
     // The check is a walk round: it leaves the caches as the walk itself would.
     check(&mut team)?;
-    let obtained = team.each(|_, chase| chase.obtained())?.into_iter().flatten().next();
-    if let (Pages::Huge, Some(obtained)) = (pages, obtained)
-        && obtained.huge < obtained.resident
-    {
-        let share = obtained.huge as f64 / obtained.resident.max(1) as f64;
-        cx.note(format!("{} of the region lies in huge pages", Unit::Ratio.format(share)));
-    }
+    note_pages(cx, pages, team.each(|_, chase| chase.obtained())?);
     let mut walked = Vec::new();
     let taken = passes::take(cx, FIRST, |loads| {
         let results = team.each(|_, chase| {
@@ -117,26 +103,21 @@ fn check(team: &mut Team<Chase>) -> Result<(), ProbeError> {
     outcome.map_or(Ok(()), |broken| Err(ProbeError::verification(broken.to_string())))
 }
 
-/// Notes where the region is not far beyond the last cache of its CPU.
-fn note_cache(cx: &mut Context<'_>, size: u64, cpu: usize) {
-    let show = |bytes: u64| Unit::Bytes.format(bytes as f64);
-    match declared_caches(cpu).last() {
-        Some(&last) if size < 4 * last => cx.note(format!(
-            "a region of {} is below four times the last-level cache ({}), so caches take part",
-            show(size),
-            show(last)
-        )),
-        Some(_) => {}
-        None => cx.note("the size of the caches is unknown: make sure that the region is four times as large"),
-    }
-}
-
 /// The CPU of the first worker; 0 where it has none of its own.
 pub(crate) fn first_cpu<S>(team: &Team<S>) -> usize {
     use crate::harness::Placement;
     match team.placement().first() {
         Some(Placement::Pinned(cpu)) => *cpu,
         _ => 0,
+    }
+}
+
+/// Notes where huge pages were asked for and not all of the regions lie in them.
+pub(super) fn note_pages(cx: &mut Context<'_>, asked: Pages, obtained: Vec<Option<Obtained>>) {
+    let (huge, resident) = obtained.iter().flatten().fold((0, 0), |sum, one| (sum.0 + one.huge, sum.1 + one.resident));
+    if asked == Pages::Huge && huge < resident {
+        let share = huge as f64 / resident as f64;
+        cx.note(format!("{} of the region lies in huge pages", Unit::Ratio.format(share)));
     }
 }
 

@@ -9,6 +9,8 @@
 //! their offsets in a page: [`Arrays`] sees to the last two, the caller to the first.
 
 mod arrays;
+#[cfg(target_arch = "x86_64")]
+pub mod fence;
 #[cfg(any(test, not(target_arch = "x86_64")))]
 mod portable;
 #[cfg(target_arch = "x86_64")]
@@ -132,6 +134,12 @@ impl Passes {
         #[cfg(not(target_arch = "x86_64"))]
         let passes = portable::passes(isa, store);
         Ok(Self { isa, store, passes: passes.ok_or(unavailable)? })
+    }
+
+    /// Streaming passes without their fences: a planted fault.
+    #[cfg(all(test, target_arch = "x86_64"))]
+    pub(crate) fn without_fence(isa: Isa) -> Option<Self> {
+        Some(Self { isa, store: Store::NonTemporal, passes: x86::without_fence(isa)? })
     }
 
     /// The instruction set.

@@ -49,7 +49,8 @@ impl Gpu {
         let found = adapter::choose(adapter::all()?, args.text(ADAPTER.name))?;
         let Found { adapter, info, memory } = found;
         let (limits, offered) = (adapter.limits(), adapter.features());
-        let features = offered & (Features::TIMESTAMP_QUERY | Features::SHADER_F16);
+        let features =
+            offered & (Features::TIMESTAMP_QUERY | Features::SHADER_F16 | Features::MAPPABLE_PRIMARY_BUFFERS);
         let descriptor = wgpu::DeviceDescriptor {
             label: None,
             required_features: features,
@@ -96,6 +97,11 @@ impl Gpu {
     /// Whether kernels can have numbers of 16 bits.
     pub(super) fn has_half(&self) -> bool {
         self.features.contains(Features::SHADER_F16)
+    }
+
+    /// Whether a buffer that the host reads may also be copied from: only such a one surely lies in the host's memory.
+    pub(super) fn copies_from_host(&self) -> bool {
+        self.features.contains(Features::MAPPABLE_PRIMARY_BUFFERS)
     }
 
     /// A buffer; its content is zero.

@@ -120,11 +120,11 @@ fn run(args: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
     let pages = if args.text(PAGES.name) == "huge" { Pages::Huge } else { Pages::System };
     let job = Job { operation, sweep, pages };
     let threads = args.threads(THREADS.name, cx.cores);
-    let seats = seats(cx, args.text(ALL_GROUPS.name));
+    // A team spreads over all groups.
+    let seats = seats(cx, if threads == 1 { args.text(ALL_GROUPS.name) } else { "all" });
     if threads == 1 {
         for seat in &seats {
-            let labels = seat.labels.clone();
-            rows(args, cx, &job, seat, &[seat.cpu], &labels)?;
+            rows(args, cx, &job, std::slice::from_ref(seat), &[seat.cpu], &seat.labels)?;
         }
         return Ok(());
     }
@@ -136,33 +136,49 @@ fn run(args: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
     if cpus.is_empty() {
         cpus.push(seats[0].cpu);
     }
-    rows(args, cx, &job, &seats[0], &cpus, &Labels::new())
+    rows(args, cx, &job, &seats, &cpus, &Labels::new())
 }
 
-/// All rows of one team.
+/// All rows of one team. Sizes are looked for on the first seat; those of the others are as declared.
 fn rows(
     args: &Args,
     cx: &mut Context<'_>,
     job: &Job,
-    seat: &Seat,
+    seats: &[Seat],
     cpus: &[usize],
     labels: &Labels,
 ) -> Result<(), ProbeError> {
-    let found = find(cx, seat, args.text(SIZES.name))?;
-    let sharers: Vec<u64> = seat.levels.iter().map(|level| level.sharers(cpus) as u64).collect();
-    for (level, bytes) in regions(&found, &sharers, job.operation, cx) {
+    let Some(first) = seats.first() else { return Ok(()) };
+    let found = find(cx, first, args.text(SIZES.name))?;
+    for (level, bytes) in regions(&shares(&found, seats, cpus), job.operation, cx) {
         let used = row(cx, job, cpus, bytes, &RATES[level], labels)?;
         cx.record_at(&REGIONS[level], labels.clone(), used as f64);
     }
     // As many last-level caches as the team has CPUs that do not share one.
-    let instances = sharers.last().map_or(1, |sharers| (cpus.len() as u64).div_ceil(*sharers));
-    let caches = found.largest().map(|bytes| bytes * instances);
+    let instances = |seat: &Seat| seat.levels.last().map_or(1, |last| cpus.len().div_ceil(last.sharers(cpus)) as u64);
+    let largest = seats.iter().filter_map(|seat| Some(seat.sizes().last()? * instances(seat))).max();
+    let caches = found.largest().into_iter().chain(largest).max();
     let room = available_memory().map(|bytes| (bytes as f64 * 0.6) as u64);
     if let Some(bytes) = memory_region(args.whole(MEMORY.name), caches, room, cx) {
         let used = row(cx, job, cpus, bytes / cpus.len() as u64, &MEMORY_RATE, labels)?;
         cx.record_at(&MEMORY_REGION, labels.clone(), used as f64);
     }
     Ok(())
+}
+
+/// A level: its number from 0, bytes of an instance, and threads of the team that share it.
+type Share = (usize, u64, u64);
+
+/// The least share that a thread of the team has of each level: cores of other groups may have smaller caches.
+fn shares(found: &Found, seats: &[Seat], cpus: &[usize]) -> Vec<Share> {
+    let sharers = |seat: &Seat, level: usize| seat.levels.get(level).map_or(1, |level| level.sharers(cpus) as u64);
+    let levels = found.levels().into_iter().map(|(level, bytes)| {
+        let own = seats.first().map(|seat| (level, bytes, sharers(seat, level)));
+        let declared = |seat: &Seat| Some((level, seat.levels.get(level)?.bytes, sharers(seat, level)));
+        let others = seats.iter().skip(1).filter_map(declared);
+        own.into_iter().chain(others).min_by_key(|(_, bytes, sharers)| bytes / sharers).unwrap_or((level, bytes, 1))
+    });
+    levels.collect()
 }
 
 /// Measures one row; gives the bytes of a thread's region.
@@ -190,12 +206,11 @@ fn row(
 
 /// Bytes of a thread's region in each level: half of its share of an instance, a quarter where it stores, and at least
 /// twice the level below.
-fn regions(found: &Found, sharers: &[u64], operation: Operation, cx: &mut Context<'_>) -> Vec<(usize, u64)> {
+fn regions(shares: &[Share], operation: Operation, cx: &mut Context<'_>) -> Vec<(usize, u64)> {
     let part = if operation == Operation::Write { 4 } else { 2 };
     let mut below = 0;
     let mut regions = Vec::new();
-    for (level, bytes) in found.levels() {
-        let sharers = sharers.get(level).copied().unwrap_or(1).max(1);
+    for &(level, bytes, sharers) in shares {
         let (wanted, floor) = (bytes / sharers / part, 2 * below);
         let region = wanted.max(floor);
         below = bytes / sharers;

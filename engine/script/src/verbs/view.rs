@@ -55,9 +55,9 @@ fn missing(what: String) -> Box<rhai::EvalAltResult> {
 }
 
 /// The value of a metric: over several points the best one, where the metric knows a better direction, else the last.
+/// Labels that all its measurements bear say by which path the whole result came, and do not make it a curve.
 fn value(owner: &str, metric: &str, found: &[&Measurement]) -> Raised<Qty> {
     let same: Vec<&Measurement> = found.iter().copied().filter(|m| m.metric.id == metric).collect();
-    // Labels that all of the metric's series carry say by which path it came; others make a curve.
     let marks = marks(same.iter().copied());
     let plain: Vec<&&Measurement> = same.iter().filter(|m| m.labels == marks).collect();
     let values: Vec<(f64, Goal, Quantity)> = plain
@@ -133,4 +133,45 @@ pub(crate) fn register(engine: &mut Engine) {
     });
     engine.register_fn("has", |m: &mut MeasureView, metric: &str| m.value(metric).is_ok());
     engine.register_fn("has", |s: &mut StepView, metric: &str| s.value(metric).is_ok());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use engine_core::metric::Metric;
+    use engine_core::series::Labels;
+    use engine_core::unit::Unit;
+
+    fn of(labels: &[&[(&str, &str)]]) -> Result<f64, String> {
+        let measurements: Vec<Measurement> = labels
+            .iter()
+            .zip([7.0, 8.0])
+            .map(|(labels, value)| Measurement {
+                metric: Metric::scripted("rate", Unit::BytesPerSecond),
+                labels: labels.iter().copied().collect::<Labels>(),
+                rounds: vec![Round {
+                    number: 0,
+                    attempt: 0,
+                    at: 0.0,
+                    seconds: 1.0,
+                    taints: Vec::new(),
+                    superseded: false,
+                    values: vec![value],
+                }],
+            })
+            .collect();
+        value("it", "rate", &measurements.iter().collect::<Vec<_>>())
+            .map(|found| found.0.value)
+            .map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn the_path_of_a_result_does_not_make_it_a_curve() {
+        let marked = &[("engine", "pread")][..];
+        assert_eq!(of(&[&[]]).unwrap(), 7.0);
+        assert_eq!(of(&[marked]).unwrap(), 7.0);
+        assert_eq!(of(&[marked, &[("engine", "pread"), ("size", "4 KiB")]]).unwrap(), 7.0);
+        assert!(of(&[&[("size", "4 KiB")], &[("size", "8 KiB")]]).unwrap_err().contains("curve"));
+        assert!(of(&[]).unwrap_err().contains("no metric"));
+    }
 }

@@ -10,9 +10,9 @@
 //! be one for each hop); a pipe's cost that was measured at another clock; a hop that did not happen (the token is
 //! counted, on both sides).
 
+use std::error::Error;
 use std::io;
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use engine_core::args::Args;
@@ -71,9 +71,15 @@ fn run(_: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
     let hops = threads(cx, [cpu, cpu])?;
     let less = |hops: &[f64]| hops.iter().map(|hop| (hop - cost).max(0.0)).collect::<Vec<_>>();
     cx.record_all(&LATENCY, &less(&hops));
-    match process(cx, cpu)? {
-        Some(hops) => cx.record_all(&PROCESS, &less(&hops)),
-        None => cx.note("a second process is refused: `process` is not measured"),
+    match Team::on(&[cpu], |_| Ok((Partner::start()?, 0u32))) {
+        Ok(team) => {
+            let hops = process(cx, team)?;
+            cx.record_all(&PROCESS, &less(&hops));
+        }
+        Err(error) => {
+            let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+            cx.note(format!("`process` is not measured, a second process cannot be had: {reason}"));
+        }
     }
     cx.record_all(&PIPE, &pipe);
     cx.record_all(&HOP, &hops);
@@ -106,8 +112,7 @@ fn alone(cx: &Context<'_>, cpu: usize) -> Result<Vec<f64>, ProbeError> {
 /// Seconds of one hop between two threads, pinned to these CPUs.
 fn threads(cx: &Context<'_>, cpus: [usize; 2]) -> Result<Vec<f64>, ProbeError> {
     let (one, two) = Ends::pair().map_err(|error| broken(&error))?;
-    let ends = Mutex::new([Some(one), Some(two)]);
-    let ends = Arc::new(ends);
+    let ends = Arc::new(Mutex::new([Some(one), Some(two)]));
     let mut team = Team::on(&cpus, move |side| {
         let mut ends = ends.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         Ok(Side { ends: ends[side].take(), token: 0, outcome: Ok(()), usage: Usage::default() })
@@ -159,10 +164,8 @@ impl Side {
     }
 }
 
-/// Seconds of one hop between this process and a forked one on the same CPU; `None` where none may be forked.
-fn process(cx: &Context<'_>, cpu: usize) -> Result<Option<Vec<f64>>, ProbeError> {
-    let mut team = Team::on(&[cpu], |_| Ok((Partner::start()?, 0u32)));
-    let Ok(team) = &mut team else { return Ok(None) };
+/// Seconds of one hop between this process and a forked one on the same CPU.
+fn process(cx: &Context<'_>, mut team: Team<(Partner, u32)>) -> Result<Vec<f64>, ProbeError> {
     let taken = short::take(cx, FIRST, |trips| {
         let results = team.each(|_, (partner, token)| {
             let before = Usage::of_thread();
@@ -178,7 +181,7 @@ fn process(cx: &Context<'_>, cpu: usize) -> Result<Option<Vec<f64>>, ProbeError>
         check(trips, switches)?;
         Ok(took)
     })?;
-    Ok(Some(taken.each().into_iter().map(|trip| trip / 2.0).collect()))
+    Ok(taken.each().into_iter().map(|trip| trip / 2.0).collect())
 }
 
 /// Whether the kernel counted a switch for each hop.

@@ -161,12 +161,10 @@ impl Side {
     fn wake_up(&mut self, bed: &Bed, from: u32, count: usize, pause: Duration) {
         for at in (from..).take(count) {
             let begun = Moment::now();
-            while bed.lying.load(Ordering::Acquire) != at + 1 {
+            while !self.gave_up && bed.lying.load(Ordering::Acquire) != at + 1 {
                 std::hint::spin_loop();
-                if Moment::now().since(begun) > PATIENCE {
-                    self.gave_up = true;
-                    break;
-                }
+                // Then the rest is done without waiting, so that the other side is not left asleep.
+                self.gave_up = Moment::now().since(begun) > PATIENCE;
             }
             let lying = Moment::now();
             while Moment::now().since(lying) < pause {

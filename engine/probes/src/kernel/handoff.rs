@@ -25,8 +25,8 @@ pub struct Ball(AtomicU64);
 #[error("hand-over {0} was not answered: the two threads do not run at the same time")]
 pub struct Stalled(u64);
 
-/// Loads without an answer after which a side gives up: a few tenths of a second.
-const PATIENCE: u32 = 1 << 28;
+/// Loads without an answer after which a side gives up: about a second, many turns of a busy scheduler.
+const PATIENCE: u32 = 1 << 31;
 
 impl Ball {
     /// Hand-overs until now.
@@ -68,7 +68,7 @@ impl Ball {
                 self.0.store(at + 1, Ordering::Release);
             }
             Method::Exchange => {
-                let mut turns = 0;
+                let mut turns = 0u32;
                 while self.0.compare_exchange_weak(at, at + 1, Ordering::AcqRel, Ordering::Relaxed).is_err() {
                     turns += 1;
                     if turns == PATIENCE {
@@ -82,7 +82,7 @@ impl Ball {
 
     #[inline(always)]
     fn wait(&self, at: u64) -> Result<(), Stalled> {
-        let mut turns = 0;
+        let mut turns = 0u32;
         while self.0.load(Ordering::Acquire) != at {
             turns += 1;
             if turns == PATIENCE {

@@ -49,7 +49,7 @@ pub static PROBE: Probe = Probe {
     info: &ProbeInfo {
         id: "cpu.scaling",
         summary: "What more threads bring: independent work on one to all CPUs, with the clock's part told apart.",
-        method: 1,
+        method: 2,
         about: "The same independent work runs on 1, 2, 4, .. and all CPUs, a core each before any gets its second \
                 thread; efficiency is the rate of N threads over N times the rate of one, from the best passes, which \
                 take turns. A chain of dependent additions right after the work gives the clock of busy cores: \

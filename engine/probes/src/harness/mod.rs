@@ -9,6 +9,7 @@ pub mod clock;
 pub mod opaque;
 pub mod passes;
 pub mod pin;
+pub mod proportion;
 pub mod sentinel;
 pub mod team;
 #[cfg(test)]

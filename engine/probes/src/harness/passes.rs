@@ -36,9 +36,22 @@ impl Passes {
 pub fn take(
     cx: &Context<'_>,
     first: u64,
+    pass: impl FnMut(u64) -> Result<Duration, ProbeError>,
+) -> Result<Passes, ProbeError> {
+    take_of(cx, target(cx.tiny), first, pass)
+}
+
+/// As [`take`], with passes of at least `target`: for probes of many short kernels.
+///
+/// # Errors
+/// As [`take`].
+pub fn take_of(
+    cx: &Context<'_>,
+    target: Target,
+    first: u64,
     mut pass: impl FnMut(u64) -> Result<Duration, ProbeError>,
 ) -> Result<Passes, ProbeError> {
-    let Calibration { iterations, .. } = calibrate(target(cx.tiny), first, |iterations| {
+    let Calibration { iterations, .. } = calibrate(target, first, |iterations| {
         cx.check()?;
         pass(iterations)
     })?;

@@ -5,6 +5,10 @@ use crate::{Probe, cache, cpu, memory, storage, tool};
 /// Every probe of this version, sorted by id.
 static PROBES: &[&Probe] = &[
     &cache::latency::PROBE,
+    &cpu::arithmetic::PROBE,
+    &cpu::branch::PROBE,
+    &cpu::clock::PROBE,
+    &cpu::crypto::PROBE,
     &cpu::fma::PROBE,
     &cpu::primes::PROBE,
     &cpu::scaling::PROBE,

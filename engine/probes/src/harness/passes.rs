@@ -71,6 +71,12 @@ pub fn target(tiny: bool) -> Target {
     if tiny { Target::TINY } else { Target::STANDARD }
 }
 
+/// How long a pass of a short kernel lasts, where a round has many of them.
+#[must_use]
+pub fn short(tiny: bool) -> Target {
+    Target { duration: Duration::from_micros(if tiny { 200 } else { 2_000 }), ..Target::STANDARD }
+}
+
 /// Notes where workers did not get a CPU of their own.
 pub fn note_placement<S>(cx: &mut Context<'_>, team: &Team<S>) {
     let reason = team.placement().iter().find_map(|place| match place {

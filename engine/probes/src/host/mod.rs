@@ -18,6 +18,7 @@ mod machine;
 mod memory;
 pub mod monitor;
 mod mounts;
+pub mod nominal;
 mod os;
 mod program;
 #[cfg(test)]

@@ -164,3 +164,20 @@ pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no message")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_was_throttled_during_the_round_taints_it() {
+        let beat = |hertz: f64| sentinel::Beat { best_hz: hertz, mean_hz: hertz };
+        let limits = Limits::default();
+        match drift(&limits, &beat(4e9), &beat(3.2e9)) {
+            Some(Taint::ClockDrift { ratio }) => assert!((ratio - 1.25).abs() < 1e-3, "{ratio}"),
+            other => panic!("a fifth of the clock is gone, and nobody says so: {other:?}"),
+        }
+        assert!(drift(&limits, &beat(3.2e9), &beat(4e9)).is_some(), "a clock that rose is another clock too");
+        assert_eq!(drift(&limits, &beat(4e9), &beat(3.95e9)), None);
+    }
+}

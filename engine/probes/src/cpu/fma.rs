@@ -4,19 +4,20 @@
 //! and more), in assembly, one sequence for each instruction set, chosen at run time. A fused multiply-add counts two
 //! operations a lane; `sse2`, which has none, does a multiplication and an addition.
 //!
-//! What would make the number wrong: chains that are folded, shortened or dropped (every lane's end is known exactly
-//! and checked); too few chains; a wide unit that was still powered down or a clock that was still rising (a warm-up
+//! What would make the number wrong: chains that are shortened or dropped (every lane's end is known exactly and
+//! checked); chains folded into a formula (twice the steps must take about twice the time); too few chains; a wide unit that was still powered down or a clock that was still rising (a warm-up
 //! pass is dropped, and the round counts with its best pass).
 
 use engine_core::args::Args;
 use engine_core::metric::MetricDef;
 use engine_core::probe::{OwnNoise, ParamDef, ParamKind, ProbeInfo, RoundProcess};
+use engine_core::series::Labels;
 use engine_core::step::{Skip, SkipKind};
 use engine_core::unit::Unit;
 
-use crate::harness::{Team, passes};
+use crate::harness::{Stopwatch, Team, passes, proportion};
 use crate::kernel::Isa;
-use crate::kernel::fma::{Fma, Precision, WrongEnd, best};
+use crate::kernel::fma::{BLOCK, Fma, Precision, WrongEnd, available, best};
 use crate::{Context, Probe, ProbeError};
 
 const PRECISION: ParamDef = ParamDef {
@@ -28,10 +29,10 @@ const PRECISION: ParamDef = ParamDef {
 };
 const ISA: ParamDef = ParamDef {
     name: "isa",
-    kind: ParamKind::Choice(&["auto", "scalar", "sse2", "avx2", "avx512"]),
+    kind: ParamKind::Choice(&["auto", "each", "scalar", "sse2", "avx2", "avx512"]),
     default: Some("auto"),
     tiny: None,
-    doc: "instruction set; `auto` is the widest that this machine has",
+    doc: "instruction set; `auto` is the widest that this machine has, `each` measures all of them, labelled `isa`",
 };
 const THREADS: ParamDef = ParamDef {
     name: "threads",
@@ -54,9 +55,10 @@ pub static PROBE: Probe = Probe {
         method: 1,
         about: "Runs 12 or more independent chains of fused multiply-adds in registers, as likwid-bench's `peakflops` \
                 does, with the widest instruction set of the machine unless told otherwise. A fused multiply-add is \
-                two operations a lane. With threads, the time is from the first start to the last end. The number is \
-                wrong when chains are folded or dropped, so the exact end of every lane is checked; and it is that of \
-                the lower clock when other cores use wide vectors too.",
+                two operations a lane; `sse2` and `scalar` have none and count their multiplication and addition. With \
+                threads, the time is from the first start to the last end. The number is wrong when chains are folded \
+                or dropped, so the exact end of every lane is checked, and that twice the steps take twice the time; \
+                and it is that of the lower clock when other cores use wide vectors too.",
         params: &[PRECISION, ISA, THREADS],
         metrics: &[RATE],
         round_seconds: 0.3,
@@ -71,13 +73,50 @@ type Worker = (Fma, Result<(), WrongEnd>);
 
 fn run(args: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
     let precision = if args.text(PRECISION.name) == "f32" { Precision::Single } else { Precision::Double };
-    let isa = isa(args.text(ISA.name))?;
-    let trial = chains(isa, precision)?;
     let threads = args.threads(THREADS.name, cx.cores);
-    let how = if trial.is_fused() { "fused multiply-adds" } else { "multiplications and additions, none fused" };
-    cx.note(format!("instruction set `{}`: {how}", name(isa)));
+    if args.text(ISA.name) != "each" {
+        let chains = chains(isa(args.text(ISA.name))?, precision)?;
+        note(cx, &chains);
+        let rates = measure(cx, &chains, threads)?;
+        cx.record_all(&RATE, &rates);
+        return Ok(());
+    }
+    for missing in LADDER.into_iter().filter(|isa| !available().contains(isa)) {
+        cx.note(format!("this machine has no `{}`", name(missing)));
+    }
+    // The widest first: it is what a bare `rate` means.
+    for isa in available().into_iter().rev() {
+        let chains = chains(isa, precision)?;
+        note(cx, &chains);
+        let rates = measure(cx, &chains, threads)?;
+        cx.record_with(RATE.metric(), Labels::new().with("isa", name(isa)), &rates);
+    }
+    Ok(())
+}
 
-    let mut team: Team<Worker> = Team::new(threads, move |_| Ok((Fma::new(isa, precision)?, Ok(()))))?;
+/// What `each` looks for.
+const LADDER: [Isa; 4] = [Isa::Scalar, Isa::Sse2, Isa::AvxFma, Isa::Avx512];
+
+fn note(cx: &mut Context<'_>, chains: &Fma) {
+    let how = if chains.is_fused() { "fused multiply-adds" } else { "multiplications and additions, none fused" };
+    cx.note(format!("instruction set `{}`: {how}", name(chains.isa())));
+}
+
+/// Rates of the passes of one instruction set.
+fn measure(cx: &mut Context<'_>, chains: &Fma, threads: usize) -> Result<Vec<f64>, ProbeError> {
+    let wrong = |wrong: WrongEnd| ProbeError::verification(wrong.to_string());
+    // Within a block: between blocks the chains are checked and start again, which no formula could hide.
+    let mut trial = chains.clone();
+    proportion::check(BLOCK / 4, |pairs| {
+        cx.check()?;
+        let watch = Stopwatch::start();
+        let outcome = trial.run(pairs);
+        let took = watch.stop();
+        outcome.map(|()| took).map_err(wrong)
+    })?;
+
+    let prototype = chains.clone();
+    let mut team: Team<Worker> = Team::new(threads, move |_| Ok((prototype.clone(), Ok(()))))?;
     passes::note_placement(cx, &team);
     let job = |pairs: u64| {
         move |_: usize, (fma, outcome): &mut Worker| {
@@ -89,10 +128,9 @@ fn run(args: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
     };
     let taken = passes::take(cx, FIRST, |pairs| Ok(team.time(job(pairs))?.wall()))?;
     for outcome in team.each(|_, (_, outcome)| *outcome)? {
-        outcome.map_err(|wrong| ProbeError::verification(wrong.to_string()))?;
+        outcome.map_err(wrong)?;
     }
-    cx.record_all(&RATE, &taken.rates(trial.operations(1) as f64 * threads as f64));
-    Ok(())
+    Ok(taken.rates(chains.operations(1) as f64 * threads as f64))
 }
 
 /// The instruction set behind the option's word.
@@ -131,13 +169,13 @@ mod tests {
     #[test]
     fn every_available_variant_has_a_possible_rate() {
         for precision in ["f32", "f64"] {
-            for word in ["auto", "scalar", "sse2", "avx2", "avx512"] {
+            for word in ["auto", "each", "scalar", "sse2", "avx2", "avx512"] {
                 match round(&PROBE, &[("precision", precision), ("isa", word)]) {
                     Ok((records, notes)) => {
                         let rates = values(&records, "rate");
                         // From a tenth of an operation a cycle at 1 GHz to two 64-byte FMA pipes of f32 at 10 GHz.
                         assert!(rates.iter().all(|rate| (1e8..1e12).contains(rate)), "{word}: {rates:?}");
-                        assert!(notes[0].starts_with("instruction set `"), "{notes:?}");
+                        assert!(notes.iter().any(|note| note.starts_with("instruction set `")), "{notes:?}");
                     }
                     Err(ProbeError::Skip(skip)) => {
                         assert_ne!(word, "auto");
@@ -145,6 +183,37 @@ mod tests {
                     }
                     Err(error) => panic!("{word}: {error}"),
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn the_ladder_names_every_instruction_set_that_is_there_and_those_that_are_not() {
+        let (records, notes) = round(&PROBE, &[("isa", "each")]).unwrap();
+        let found: Vec<_> = records.iter().map(|record| record.labels.get("isa").unwrap().to_owned()).collect();
+        let there: Vec<_> = available().into_iter().rev().map(|isa| name(isa).to_owned()).collect();
+        assert_eq!(found, there);
+        for isa in LADDER {
+            let noted = notes.contains(&format!("this machine has no `{}`", name(isa)));
+            assert_ne!(noted, there.iter().any(|other| other == name(isa)), "{notes:?}");
+        }
+    }
+
+    #[test]
+    fn planted_faults_are_flagged() {
+        use crate::kernel::fma::planted::{Fault, chains};
+        use engine_core::step::FailureKind;
+        let cancel = std::sync::atomic::AtomicBool::new(false);
+        for (fault, seen) in [(Fault::Folded, "twice the work"), (Fault::Dropped, "lane 11"), (Fault::Short, "lane 0")]
+        {
+            let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+            let mut cx = Context::new(std::path::Path::new("/"), &cancel, deadline, 1, 0, true);
+            match measure(&mut cx, &chains(fault), 1) {
+                Err(ProbeError::Failed(failure)) => {
+                    assert_eq!(failure.kind, FailureKind::Verification);
+                    assert!(failure.message.contains(seen), "{fault:?}: {failure}");
+                }
+                other => panic!("{fault:?} is not flagged: {other:?}"),
             }
         }
     }

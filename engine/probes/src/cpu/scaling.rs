@@ -4,8 +4,9 @@
 //! registers), pinned, each core one thread before any gets its second. The speed-up of N threads is their rate over
 //! that of one; efficiency is the speed-up over N. Passes of all thread numbers take turns, so that drift hits all
 //! alike. Right after its work each thread runs a witness, a chain of dependent additions that takes one cycle each,
-//! so the clock of N busy cores over that of one is known: `clock_drop` is lost to the clock (turbo, heat), the rest
-//! of what is missing to contention (sibling threads of a core, a CPU quota, other guests).
+//! so the clock of N busy cores over that of one is known: `clock_drop` is lost to the clock (turbo, heat), and
+//! `contention` is what is missing of the efficiency when each thread is counted by its own clock (sibling threads of a core,
+//! a CPU quota, other guests): `efficiency = (1 - clock_drop) * (1 - contention)`.
 //!
 //! What would make the number wrong: work that shares memory; threads that start apart (they meet first, and time
 //! runs from the first start to the last end); rates of threads added up instead; a first CPU that is unlike the
@@ -34,14 +35,23 @@ const KERNEL: ParamDef = ParamDef {
     doc: "the work: integers in the first-level cache, or f64 multiply-adds in registers",
 };
 
+const WORK: ParamDef = ParamDef {
+    name: "work",
+    kind: ParamKind::Count { min: 1, max: 1_000 },
+    default: Some("1"),
+    tiny: None,
+    doc: "work in a unit: so many sieves of a million numbers, or so many quarters of a million pairs of steps",
+};
+
 const EFFICIENCY: MetricDef = MetricDef::rate("efficiency", Unit::Ratio, "rate of all CPUs over that many times one's");
 const SPEEDUP: MetricDef = MetricDef::rate("speedup", Unit::Count, "rate of all CPUs over that of one");
 const RATE: MetricDef = MetricDef::rate("rate", Unit::PerSecond, "units of work a second, by number of threads");
 const CLOCK_DROP: MetricDef = MetricDef::floor("clock_drop", Unit::Ratio, "clock lost when all CPUs are busy");
+const CONTENTION: MetricDef = MetricDef::floor("contention", Unit::Ratio, "efficiency lost beyond the clock");
 
-/// Numbers that a unit of sieving covers; about a millisecond.
+/// Numbers of a sieve; some tens of microseconds.
 const LIMIT: u64 = 1_000_000;
-/// Pairs of steps of a unit of multiply-adds; about half a millisecond.
+/// Pairs of steps of multiply-adds; about half a millisecond.
 const PAIRS: u64 = 1 << 18;
 
 /// The probe.
@@ -49,14 +59,14 @@ pub static PROBE: Probe = Probe {
     info: &ProbeInfo {
         id: "cpu.scaling",
         summary: "What more threads bring: independent work on one to all CPUs, with the clock's part told apart.",
-        method: 1,
+        method: 2,
         about: "The same independent work runs on 1, 2, 4, .. and all CPUs, a core each before any gets its second \
                 thread; efficiency is the rate of N threads over N times the rate of one, from the best passes, which \
                 take turns. A chain of dependent additions right after the work gives the clock of busy cores: \
-                `clock_drop` is the clock's part of what is missing, the rest is contention. The number is wrong when \
+                `clock_drop` is the clock's part of what is missing, `contention` the rest. The number is wrong when \
                 the work shares memory, or when the first CPU is unlike the others.",
-        params: &[KERNEL],
-        metrics: &[EFFICIENCY, SPEEDUP, RATE, CLOCK_DROP],
+        params: &[KERNEL, WORK],
+        metrics: &[EFFICIENCY, SPEEDUP, RATE, CLOCK_DROP, CONTENTION],
         round_seconds: 0.6,
         process: RoundProcess::Engine,
         noise: OwnNoise::Quiet,
@@ -90,17 +100,17 @@ impl Worker {
         Ok(Self { work, wrong: None, done: Moment::now(), clock: 0.0 })
     }
 
-    /// Does so many units of work, says when they were done, and looks at the clock.
-    fn pass(&mut self, units: u64) {
+    /// Does so many sieves or as much in chains, says when it was done, and looks at the clock.
+    fn pass(&mut self, work: u64) {
         let wrong = match &mut self.work {
             Work::Sieve(sieve) => {
                 let right = known(LIMIT);
-                let wrong = (0..units).map(|_| sieve.count()).filter(|count| Some(*count) != right).last();
+                let wrong = (0..work).map(|_| sieve.count()).filter(|count| Some(*count) != right).last();
                 self.done = Moment::now();
                 wrong.map(|count| format!("the sieve counts {count} primes up to {LIMIT}"))
             }
             Work::Chains(fma) => {
-                let end = fma.run(units * PAIRS);
+                let end = fma.run(work * PAIRS);
                 self.done = Moment::now();
                 end.err().map(|wrong| wrong.to_string())
             }
@@ -131,13 +141,14 @@ fn run(args: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
     }
     let chains = args.text(KERNEL.name) == "fma";
     let mut team = Team::on(&cpus, move |_| Worker::new(chains))?;
-    let found = calibrate(target(cx.tiny), 1, |units| pass(cx, &mut team, 1, units).map(|(wall, _)| wall))?;
+    let size = args.whole(WORK.name);
+    let found = calibrate(target(cx.tiny), 1, |units| pass(cx, &mut team, 1, units * size).map(|(wall, _)| wall))?;
 
     let mut bests: Vec<Best> =
         counts(all, cores).into_iter().map(|threads| Best { threads, rate: 0.0, clock: 0.0 }).collect();
     for _ in 0..if cx.tiny { 2 } else { COUNTED } {
         for best in &mut bests {
-            let (wall, clock) = pass(cx, &mut team, best.threads, found.iterations)?;
+            let (wall, clock) = pass(cx, &mut team, best.threads, found.iterations * size)?;
             let units = best.threads as f64 * found.iterations as f64;
             best.rate = best.rate.max(units / wall.as_secs_f64().max(1e-9));
             best.clock = best.clock.max(clock);
@@ -155,12 +166,12 @@ fn pass(
     cx: &Context<'_>,
     team: &mut Team<Worker>,
     threads: usize,
-    units: u64,
+    work: u64,
 ) -> Result<(std::time::Duration, f64), ProbeError> {
     cx.check()?;
     let lap = team.time(|index, worker| {
         if index < threads {
-            worker.pass(units);
+            worker.pass(work);
         }
     })?;
     let ends: Vec<(Moment, f64)> = team.each(|_, worker| (worker.done, worker.clock))?;
@@ -175,7 +186,9 @@ fn record(cx: &mut Context<'_>, bests: &[Best]) {
     let speedup = all.rate / one.rate;
     cx.record(&EFFICIENCY, speedup / all.threads as f64);
     cx.record(&SPEEDUP, speedup);
-    cx.record(&CLOCK_DROP, 1.0 - all.clock / one.clock);
+    let clock = all.clock / one.clock;
+    cx.record(&CLOCK_DROP, 1.0 - clock);
+    cx.record(&CONTENTION, 1.0 - speedup / all.threads as f64 / clock);
     for best in bests {
         cx.record_at(&RATE, Labels::new().with("threads", best.threads.to_string()), best.rate);
     }
@@ -224,7 +237,8 @@ mod tests {
             assert!((speedup - rates[1] / rates[0]).abs() < 1e-9 && (efficiency - speedup / 2.0).abs() < 1e-9);
             // Two threads on a loaded machine may do as badly as a quarter of one, and no better than twice it by far.
             assert!((0.1..2.0).contains(&efficiency), "{efficiency}");
-            assert!(values(&records, "clock_drop")[0] < 1.0);
+            let (drop, contention) = (values(&records, "clock_drop")[0], values(&records, "contention")[0]);
+            assert!(drop < 1.0 && ((1.0 - drop) * (1.0 - contention) - efficiency).abs() < 1e-9);
         }
     }
 

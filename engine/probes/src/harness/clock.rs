@@ -14,6 +14,9 @@ use std::time::Duration;
 pub struct Moment(u64);
 
 impl Moment {
+    /// The clock's origin, before every reading.
+    pub const ORIGIN: Self = Self(0);
+
     /// Reads the clock.
     #[inline]
     #[must_use]
@@ -30,6 +33,13 @@ impl Moment {
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+
+    /// The time so much later.
+    #[inline]
+    #[must_use]
+    pub fn after(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
     }
 
     /// Nanoseconds since the clock's origin.

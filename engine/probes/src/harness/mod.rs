@@ -10,6 +10,7 @@ pub mod faults;
 pub mod opaque;
 pub mod passes;
 pub mod pin;
+pub mod proportion;
 pub mod sentinel;
 pub mod short;
 pub mod team;

@@ -36,9 +36,22 @@ impl Passes {
 pub fn take(
     cx: &Context<'_>,
     first: u64,
+    pass: impl FnMut(u64) -> Result<Duration, ProbeError>,
+) -> Result<Passes, ProbeError> {
+    take_of(cx, target(cx.tiny), first, pass)
+}
+
+/// As [`take`], with passes of at least `target`: for probes of many short kernels.
+///
+/// # Errors
+/// As [`take`].
+pub fn take_of(
+    cx: &Context<'_>,
+    target: Target,
+    first: u64,
     mut pass: impl FnMut(u64) -> Result<Duration, ProbeError>,
 ) -> Result<Passes, ProbeError> {
-    let Calibration { iterations, .. } = calibrate(target(cx.tiny), first, |iterations| {
+    let Calibration { iterations, .. } = calibrate(target, first, |iterations| {
         cx.check()?;
         pass(iterations)
     })?;
@@ -56,6 +69,12 @@ pub fn take(
 #[must_use]
 pub fn target(tiny: bool) -> Target {
     if tiny { Target::TINY } else { Target::STANDARD }
+}
+
+/// How long a pass of a short kernel lasts, where a round has many of them.
+#[must_use]
+pub fn short(tiny: bool) -> Target {
+    Target { duration: Duration::from_micros(if tiny { 200 } else { 2_000 }), ..Target::STANDARD }
 }
 
 /// Notes where workers did not get a CPU of their own.

@@ -8,6 +8,8 @@
     expect(unsafe_code, reason = "only assembly keeps a chain of additions from being folded")
 )]
 
+use std::time::Duration;
+
 use super::clock::Moment;
 
 /// What the witness saw.
@@ -43,6 +45,10 @@ const SLICES: u32 = 10;
 /// Runs the witness for about a millisecond on the calling thread.
 #[must_use]
 pub fn beat() -> Beat {
+    beat_of(chain)
+}
+
+fn beat_of(chain: impl Fn(u64, u64) -> u64) -> Beat {
     let adds = (TURNS * UNROLL) as f64;
     let first = Moment::now();
     let mut last = first;
@@ -55,6 +61,43 @@ pub fn beat() -> Beat {
     }
     let mean = last.since(first).as_secs_f64() / f64::from(SLICES);
     Beat { best_hz: adds / best.max(1e-9), mean_hz: adds / mean.max(1e-9) }
+}
+
+/// One slice of a longer look at the clock.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Slice {
+    /// When it was over.
+    pub end: Moment,
+    /// Additions per second, in hertz.
+    pub hertz: f64,
+}
+
+impl Default for Slice {
+    /// To be written over.
+    fn default() -> Self {
+        Self { end: Moment::ORIGIN, hertz: 0.0 }
+    }
+}
+
+/// Runs the chain slice by slice for about `span` or until `into` is full, and returns how many slices it took. A slice
+/// lasts about a tenth of a millisecond.
+#[must_use]
+pub fn slices(into: &mut [Slice], span: Duration) -> usize {
+    let adds = (TURNS * UNROLL) as f64;
+    let first = Moment::now();
+    let mut last = first;
+    let mut taken = 0;
+    for slice in into {
+        std::hint::black_box(chain(TURNS, std::hint::black_box(1)));
+        let end = Moment::now();
+        *slice = Slice { end, hertz: adds / end.since(last).as_secs_f64().max(1e-9) };
+        taken += 1;
+        last = end;
+        if end.since(first) >= span {
+            break;
+        }
+    }
+    taken
 }
 
 /// `turns * UNROLL * step`, by that many dependent additions. `turns` is at least 1.
@@ -128,6 +171,27 @@ mod tests {
         let beat = beat();
         assert!(beat.best_hz > 1e8 && beat.best_hz < 1e10, "{beat:?}");
         assert!(beat.mean_hz <= beat.best_hz * 1.000_001);
+    }
+
+    #[test]
+    fn a_throttled_clock_is_seen() {
+        // A core at half its clock takes twice as long for the same additions: so does one that does twice as many.
+        let throttled = |turns: u64, step: u64| {
+            std::hint::black_box(chain(turns, step));
+            chain(turns, step)
+        };
+        // Whatever disturbs single beats, the best of some differ by the planted factor of two.
+        let best = |beats: [Beat; 5]| beats.into_iter().max_by(|a, b| a.best_hz.total_cmp(&b.best_hz)).unwrap();
+        let (fast, slow) = (best([(); 5].map(|()| beat())), best([(); 5].map(|()| beat_of(throttled))));
+        assert!((-0.7..-0.2).contains(&fast.drift(&slow)), "{fast:?} {slow:?}");
+    }
+
+    #[test]
+    fn slices_follow_each_other_and_end() {
+        let mut into = [Slice::default(); 20];
+        assert_eq!(slices(&mut into, Duration::from_secs(60)), 20);
+        assert!(into.windows(2).all(|pair| pair[1].end >= pair[0].end) && into.iter().all(|slice| slice.hertz > 0.0));
+        assert_eq!(slices(&mut into, Duration::ZERO), 1);
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod machine;
 mod memory;
 pub mod monitor;
 mod mounts;
+pub mod nominal;
 mod os;
 pub mod pairs;
 mod program;

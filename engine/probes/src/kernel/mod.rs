@@ -4,9 +4,12 @@
 //! the check is part of it. Kernels neither read the clock nor start threads: the harness does. (The one exception is
 //! [`curve`], which drives a chase through many sizes.)
 
+pub mod arithmetic;
 pub mod atomic;
+pub mod branch;
 pub mod call;
 pub mod chase;
+pub mod crypto;
 pub mod curve;
 pub mod fault;
 pub mod fma;

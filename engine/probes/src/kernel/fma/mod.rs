@@ -5,6 +5,8 @@
 //! chain would pass. A step counts two operations a lane: one fused instruction, or a multiplication and an addition
 //! where there are none that fuse.
 
+#[cfg(test)]
+pub(crate) mod planted;
 #[cfg(any(test, not(target_arch = "x86_64")))]
 mod portable;
 #[cfg(target_arch = "x86_64")]
@@ -50,7 +52,7 @@ const REGISTERS: usize = 24;
 const LANES: usize = REGISTERS * 16;
 /// Pairs of steps that a chain takes before it is checked and starts again: the values stay below 2^22, where `f32`
 /// still holds twice of them exactly. About a millisecond.
-const BLOCK: u64 = 1 << 19;
+pub(crate) const BLOCK: u64 = 1 << 19;
 
 /// Where all chains start and end; read and written by the kernels as whole vectors.
 #[derive(Debug, Clone)]

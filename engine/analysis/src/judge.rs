@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use engine_core::expect::{Baseline, Context, Expectation, judge};
+use engine_core::expected;
 use engine_core::judgement::{Judged, Judgement, Severity};
 use engine_core::measurement::Measurement;
 use engine_core::plan::{Declaration, ExpectText};
@@ -18,6 +19,7 @@ use crate::alike::{compared_series, step_refusals, whole_refusals};
 #[must_use]
 pub fn judge_run(run: &RunRecord, baseline: Option<&RunRecord>) -> Vec<Judged> {
     let baseline = baseline.map(|record| comparable(record, run));
+    let expected = expected::of_run(run);
     let plan = &run.header.plan;
     let mut judged = Vec::new();
     for declaration in &plan.declarations {
@@ -27,6 +29,7 @@ pub fn judge_run(run: &RunRecord, baseline: Option<&RunRecord>) -> Vec<Judged> {
                 declaration,
                 profile: plan.profile,
                 baseline: baseline.as_ref(),
+                expected: Some(&expected),
                 host: &run.host,
                 place: expect.place.as_ref(),
             };

@@ -315,6 +315,9 @@ pub struct Gpu {
     pub driver: Option<String>,
     /// Driver version, when it tells.
     pub driver_version: Option<String>,
+    /// Memory of its own, when the driver tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
 }
 
 /// Load around the run.

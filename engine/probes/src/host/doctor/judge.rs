@@ -350,7 +350,12 @@ mod tests {
     #[test]
     fn devices() {
         let gpus = |driver: Option<&str>| {
-            Fact::Known(vec![Gpu { name: "x".into(), driver: driver.map(str::to_owned), driver_version: None }])
+            Fact::Known(vec![Gpu {
+                name: "x".into(),
+                driver: driver.map(str::to_owned),
+                driver_version: None,
+                memory_bytes: None,
+            }])
         };
         assert_eq!(gpu(&Fact::Known(Vec::new())).status, Missing);
         assert_eq!(gpu(&gpus(Some("amdgpu"))).status, Ok);

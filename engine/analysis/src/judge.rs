@@ -121,4 +121,25 @@ mod tests {
             judge_run(&run, None).iter().filter(|j| j.text != "wall <").all(|j| j.judgement == Judgement::Unjudged)
         );
     }
+
+    #[test]
+    fn what_is_expected_of_the_machine_is_judged_or_left() {
+        use engine_core::expected::{ChosenProfile, Figure, FigureKind};
+        let mut run = Simulated::new().step("a", "wall", &[0.1; 6]).record();
+        simulated::expect(&mut run, "a", &["wall <= 1.25 * expected", "wall <= expected @warn"]);
+        let judgements = |run: &RunRecord| -> Vec<Judgement> {
+            judge_run(run, None).into_iter().map(|judged| judged.judgement).collect()
+        };
+        assert_eq!(judgements(&run), [Judgement::Unjudged; 2]);
+        assert!(judge_run(&run, None)[0].reason.contains("--machine NAME"));
+        let figure = Figure {
+            subject: "fake.probe.wall".parse().unwrap(),
+            value: "90 ms".parse().unwrap(),
+            kind: FigureKind::Typical,
+            source: "the maker".into(),
+        };
+        let profile = ChosenProfile { name: "desk".into(), named: false, figures: vec![figure], remarks: vec![] };
+        run.header.machine_profile = Some(profile);
+        assert_eq!(judgements(&run), [Judgement::Pass, Judgement::Fail]);
+    }
 }

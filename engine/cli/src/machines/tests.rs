@@ -69,3 +69,93 @@ fn what_is_wrong_with_a_profile_is_said() {
     }
     assert!(parse("x", &figure("kind = \"typical\"")).is_ok());
 }
+
+/// The recorded desktop of the first profile, unpacked: its `/sys` and `/proc`, its modules as the firmware lists them,
+/// and its graphics devices.
+fn desktop(speed: u16) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let records = [
+        include_str!("../../../probes/tests/data/hosts/7800x3d.txt"),
+        include_str!("../../../probes/tests/data/hosts/7800x3d-parts.txt"),
+    ];
+    for line in records.iter().flat_map(|record| record.lines()).filter(|line| !line.starts_with('#')) {
+        let (path, content) = line.split_once(": ").unwrap();
+        let content = content.replace("\\n", "\n").replace("\\t", "\t");
+        for path in expanded(path) {
+            write(folder.path(), &path, content.as_bytes());
+        }
+    }
+    let mut table = module(speed, b"DIMM 1\0P0 CHANNEL A\0\0");
+    table.extend(module(speed, b"DIMM 1\0P0 CHANNEL B\0\0"));
+    table.extend([127, 4, 0, 0, 0, 0]);
+    write(folder.path(), "sys/firmware/dmi/tables/DMI", &table);
+    folder
+}
+
+fn write(root: &Path, path: &str, content: &[u8]) {
+    let place = root.join(path);
+    std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+    std::fs::write(place, content).unwrap();
+}
+
+/// A path with each number that it stands for: `{0-2,8}`.
+fn expanded(path: &str) -> Vec<String> {
+    let Some((before, rest)) = path.split_once('{') else { return vec![path.to_owned()] };
+    let (numbers, after) = rest.split_once('}').unwrap();
+    let range = |part: &str| {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        first.parse::<u32>().unwrap()..=last.parse().unwrap()
+    };
+    numbers.split(',').flat_map(range).map(|number| format!("{before}{number}{after}")).collect()
+}
+
+/// A module of 16 GiB of DDR5 (SMBIOS type 17) that runs at so many million transfers a second.
+fn module(speed: u16, strings: &[u8]) -> Vec<u8> {
+    let mut body = vec![0_u8; 0x28];
+    (body[0], body[1], body[0x10], body[0x11], body[0x12]) = (17, 0x28, 1, 2, 0x22);
+    body[0x0c..0x0e].copy_from_slice(&16384_u16.to_le_bytes());
+    body[0x15..0x17].copy_from_slice(&4800_u16.to_le_bytes());
+    body[0x20..0x22].copy_from_slice(&speed.to_le_bytes());
+    body.extend_from_slice(strings);
+    body
+}
+
+fn environment(speed: u16) -> Environment {
+    let folder = desktop(speed);
+    let scratch = Some(PathBuf::from("/var/scratch"));
+    let options = engine_probes::host::Options { scratch, ..engine_probes::host::Options::default() };
+    engine_probes::host::collect(folder.path(), &options)
+}
+
+#[test]
+fn the_recorded_desktop_is_recognised_in_every_part() {
+    let (name, text) = MACHINES[0];
+    let profile = parse(name, text).unwrap();
+    let fit = profile.fit(&environment(6000));
+    assert!(fit.is_recognised(), "{fit:?}");
+    assert_eq!((fit.differs.len(), fit.unread.len(), fit.agreed), (0, 0, 9), "{fit:?}");
+    let chosen = profile.chosen(&environment(6000), false);
+    assert_eq!((chosen.figures.len(), chosen.remarks.len()), (profile.figures.len(), 0), "{:?}", chosen.remarks);
+    // The same machine with its memory at the speed of the standard: what is about the memory does not hold.
+    let slower = profile.chosen(&environment(4800), false);
+    assert!(slower.figures.iter().all(|figure| figure.subject.area() != "memory"));
+    assert_eq!(
+        slower.remarks,
+        ["figures about the memory are left out: the memory's speed is 4800 MT/s, the profile is for 6000 MT/s"]
+    );
+    // What it declares of itself gives the bus then.
+    let declared = engine_core::expected::declared(&environment(4800));
+    assert!(declared.iter().any(|figure| figure.value.value == 76.8e9 && figure.kind == FigureKind::Ceiling));
+}
+
+#[test]
+fn a_machine_that_does_not_tell_its_memory_is_recognised_with_a_remark() {
+    let (name, text) = MACHINES[0];
+    let mut environment = environment(6000);
+    environment.memory.dimms = engine_core::fact::Fact::unknown("only root may read it");
+    environment.memory.channels = engine_core::fact::Fact::unknown("only root may read it");
+    let chosen = parse(name, text).unwrap().chosen(&environment, false);
+    assert!(chosen.figures.iter().any(|figure| figure.subject.area() == "memory"));
+    assert_eq!(chosen.remarks.len(), 2);
+    assert!(chosen.remarks[0].contains("taken as they are: the memory's speed is not known: only root"));
+}

@@ -45,7 +45,8 @@ fn all_cores(run: &RunRecord, step: &StepRecord, measurement: &Measurement) -> O
 
 /// The best rate to or from memory in the run, among what ran on as many threads.
 fn best_of_memory(run: &RunRecord, step: &StepRecord) -> Option<ExpectedValue> {
-    let rates = run.steps.iter().filter(|other| threads(other) == threads(step)).flat_map(|other| {
+    let own = Some(threads(step)?);
+    let rates = run.steps.iter().filter(|other| threads(other) == own).flat_map(|other| {
         let crosses = matches!(&other.plan.work, Work::Probe { id, .. } if BUS_PROBES.contains(&id.as_str()));
         let found = other
             .measurements

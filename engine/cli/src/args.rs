@@ -86,9 +86,9 @@ pub(crate) enum Command {
     /// Settings and where each comes from
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Explain an exit code, a verdict or a state
+    /// Explain an exit code, a verdict, a state or the code of a script diagnostic
     Explain {
-        /// Such as 12, inconclusive, degraded
+        /// Such as 12, inconclusive, degraded, unknown-option
         what: Option<String>,
     },
     /// Completions for a shell

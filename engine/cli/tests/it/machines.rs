@@ -10,13 +10,12 @@ fn shows(ran: &Ran, words: &[&str]) {
     }
 }
 
-const STREAM: &str = "suite(\"m\", #{ rounds: 5 });\n\
-    bench(#{ expect: [\"rate >= 0.8 * expected\"] }, memory::stream(#{ size: \"2 GiB\" }));";
+const STEP: &str = "bench(cpu::fma());";
 
-/// A profile that fits every machine with this processor name, and expects so much of its memory.
+/// A profile that fits every machine with this processor name, and expects so much of its arithmetic.
 fn own(model: &str, rate: &str) -> String {
     format!(
-        "[machine]\ndescription = \"mine\"\n[match]\ncpu = \"{model}\"\n[[expected]]\nseries = \"memory.stream.rate\"\n\
+        "[machine]\ndescription = \"mine\"\n[match]\ncpu = \"{model}\"\n[[expected]]\nseries = \"cpu.fma.rate\"\n\
          value = \"{rate}\"\nkind = \"typical\"\nsource = \"measured by hand\"\n"
     )
 }
@@ -43,35 +42,32 @@ fn an_unknown_machine_is_a_usage_error_and_nothing_runs() {
 #[test]
 fn a_named_profile_is_shown_stored_and_reported_again() {
     let sandbox = Sandbox::new();
-    sandbox.file("s.rhai", STREAM);
+    sandbox.file("s.rhai", STEP);
     let ran = sandbox.expect(0, &["run", "s.rhai", "--profile", "tiny", "--machine", "ryzen-7800x3d"]);
-    shows(&ran, &["Machine  profile ryzen-7800x3d, as named", "96.00 GB/s", "memory.stream.rate"]);
+    shows(&ran, &["Machine  profile ryzen-7800x3d, as named", "80.00 GFLOP/s", "cpu.fma.rate"]);
     let again = sandbox.expect(0, &["report", "@last"]);
-    shows(&again, &["Machine  profile ryzen-7800x3d, as named", "96.00 GB/s"]);
+    shows(&again, &["Machine  profile ryzen-7800x3d, as named", "80.00 GFLOP/s"]);
     let json = sandbox.expect(0, &["--json", "report", "@last"]).json();
     assert_eq!(json["machine_profile"]["name"], "ryzen-7800x3d");
     let expected = &json["steps"][0]["metrics"][0]["expected"];
-    assert_eq!((&expected["value"], &expected["kind"]), (&96e9.into(), &"ceiling".into()));
+    assert_eq!((&expected["value"], &expected["kind"]), (&80e9.into(), &"typical".into()));
     assert!(expected["share_ratio"].as_f64().unwrap() > 0.0);
 }
 
 #[test]
 fn the_users_own_profiles_stand_beside_the_configuration() {
     let sandbox = Sandbox::new();
-    sandbox.file("s.rhai", STREAM);
+    sandbox.file("s.rhai", STEP);
     sandbox.file("conf/engine.toml", "");
-    sandbox.file("conf/machines/mine.toml", own("*", "1 kB/s"));
+    sandbox.file("conf/machines/mine.toml", own("*", "1 MFLOP/s"));
     let run = ["--config", "conf/engine.toml", "run", "s.rhai", "--profile", "tiny"];
     let ran = sandbox.expect(0, &run);
     ran.says(&["machine profile mine (recognised)"]);
-    shows(&ran, &["Machine  profile mine, recognised", "1.000 kB/s"]);
-    sandbox.expect(0, &["--config", "conf/engine.toml", "list", "machines"]).says(&[
-        "mine",
-        "this machine",
-        "conf/machines",
-    ]);
+    shows(&ran, &["Machine  profile mine, recognised", "1.000 MFLOP/s"]);
+    let listed = sandbox.expect(0, &["--config", "conf/engine.toml", "list", "machines"]);
+    shows(&listed, &["mine", "this machine", "conf/machines"]);
     // One that fits another machine is not taken, and a broken one is told with its place.
-    sandbox.file("conf/machines/mine.toml", own("no such processor", "1 kB/s"));
+    sandbox.file("conf/machines/mine.toml", own("no such processor", "1 MFLOP/s"));
     assert!(!sandbox.expect(0, &run).err.contains("machine profile mine"));
     sandbox.file("conf/machines/mine.toml", own("*", "1 furlong"));
     sandbox.expect(3, &run).says(&["conf/machines/mine.toml", "unknown unit `furlong`"]);
@@ -83,8 +79,7 @@ fn an_expectation_reads_what_the_machine_should_reach() {
     let script = "suite(\"m\", #{ rounds: 5 });\nbench(#{ expect: [\"latency <= 4 * expected\"] }, tool::spawn());";
     sandbox.file("s.rhai", script);
     sandbox.file("conf/engine.toml", "");
-    let figure =
-        |value: &str| own("*", "1 GB/s").replace("memory.stream.rate", "tool.spawn.latency").replace("1 GB/s", value);
+    let figure = |value: &str| own("*", value).replace("cpu.fma.rate", "tool.spawn.latency");
     for (value, code) in [("1 h", 0), ("1 ns", 10)] {
         sandbox.file("conf/machines/mine.toml", figure(value));
         let ran = sandbox.run(&["--config", "conf/engine.toml", "run", "s.rhai"]);

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use engine_core::expect::{Baseline, Context, Expectation, judge};
+use engine_core::expected;
 use engine_core::judgement::{Judged, Judgement, Severity};
 use engine_core::measurement::Measurement;
 use engine_core::plan::{Declaration, ExpectText};
@@ -18,6 +19,7 @@ use crate::alike::{compared_series, step_refusals, whole_refusals};
 #[must_use]
 pub fn judge_run(run: &RunRecord, baseline: Option<&RunRecord>) -> Vec<Judged> {
     let baseline = baseline.map(|record| comparable(record, run));
+    let expected = expected::of_run(run);
     let plan = &run.header.plan;
     let mut judged = Vec::new();
     for declaration in &plan.declarations {
@@ -27,6 +29,7 @@ pub fn judge_run(run: &RunRecord, baseline: Option<&RunRecord>) -> Vec<Judged> {
                 declaration,
                 profile: plan.profile,
                 baseline: baseline.as_ref(),
+                expected: Some(&expected),
                 host: &run.host,
                 place: expect.place.as_ref(),
             };
@@ -117,5 +120,26 @@ mod tests {
         assert!(
             judge_run(&run, None).iter().filter(|j| j.text != "wall <").all(|j| j.judgement == Judgement::Unjudged)
         );
+    }
+
+    #[test]
+    fn what_is_expected_of_the_machine_is_judged_or_left() {
+        use engine_core::expected::{ChosenProfile, Figure, FigureKind};
+        let mut run = Simulated::new().step("a", "wall", &[0.1; 6]).record();
+        simulated::expect(&mut run, "a", &["wall <= 1.25 * expected", "wall <= expected @warn"]);
+        let judgements = |run: &RunRecord| -> Vec<Judgement> {
+            judge_run(run, None).into_iter().map(|judged| judged.judgement).collect()
+        };
+        assert_eq!(judgements(&run), [Judgement::Unjudged; 2]);
+        assert!(judge_run(&run, None)[0].reason.contains("--machine NAME"));
+        let figure = Figure {
+            subject: "fake.probe.wall".parse().unwrap(),
+            value: "90 ms".parse().unwrap(),
+            kind: FigureKind::Typical,
+            source: "the maker".into(),
+        };
+        let profile = ChosenProfile { name: "desk".into(), named: false, figures: vec![figure], remarks: vec![] };
+        run.header.machine_profile = Some(profile);
+        assert_eq!(judgements(&run), [Judgement::Pass, Judgement::Fail]);
     }
 }

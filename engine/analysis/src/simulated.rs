@@ -49,6 +49,7 @@ impl Simulated {
             tags: BTreeMap::new(),
             environment: Environment::default(),
             plan: Plan::default(),
+            machine_profile: None,
         }))
     }
 

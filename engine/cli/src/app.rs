@@ -23,12 +23,15 @@ pub(crate) struct App {
     pub(crate) global: Global,
     pub(crate) loaded: Loaded,
     pub(crate) output: Output,
+    /// The configuration file in use.
+    file: Option<PathBuf>,
 }
 
 impl App {
     /// Reads the configuration and decides how to show things.
     pub(crate) fn new(global: Global) -> Result<Self, Fatal> {
-        let mut loaded = config::load(config_file(&global)?.as_deref())?;
+        let file = config_file(&global)?;
+        let mut loaded = config::load(file.as_deref())?;
         let color = output::wants_color(&loaded.config.output.color, global.no_color);
         if let Some(path) = std::env::var_os("ENGINE_DB").filter(|path| !path.is_empty()) {
             set(&mut loaded, "store.path", path.to_string_lossy().into_owned(), Layer::Environment("ENGINE_DB"));
@@ -37,7 +40,17 @@ impl App {
             set(&mut loaded, "store.path", path.to_string_lossy().into_owned(), Layer::CommandLine("--db"));
         }
         let output = Output { quiet: global.quiet, json: global.json, color, width: output::width() };
-        Ok(Self { global, loaded, output })
+        Ok(Self { global, loaded, output, file })
+    }
+
+    /// Where the user's machine profiles stand, the first goes before: beside the configuration file, else in the usual
+    /// places for one.
+    pub(crate) fn machine_folders(&self) -> Vec<PathBuf> {
+        let beside = |file: &Path| file.parent().unwrap_or_else(|| Path::new("")).join("machines");
+        match &self.file {
+            Some(file) => vec![beside(file)],
+            None => usual_files().iter().map(|file| beside(file)).collect(),
+        }
     }
 
     /// The settings.
@@ -171,9 +184,14 @@ fn config_file(global: &Global) -> Result<Option<PathBuf>, Fatal> {
         }
         return Ok(Some(path));
     }
+    Ok(usual_files().into_iter().find(|path| path.is_file()))
+}
+
+/// Where a configuration file is looked for.
+fn usual_files() -> Vec<PathBuf> {
     let mut places = vec![PathBuf::from("config/engine.toml")];
     places.extend(xdg("XDG_CONFIG_HOME", ".config").map(|base| base.join("engine.toml")));
-    Ok(places.into_iter().find(|path| path.is_file()))
+    places
 }
 
 impl App {

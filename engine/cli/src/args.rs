@@ -64,7 +64,7 @@ pub(crate) enum Command {
     Probe(ProbeArgs),
     /// Find the errors of a scenario without running anything
     Check(CheckArgs),
-    /// List probes, metrics, steps or parameters
+    /// List probes, metrics, scenarios, machine profiles, steps or parameters
     List(ListArgs),
     /// Show the documentation of a probe or a script function
     Doc(DocArgs),
@@ -86,9 +86,9 @@ pub(crate) enum Command {
     /// Settings and where each comes from
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Explain an exit code, a verdict or a state
+    /// Explain an exit code, a verdict, a state or the code of a script diagnostic
     Explain {
-        /// Such as 12, inconclusive, degraded
+        /// Such as 12, inconclusive, degraded, unknown-option
         what: Option<String>,
     },
     /// Completions for a shell
@@ -174,6 +174,9 @@ pub(crate) struct RunArgs {
     /// Compare with a run: @NAME of a baseline, @last, an id, a file
     #[arg(long, value_name = "RUN")]
     pub(crate) baseline: Option<String>,
+    /// Profile of what the machine should reach [default: the one that fits; see `engine list machines`]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) machine: Option<String>,
     /// What makes the run fail beside expectations
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     pub(crate) fail_on: Vec<FailOn>,
@@ -267,6 +270,9 @@ pub(crate) struct ProbeArgs {
     /// Exactly so many rounds
     #[arg(long, short, value_name = "N")]
     pub(crate) rounds: Option<u32>,
+    /// Profile of what the machine should reach [default: the one that fits]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) machine: Option<String>,
     /// Write the scenario that this is, and run nothing
     #[arg(long)]
     pub(crate) print_scenario: bool,
@@ -295,7 +301,7 @@ pub(crate) struct CheckArgs {
 pub(crate) struct ListArgs {
     /// What to list
     pub(crate) what: ListWhat,
-    /// The scenario, for steps and params
+    /// The scenario, for steps and params; the profile whose figures are wanted, for machines
     pub(crate) scenario: Option<String>,
     #[command(flatten)]
     pub(crate) reading: Reading,
@@ -310,6 +316,8 @@ pub(crate) enum ListWhat {
     Metrics,
     /// The built-in scenarios.
     Scenarios,
+    /// Machine profiles, or the figures of one.
+    Machines,
     /// The steps of a scenario.
     Steps,
     /// The parameters of a scenario.

@@ -7,6 +7,10 @@ pub(crate) const SCENARIOS: &[(&str, &str)] = &[
     ("full", include_str!("../../../scenarios/full.rhai")),
 ];
 
+/// Name and text of each machine profile.
+pub(crate) const MACHINES: &[(&str, &str)] =
+    &[("ryzen-7800x3d", include_str!("../../../config/machines/ryzen-7800x3d.toml"))];
+
 /// The first line of a scenario's description.
 pub(crate) fn title(text: &str) -> &str {
     text.lines().find_map(|line| line.strip_prefix("//!")).map_or("", str::trim)
@@ -16,14 +20,26 @@ pub(crate) fn title(text: &str) -> &str {
 mod tests {
     use super::*;
 
+    /// The names of the files with a suffix, without it, sorted.
+    fn stems(folder: &str, suffix: &str) -> Vec<String> {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(folder);
+        let mut stems: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .filter_map(|entry| entry.unwrap().file_name().to_str().unwrap().strip_suffix(suffix).map(str::to_owned))
+            .collect();
+        stems.sort();
+        stems
+    }
+
+    #[test]
+    fn every_machine_profile_is_embedded() {
+        let names: Vec<&str> = MACHINES.iter().map(|(name, _)| *name).collect();
+        assert_eq!(stems("config/machines", ".toml"), names);
+    }
+
     #[test]
     fn every_scenario_file_is_embedded() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios");
-        let mut files: Vec<String> = std::fs::read_dir(folder)
-            .unwrap()
-            .filter_map(|entry| entry.unwrap().file_name().to_str().unwrap().strip_suffix(".rhai").map(str::to_owned))
-            .collect();
-        files.sort();
+        let files = stems("scenarios", ".rhai");
         let mut names: Vec<&str> = SCENARIOS.iter().map(|(name, _)| *name).collect();
         names.sort_unstable();
         assert_eq!(files, names);

@@ -8,6 +8,7 @@ mod config;
 mod embedded;
 mod exit;
 mod machine;
+mod machines;
 mod output;
 mod pipeline;
 mod reports;

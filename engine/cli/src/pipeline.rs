@@ -19,7 +19,7 @@ use crate::app::{self, App};
 use crate::args::{FailOn, Reading, Storing, Unsure};
 use crate::exit::{Exit, Fatal};
 use crate::terminal::Terminal;
-use crate::{cmd, config, machine, reports, signals, source};
+use crate::{cmd, config, machine, machines, reports, signals, source};
 
 /// One run, as asked.
 #[derive(Debug)]
@@ -28,6 +28,7 @@ pub(crate) struct Request {
     pub(crate) options: engine_script::Options,
     pub(crate) storing: Storing,
     pub(crate) baseline: Option<String>,
+    pub(crate) machine: Option<String>,
     pub(crate) fail_on: Vec<FailOn>,
     pub(crate) unsure: Unsure,
     pub(crate) budget: Option<f64>,
@@ -48,6 +49,7 @@ impl Request {
             options: cmd::run_options(app, reading)?,
             storing: Storing::default(),
             baseline: None,
+            machine: None,
             fail_on: Vec::new(),
             unsure,
             budget: None,
@@ -138,6 +140,8 @@ fn header(
     let started = app::now();
     let repository = request.storing.repo.as_deref().unwrap_or(folder);
     let tags = request.storing.tags.iter().map(|tag| app::pair("--tag", tag)).collect::<Result<_, _>>()?;
+    let environment = machine::environment(app, scratch)?;
+    let machine_profile = machines::choose(app, request.machine.as_deref(), &environment)?;
     Ok(RunHeader {
         id: RunId::new(started, u64::from(std::process::id())),
         engine: env!("CARGO_PKG_VERSION").to_owned(),
@@ -146,8 +150,9 @@ fn header(
         code: engine_probes::host::code_under_test(repository, &|name| std::env::var(name).ok()),
         machine: machine::id(),
         tags,
-        environment: machine::environment(app, scratch)?,
+        environment,
         plan,
+        machine_profile,
     })
 }
 
@@ -166,6 +171,13 @@ fn announce(app: &App, header: &RunHeader) {
         plan.profile.name(),
         header.id.short()
     ));
+    if let Some(profile) = &header.machine_profile {
+        let how = if profile.named { "named" } else { "recognised" };
+        app.note(&engine_report::clean::line(&format!("machine profile {} ({how})", profile.name)));
+        for remark in &profile.remarks {
+            app.note(&engine_report::clean::line(&format!("  {remark}")));
+        }
+    }
     for warning in machine::differences(app, &header.environment) {
         app.note(&format!("warning: {warning}"));
     }

@@ -108,6 +108,10 @@ pub struct Cpu {
     pub min_mhz: Fact<f64>,
     /// Highest frequency of any policy.
     pub max_mhz: Fact<f64>,
+    /// Lowest of the upper limits that are set on the frequency policies now.
+    pub limit_mhz: Fact<f64>,
+    /// Mean frequency of the policies. Volatile.
+    pub current_mhz: Fact<f64>,
     /// Time stamp counter flags, sorted.
     pub tsc: Fact<Vec<String>>,
     /// Mode of the 3D V-Cache driver: `cache` or `frequency`.
@@ -241,6 +245,12 @@ pub struct Cgroup {
     pub memory_limit_bytes: Fact<Option<u64>>,
     /// CPUs that the group may use; null is all.
     pub cpuset: Fact<Option<String>>,
+    /// What the group holds, page cache included. Volatile.
+    pub memory_used_bytes: Fact<u64>,
+    /// How often the group ran into its memory limit. Volatile.
+    pub memory_limit_hits: Fact<u64>,
+    /// Processes of the group that were killed for want of memory. Volatile.
+    pub oom_kills: Fact<u64>,
 }
 
 /// Main memory.
@@ -294,6 +304,10 @@ pub struct Disk {
     pub device: Fact<String>,
     /// Model name of the device.
     pub model: Fact<String>,
+    /// Version of the device's own software.
+    pub firmware: Fact<String>,
+    /// PCIe link of an NVMe drive, now and at most.
+    pub link: Fact<String>,
     /// I/O scheduler in use.
     pub scheduler: Fact<String>,
     /// `write back` or `write through`.
@@ -315,6 +329,9 @@ pub struct Gpu {
     pub driver: Option<String>,
     /// Driver version, when it tells.
     pub driver_version: Option<String>,
+    /// Memory of its own, when the driver tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
 }
 
 /// Load around the run.
@@ -362,6 +379,12 @@ pub struct Power {
     pub source: Fact<String>,
     /// Whether there is a battery.
     pub battery: Fact<bool>,
+    /// `Charging`, `Discharging`, `Full`, ... Volatile.
+    pub battery_status: Fact<String>,
+    /// Share of the battery that is left, 0 to 1. Volatile.
+    pub battery_charge: Fact<f64>,
+    /// Power that flows into or out of the battery, in watts. Volatile.
+    pub battery_watts: Fact<f64>,
     /// RAPL domains; empty when there are none.
     pub rapl: Fact<Vec<String>>,
 }

@@ -42,6 +42,10 @@ pub struct HostSample {
     pub pressure_memory: Option<f64>,
     /// Sensors; empty when there are none.
     pub temperatures: Vec<Temperature>,
+    /// Mean clock of the CPUs, in hertz.
+    pub frequency: Option<f64>,
+    /// Power of the processors, in watts: all packages by their energy counters.
+    pub power: Option<f64>,
     /// Load average of one minute.
     pub load: Option<f64>,
     /// Bytes of memory that this process holds.
@@ -72,6 +76,12 @@ mod tests {
     fn shares_of_an_empty_sample_are_zero_and_not_nan() {
         assert_eq!(HostSample::default().memory(), 0.0);
         assert_eq!(HostSample::default().hottest(), None);
+    }
+
+    #[test]
+    fn a_sample_of_an_earlier_version_still_reads() {
+        let old: HostSample = serde_json::from_str(r#"{"at": 1.5, "cpu": 0.25, "cores": [0.25]}"#).unwrap();
+        assert_eq!((old.at, old.frequency, old.power), (1.5, None, None));
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub mod comparison;
 pub mod environment;
 pub mod event;
 pub mod expect;
+pub mod expected;
 pub mod fact;
 pub mod health;
 pub mod histogram;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::code::CodeUnderTest;
 use crate::environment::Environment;
 use crate::event::{Envelope, Event, Note, StopReason};
+use crate::expected::ChosenProfile;
 use crate::host_sample::HostSample;
 use crate::judgement::Judged;
 use crate::measurement::{Measurement, Round, marks};
@@ -145,6 +146,9 @@ pub struct RunHeader {
     pub environment: Environment,
     /// Everything that will be done.
     pub plan: Plan,
+    /// What the machine should reach, where a profile fits it or was named. Records of earlier versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine_profile: Option<ChosenProfile>,
 }
 
 /// One step of a run with its results.

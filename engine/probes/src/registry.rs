@@ -73,7 +73,7 @@ mod tests {
         sync shared static thread public package super module void global print debug eval type_of curry call is_def_fn \
         is_def_var is_shared Fn";
     /// Words that mean something else where an expectation names a metric.
-    const EXPECTATION: [&str; 4] = ["baseline", "reference", "target", "slope"];
+    const EXPECTATION: [&str; 5] = ["baseline", "expected", "reference", "target", "slope"];
 
     fn is_name(text: &str) -> bool {
         text.starts_with(|first: char| first.is_ascii_lowercase())

@@ -2,6 +2,7 @@
 //! in each report, also when it has nothing to tell: an empty list says that it was looked for.
 
 use engine_core::event::{NoteLevel, StopReason};
+use engine_core::expected;
 use engine_core::host_sample::HostSample;
 use engine_core::plan::{PlannedStep, Work};
 use engine_core::run::{RunRecord, ValidityLevel};
@@ -10,6 +11,7 @@ use engine_core::taint::Taint;
 
 use crate::clean;
 use crate::input::Report;
+use crate::machine;
 use crate::number::{count, share, value};
 use engine_core::unit::Unit;
 
@@ -166,7 +168,9 @@ pub(crate) const fn kind(kind: SkipKind) -> &'static str {
 }
 
 fn warnings(record: &RunRecord) -> Section {
-    or_none("Warnings", notes(record, NoteLevel::Warning), true)
+    let mut lines = machine::warnings(record, &expected::of_run(record));
+    lines.extend(notes(record, NoteLevel::Warning));
+    or_none("Warnings", lines, true)
 }
 
 fn notes(record: &RunRecord, level: NoteLevel) -> Vec<String> {
@@ -227,6 +231,17 @@ pub(crate) fn monitor(samples: &[HostSample]) -> Vec<String> {
     if let Some(hottest) = hottest {
         seen.push_str("; hottest sensor ");
         seen.push_str(&value(Unit::Celsius, hottest));
+    }
+    let mean = |of: fn(&HostSample) -> Option<f64>| {
+        let told: Vec<f64> = samples.iter().filter_map(of).collect();
+        #[expect(clippy::cast_precision_loss, reason = "a run has far fewer than 2^53 samples")]
+        (!told.is_empty()).then(|| told.iter().sum::<f64>() / told.len() as f64)
+    };
+    if let Some(clock) = mean(|sample| sample.frequency) {
+        put!(seen, "; clock {} on average", value(Unit::Hertz, clock));
+    }
+    if let Some(power) = mean(|sample| sample.power) {
+        put!(seen, "; processors {} on average", value(Unit::Watts, power));
     }
     let cost: f64 = samples.iter().map(|sample| sample.cost).sum();
     // The first sample covers the time before it: one mean period more than lies between first and last.

@@ -20,6 +20,7 @@ pub mod github;
 mod input;
 pub mod json;
 pub mod junit;
+mod machine;
 pub mod markdown;
 mod moment;
 mod names;

@@ -63,7 +63,7 @@ pub struct Diagnostic {
     pub severity: Severity,
     /// What kind of error it is, for the exit code.
     pub class: ErrorClass,
-    /// A stable word for `engine explain`: `unknown-option`, `syntax`, ...
+    /// A stable word for `engine explain`: `unknown-option`, `syntax`, ... See [`crate::codes`].
     pub code: &'static str,
     /// What is wrong, one sentence.
     pub message: String,
@@ -96,10 +96,10 @@ impl Diagnostic {
         }
     }
 
-    /// Writes it for people: message, place, the line with a caret, the chain, the help.
+    /// Writes it for people: code, message, place, the line with a caret, the chain, the help.
     ///
     /// ```text
-    /// error: `memory.stream` has no option `thraeds`, did you mean `threads`?
+    /// error[unknown-option]: `memory.stream` has no option `thraeds`, did you mean `threads`?
     ///   --> a.rhai:3:24
     ///    |
     ///  3 | bench(memory::stream(#{ thraeds: 4 }));
@@ -113,7 +113,8 @@ impl Diagnostic {
             Severity::Error => ("error", "1;31"),
             Severity::Warning => ("warning", "1;33"),
         };
-        let mut out = format!("{}: {}\n", paint(tint, word), paint("1", &plain(&self.message)));
+        let head = format!("{word}[{}]", self.code);
+        let mut out = format!("{}: {}\n", paint(tint, &head), paint("1", &plain(&self.message)));
         let number = self.place.line.to_string();
         let margin = " ".repeat(number.len());
         // Writing to a `String` cannot fail.
@@ -170,7 +171,7 @@ mod tests {
         d.line = Some("bench({sise: 1})".into());
         d.help = Some("see `engine doc bench`".into());
         d.chain.push(Link { how: "included from".into(), place: place(1, 1) });
-        let want = "error: no option `sise`\n  --> a.rhai:12:7\n   |\n12 | bench({sise: 1})\n   |       ^^^^\n   = included from a.rhai:1:1\n   = help: see `engine doc bench`\n";
+        let want = "error[unknown-option]: no option `sise`\n  --> a.rhai:12:7\n   |\n12 | bench({sise: 1})\n   |       ^^^^\n   = included from a.rhai:1:1\n   = help: see `engine doc bench`\n";
         assert_eq!(d.render(false), want);
         assert!(d.render(true).contains("\x1b[1;31m^^^^\x1b[0m"));
     }

@@ -6,7 +6,7 @@ use rhai::{Array, Dynamic, Map, NativeCallContext, Position};
 use crate::fault::{At, Fault, Raised};
 use crate::host::Host;
 use crate::sites::Shape;
-use crate::verb_options::OptionDef;
+use crate::verb_options::{self, OptionDef};
 
 /// Checked options with their places.
 #[derive(Debug, Clone)]
@@ -29,13 +29,7 @@ impl Given {
         let verb = ctx.fn_name();
         for (key, value) in &given.map {
             let Some(option) = table.iter().find(|option| option.name == key.as_str()) else {
-                let near = hint(key, table.iter().map(|option| option.name));
-                let mut fault = Fault::invalid("unknown-option", format!("`{verb}` has no option `{key}`{near}"));
-                if near.is_empty() {
-                    let names: Vec<&str> = table.iter().map(|option| option.name).collect();
-                    fault = fault.help(format!("its options are `{}`", names.join("`, `")));
-                }
-                return Err(given.raise(fault, key));
+                return Err(given.raise(unknown(verb, key, table), key));
             };
             if let Err(unfit) = option.check(value) {
                 let fault = Fault::invalid("wrong-option", unfit.message);
@@ -114,6 +108,20 @@ impl Given {
     pub(crate) fn inner_map(&self, key: &str) -> Map {
         self.get(key).and_then(|value| value.read_lock::<Map>().map(|map| map.clone())).unwrap_or_default()
     }
+}
+
+/// An option that is not in the table: the nearest one that is, all of them, or why it is not there.
+pub(crate) fn unknown(verb: &str, key: &str, table: &[OptionDef]) -> Fault {
+    let fault = |near: &str| Fault::invalid("unknown-option", format!("`{verb}` has no option `{key}`{near}"));
+    if let Some(why) = verb_options::refused(verb, key) {
+        return fault("").help(why);
+    }
+    let near = hint(key, table.iter().map(|option| option.name));
+    if near.is_empty() {
+        let names: Vec<&str> = table.iter().map(|option| option.name).collect();
+        return fault("").help(format!("its options are `{}`", names.join("`, `")));
+    }
+    fault(&near)
 }
 
 /// The position of a character of a literal text in double quotes on one line, without escapes before it.

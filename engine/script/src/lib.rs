@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod builder;
+pub mod codes;
 mod depth;
 mod diagnostic;
 mod docs;

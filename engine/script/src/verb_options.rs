@@ -102,6 +102,19 @@ pub(crate) const PARAM: &[OptionDef] = &[
     option("help", Kind::Text, "one line for people"),
 ];
 
+/// Why a verb does not have an option that a reader may expect of it.
+pub(crate) fn refused(verb: &str, option: &str) -> Option<&'static str> {
+    match (verb, option) {
+        // Script code has captured values and a session around it, which another process would not have.
+        ("custom", "isolate") => Some(
+            "the function of `custom` runs in the engine's own process, on the session's thread; what needs a fresh \
+             process for each round is a probe or a command: `bench(..)` them with `isolate: true`, or start one inside \
+             with `measure(command([..]))`",
+        ),
+        _ => None,
+    }
+}
+
 /// The options of a verb, by its name.
 pub(crate) fn of_verb(verb: &str) -> Option<&'static [OptionDef]> {
     Some(match verb {

@@ -119,6 +119,7 @@ fn header(steps: Vec<PlannedStep>) -> RunHeader {
         tags: BTreeMap::new(),
         environment: Environment::default(),
         plan: Plan { suite: "s".into(), seed: 3, steps, declarations, ..Plan::default() },
+        machine_profile: None,
     }
 }
 

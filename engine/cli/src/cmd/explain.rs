@@ -1,6 +1,7 @@
-//! `engine explain`: what a code, a verdict or a state means, and what to do.
+//! `engine explain`: what an exit code, a verdict, a state or the code of a diagnostic means, and what to do.
 
 use engine_core::nearest::hint;
+use engine_script::codes;
 
 use crate::app::App;
 use crate::exit::{Exit, Fatal, MEANINGS};
@@ -54,6 +55,10 @@ pub(crate) fn run(app: &App, what: Option<&str>) -> Result<Exit, Fatal> {
         for meaning in &MEANINGS {
             app.out(&format!("{:>4}  {:<32} {}", meaning.code, meaning.name, meaning.cause));
         }
+        let words: Vec<&str> = WORDS.iter().map(|(word, ..)| *word).collect();
+        app.out(&format!("\nWords of reports: {}", words.join(", ")));
+        let codes: Vec<&str> = codes::CODES.iter().map(|doc| doc.code).collect();
+        app.out(&format!("\nCodes of script diagnostics: {}", codes.join(", ")));
         return Ok(Exit::Pass);
     };
     let wanted = what.to_lowercase();
@@ -65,7 +70,15 @@ pub(crate) fn run(app: &App, what: Option<&str>) -> Result<Exit, Fatal> {
         app.out(&format!("{word}\n\n{cause}\n{fix}"));
         return Ok(Exit::Pass);
     }
+    if let Some(doc) = codes::explained(&wanted) {
+        app.out(&format!("{}\n\n{}\n{}", doc.code, doc.cause, doc.remedy));
+        for (title, text) in [("Wrong", doc.wrong), ("Right", doc.right)].iter().filter(|(_, text)| !text.is_empty()) {
+            app.out(&format!("\n{title}:\n    {}", text.replace('\n', "\n    ")));
+        }
+        return Ok(Exit::Pass);
+    }
     let known = MEANINGS.iter().map(|m| m.name).chain(WORDS.iter().map(|(word, ..)| *word));
+    let known = known.chain(codes::CODES.iter().map(|doc| doc.code));
     let hint = hint(&wanted, known);
-    Err(Fatal::usage(format!("nothing is known about `{what}`{hint}; `engine explain` lists the exit codes")))
+    Err(Fatal::usage(format!("nothing is known about `{what}`{hint}; `engine explain` lists what is")))
 }

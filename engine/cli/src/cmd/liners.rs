@@ -41,7 +41,8 @@ pub(crate) fn time(app: &App, args: &TimeArgs) -> Result<Exit, Fatal> {
     );
     // What is typed on the command line is meant to be run.
     let allow = Allow { allow_run: commands.iter().map(|(_, words)| words[0].clone()).collect(), ..Allow::default() };
-    go(app, &script, allow, &args.storing, args.profile.as_deref(), args.print_scenario)
+    let reading = Reading { allow, profile: args.profile.clone(), ..Reading::default() };
+    go(app, &script, &reading, &args.storing, None, args.print_scenario)
 }
 
 /// The commands with every `{NAME}` of `-L NAME a,b,c` replaced: the cross product.
@@ -89,24 +90,25 @@ pub(crate) fn probe(app: &App, args: &ProbeArgs) -> Result<Exit, Fatal> {
         "//! {}\nsuite(\"probe\", #{{ rounds: {rounds} }});\nbench(#{{ until: \"2 %\" }}, {call}({options}));\n",
         probe.info.summary
     );
-    go(app, &script, Allow::default(), &args.storing, args.profile.as_deref(), args.print_scenario)
+    let reading = Reading { profile: args.profile.clone(), ..Reading::default() };
+    go(app, &script, &reading, &args.storing, args.machine.as_deref(), args.print_scenario)
 }
 
 fn go(
     app: &App,
     script: &str,
-    allow: Allow,
+    reading: &Reading,
     storing: &Storing,
-    profile: Option<&str>,
+    machine: Option<&str>,
     print: bool,
 ) -> Result<Exit, Fatal> {
     if print {
         app.out(script);
         return Ok(Exit::Pass);
     }
-    let reading = Reading { allow, profile: profile.map(str::to_owned), ..Reading::default() };
-    let mut request = Request::new(app, source::given(script), &reading)?;
+    let mut request = Request::new(app, source::given(script), reading)?;
     request.storing = storing.clone();
+    request.machine = machine.map(str::to_owned);
     pipeline::run(app, request)
 }
 

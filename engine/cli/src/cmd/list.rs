@@ -1,10 +1,10 @@
-//! `engine list`: probes, metrics, built-in scenarios, and what a scenario declares.
+//! `engine list`: probes, metrics, built-in scenarios, machine profiles, and what a scenario declares.
 
 use crate::app::App;
 use crate::args::{ListArgs, ListWhat};
 use crate::embedded::{SCENARIOS, title};
 use crate::exit::{Exit, Fatal};
-use crate::source;
+use crate::{machines, source};
 
 /// Lists one kind of thing.
 pub(crate) fn run(app: &App, args: &ListArgs) -> Result<Exit, Fatal> {
@@ -24,10 +24,31 @@ pub(crate) fn run(app: &App, args: &ListArgs) -> Result<Exit, Fatal> {
         ListWhat::Scenarios => {
             SCENARIOS.iter().map(|(name, text)| vec![(*name).to_owned(), title(text).to_owned()]).collect()
         }
+        ListWhat::Machines => machines(app, args.scenario.as_deref())?,
         ListWhat::Steps | ListWhat::Params => return declared(app, args),
     };
     show(app, &rows);
     Ok(Exit::Pass)
+}
+
+/// Every profile with where it stands and whether it fits this machine; the figures of the one that is named.
+fn machines(app: &App, name: Option<&str>) -> Result<Vec<Vec<String>>, Fatal> {
+    let known = machines::all(app)?;
+    if let Some(name) = name {
+        let figures = &machines::named(&known, name, false)?.profile.figures;
+        let row = |figure: &engine_core::expected::Figure| {
+            let value = figure.value.to_string();
+            vec![figure.subject.to_string(), value, figure.kind.name().to_owned(), figure.source.clone()]
+        };
+        return Ok(figures.iter().map(row).collect());
+    }
+    let environment = crate::machine::environment(app, &super::scratch_base(app))?;
+    let rows = known.iter().map(|one| {
+        let fits = if one.profile.fit(&environment).is_recognised() { "this machine" } else { "another machine" };
+        let place = one.file.as_ref().map_or_else(|| "built in".to_owned(), |file| file.display().to_string());
+        vec![one.profile.name.clone(), fits.to_owned(), place, one.profile.description.clone()]
+    });
+    Ok(rows.collect())
 }
 
 fn declared(app: &App, args: &ListArgs) -> Result<Exit, Fatal> {

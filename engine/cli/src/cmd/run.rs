@@ -21,6 +21,7 @@ pub(crate) fn run(app: &App, args: &RunArgs) -> Result<Exit, Fatal> {
         let mut request = Request::new(app, source, &args.reading)?;
         request.storing = args.storing.clone();
         request.baseline.clone_from(&args.baseline);
+        request.machine.clone_from(&args.machine);
         request.fail_on.clone_from(&args.fail_on);
         request.unsure = args.unsure.unwrap_or(request.unsure);
         request.budget = args.max_time.as_deref().map(|text| app::time("--max-time", text)).transpose()?;

@@ -55,6 +55,7 @@ pub(crate) struct Hardware {
     pub(crate) cpu_cores: u32,
     pub(crate) memory_gb: f64,
     pub(crate) storage_type: String,
+    pub(crate) machine: String,
 }
 
 /// Limits of a healthy machine.

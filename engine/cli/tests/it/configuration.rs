@@ -100,6 +100,10 @@ fn the_hardware_settings_are_compared_with_what_is_found() {
     // On a machine whose device is unknown nothing is claimed; else all kinds but one differ.
     assert!([0, 3].contains(&warned.count()));
     assert!(!tiny(&sandbox, "").err.contains("warning: `hardware"));
+    tiny(&sandbox, "[hardware]\nmachine = \"ryzen-7800x3d\"\n").says(&["machine profile ryzen-7800x3d (named)"]);
+    let ran = tiny(&sandbox, "[hardware]\nmachine = \"ryzen-7800\"\n");
+    assert_eq!(ran.code, 2);
+    ran.says(&["`hardware.machine`: there is no machine profile `ryzen-7800`", "ryzen-7800x3d"]);
 }
 
 #[test]

@@ -6,5 +6,6 @@ mod commands;
 mod configuration;
 mod documents;
 mod gate;
+mod machines;
 mod sandbox;
 mod scenarios;

@@ -60,6 +60,13 @@ const DEFINING: &[(&str, Key)] = &[
 const VOLATILE: &[&str] = &[
     "load.",
     "temperatures",
+    "cpu.current_mhz",
+    "cgroup.memory_used_bytes",
+    "cgroup.memory_limit_hits",
+    "cgroup.oom_kills",
+    "power.battery_status",
+    "power.battery_charge",
+    "power.battery_watts",
     "memory.available_bytes",
     "os.hugepages_free",
     "storage.results.free_bytes",

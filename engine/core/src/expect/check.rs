@@ -46,6 +46,12 @@ impl Expectation {
         self.claim.right.contains(&Value::Reference)
     }
 
+    /// Whether the value `expected` occurs.
+    #[must_use]
+    pub fn needs_expected(&self) -> bool {
+        self.claim.right.contains(&Value::Expected)
+    }
+
     /// Checks that every metric it names is one of `known`, or the monitor's.
     ///
     /// # Errors
@@ -86,7 +92,7 @@ impl Expectation {
         for value in &claim.right {
             let factor = match value {
                 Value::Amount(amount) => amount.quantity.dimension,
-                Value::Baseline | Value::Reference | Value::Target => left.dimension(),
+                Value::Baseline | Value::Reference | Value::Target | Value::Expected => left.dimension(),
                 Value::Selector(selector) => match unit_of(selector) {
                     Some(unit) => unit.dimension(),
                     None => return Ok(()),

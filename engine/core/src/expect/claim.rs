@@ -106,6 +106,8 @@ pub enum Value {
     Reference,
     /// The planned rate of the load.
     Target,
+    /// What the machine should reach, by its profile or by what it declares.
+    Expected,
     /// Another series of this run, joined over the labels that neither side names.
     Selector(Selector),
 }
@@ -196,6 +198,7 @@ impl fmt::Display for Value {
             Self::Baseline => f.write_str("baseline"),
             Self::Reference => f.write_str("reference"),
             Self::Target => f.write_str("target"),
+            Self::Expected => f.write_str("expected"),
             Self::Selector(selector) => selector.fmt(f),
         }
     }

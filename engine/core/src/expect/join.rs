@@ -71,6 +71,6 @@ pub(super) fn resolve<'a>(
                 }
             },
         },
-        Value::Amount(_) | Value::Target => missing(Judgement::Unsure, "it has no series".to_owned()),
+        Value::Amount(_) | Value::Target | Value::Expected => missing(Judgement::Unsure, "it has no series".to_owned()),
     }
 }

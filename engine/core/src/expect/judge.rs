@@ -7,6 +7,7 @@ use super::join::resolve;
 use super::pair::{Paired, ratio};
 use super::select::{Missing, Selection, Series, select};
 use super::weigh::{certain, equal, point, rounds_to_decide, slack, weigh};
+use crate::expected::Expected;
 use crate::host_sample::HostSample;
 use crate::judgement::{Judged, Judgement};
 use crate::measurement::{Estimate, Measurement, Stat};
@@ -35,6 +36,8 @@ pub struct Context<'a> {
     pub profile: Profile,
     /// The baseline's run; none when there is no baseline.
     pub baseline: Option<&'a Baseline<'a>>,
+    /// What the series of the run should reach; none where nobody looked.
+    pub expected: Option<&'a Expected>,
     /// The system monitor's samples of the run, for `host.cpu` and `host.memory`.
     pub host: &'a [HostSample],
     /// Where the expectation is written.
@@ -154,12 +157,27 @@ fn beyond_rounds(claim: &Claim) -> Option<String> {
 /// One series of the left side against the right side; none for the reference case itself.
 fn one_series(claim: &Claim, left: &Series<'_>, steps: &[&StepRecord], context: &Context<'_>) -> Vec<Finding> {
     let unit = claim.left.unit(left.measurement.metric.unit);
-    let others: Vec<&Value> = claim.right.iter().filter(|value| !matches!(value, Value::Amount(_))).collect();
+    let is_series = |value: &&Value| !matches!(value, Value::Amount(_) | Value::Expected);
+    let others: Vec<&Value> = claim.right.iter().filter(is_series).collect();
     let (mut factor, mut dimension) = (1.0, Dimension::NONE);
     for value in &claim.right {
-        if let Value::Amount(amount) = value {
-            factor *= amount.quantity.value;
-            dimension = dimension.times(amount.quantity.dimension);
+        match value {
+            Value::Amount(amount) => {
+                factor *= amount.quantity.value;
+                dimension = dimension.times(amount.quantity.dimension);
+            }
+            Value::Expected => match expected(claim, left, context) {
+                Ok(value) => {
+                    factor *= value;
+                    dimension = dimension.times(unit.dimension());
+                }
+                // Nobody knows what the machine should reach: that is no failure of the machine.
+                Err(reason) => {
+                    let finding = Finding::without_data(Judgement::Unjudged, left.id.to_string(), unit, reason);
+                    return vec![Finding { observed: estimate(left, claim.left.stat), ..finding }];
+                }
+            },
+            _ => {}
         }
     }
     let Some(observed) = estimate(left, claim.left.stat) else {
@@ -176,7 +194,15 @@ fn one_series(claim: &Claim, left: &Series<'_>, steps: &[&StepRecord], context: 
         slack: 0.0,
     };
     if others.is_empty() {
-        return vec![against_number(claim, left, factor, start)];
+        let mut finding = against_number(claim, left, factor, start);
+        if let Some(found) = context.expected.filter(|_| claim.right.contains(&Value::Expected))
+            && let Some(found) = found.values.get(&left.id)
+        {
+            let reason = std::mem::take(&mut finding.reason);
+            let value = unit.format(found.value);
+            finding.reason = format!("{reason}; expected {value} ({}: {})", found.origin, found.source);
+        }
+        return vec![finding];
     }
     let reference = context.declaration.reference.as_deref();
     if others.contains(&&Value::Reference) && left.id.labels.get("case") == reference && reference.is_some() {
@@ -331,6 +357,16 @@ fn against_product(
         };
     }
     against_interval(claim.op, left, claim.left.stat, limit, finding)
+}
+
+/// What the series should reach, in its unit, or why that is not known.
+fn expected(claim: &Claim, left: &Series<'_>, context: &Context<'_>) -> Result<f64, String> {
+    if claim.left.unit(left.measurement.metric.unit) != left.measurement.metric.unit {
+        return Err(format!("`expected` is about `{}` itself, not about that statistic of it", left.id));
+    }
+    let all = context.expected.ok_or("`expected`: nobody looked what the machine should reach")?;
+    let found = all.values.get(&left.id).ok_or_else(|| format!("`expected`: {}", all.absence))?;
+    Ok(found.value)
 }
 
 fn estimate(series: &Series<'_>, stat: Option<Stat>) -> Option<Estimate> {

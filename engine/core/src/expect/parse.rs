@@ -10,7 +10,7 @@ use crate::series::Labels;
 use crate::unit::Dimension;
 
 /// Values on the right side that are words.
-pub(super) const WORDS: [&str; 3] = ["baseline", "reference", "target"];
+pub(super) const WORDS: [&str; 4] = ["baseline", "expected", "reference", "target"];
 /// Statistics, for hints; any percentile may stand for the last three.
 const STATS: [&str; 11] = ["median", "mean", "min", "max", "n", "spread", "last", "slope", "p50", "p95", "p99"];
 
@@ -226,12 +226,13 @@ impl<'a> Cursor<'a> {
             return self.amount().map(Value::Amount);
         }
         let start = self.at;
-        let selector = self.selector("a number, `baseline`, `reference`, `target` or a metric")?;
+        let selector = self.selector("a number, `baseline`, `reference`, `expected`, `target` or a metric")?;
         let plain = Selector { metric: selector.metric.clone(), ..Selector::default() } == selector;
         match selector.metric.as_deref() {
             Some("baseline") if plain => Ok(Value::Baseline),
             Some("reference") if plain => Ok(Value::Reference),
             Some("target") if plain => Ok(Value::Target),
+            Some("expected") if plain => Ok(Value::Expected),
             Some(word) if WORDS.contains(&word) => {
                 let wanted = format!("`{word}` alone (it has the labels and the statistic of the left side)");
                 let found = format!("`{}`", self.text[start..self.at].trim());

@@ -87,6 +87,9 @@ pub(crate) fn read(tree: &Tree) -> Cgroup {
         cpu_quota: place(tree, "cpu").and_then(|place| cpu_quota(tree, &place)),
         memory_limit_bytes: place(tree, "memory").and_then(|place| memory_limit(tree, &place)),
         cpuset: place(tree, "cpuset").and_then(|place| cpuset(tree, &place)),
+        memory_used_bytes: place(tree, "memory").and_then(|place| memory_used(tree, &place)),
+        memory_limit_hits: place(tree, "memory").and_then(|place| event(tree, &place, "max", "memory.failcnt")),
+        oom_kills: place(tree, "memory").and_then(|place| event(tree, &place, "oom_kill", "memory.oom_control")),
     }
 }
 
@@ -164,6 +167,24 @@ fn memory_limit(tree: &Tree, place: &Place) -> Fact<Option<u64>> {
                 format!("`{path}` holds `{text}`"),
             ),
         })
+    })
+}
+
+/// What our own group holds now, page cache included.
+fn memory_used(tree: &Tree, place: &Place) -> Fact<u64> {
+    let file = if place.unified { "memory.current" } else { "memory.usage_in_bytes" };
+    tree.value(&format!("{}/{file}", place.folder()))
+}
+
+/// How often something happened to our own group since it was made: a line of `memory.events` in version 2, in version 1
+/// a file of one number, or a line of that name in a file of several.
+fn event(tree: &Tree, place: &Place, name: &str, v1: &str) -> Fact<u64> {
+    let file = if place.unified { "memory.events" } else { v1 };
+    let path = format!("{}/{file}", place.folder());
+    tree.text(&path).and_then(|text| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok());
+        let found = line.or_else(|| text.parse().ok().filter(|_| !place.unified));
+        Fact::or_unknown(found, format!("no `{name}` in `{path}`"))
     })
 }
 
@@ -249,6 +270,9 @@ mod tests {
                 &(mount.replace("NAME", "memory") + &mount.replace("NAME", "cpu").replace(" / /", " /docker/x /")),
             ),
             ("cg/memory/docker/x/memory.limit_in_bytes", "9223372036854771712\n"),
+            ("cg/memory/docker/x/memory.usage_in_bytes", "4096\n"),
+            ("cg/memory/docker/x/memory.failcnt", "3\n"),
+            ("cg/memory/docker/x/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n"),
             ("cg/cpu/cpu.cfs_quota_us", "50000\n"),
             ("cg/cpu/cpu.cfs_period_us", "100000\n"),
         ]);
@@ -257,6 +281,8 @@ mod tests {
         assert_eq!(cgroup.cpu_quota, Fact::Known(Some(0.5)));
         assert_eq!(cgroup.memory_limit_bytes, Fact::Known(None));
         assert!(!cgroup.cpuset.is_known());
+        assert_eq!((cgroup.memory_used_bytes, cgroup.memory_limit_hits), (Fact::Known(4096), Fact::Known(3)));
+        assert_eq!(cgroup.oom_kills, Fact::Known(2));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The environment record, put together.
 
 use super::tree::Tree;
-use super::{cgroup, cpu, gpu, load, machine, memory, os, storage, virtualization};
+use super::{cgroup, cpu, gpu, hwmon, load, machine, memory, os, storage, supply, virtualization};
 use engine_core::environment::{Binary, Environment, Load, LoadPoint, Storage};
 use engine_core::fact::Fact;
 use sha2::{Digest, Sha256};
@@ -41,8 +41,8 @@ pub fn collect(root: &Path, options: &Options) -> Environment {
         storage: Storage { results: disk(&options.results), scratch: disk(&options.scratch) },
         gpus: gpu::read(&tree),
         load: Load { before: load::read(&tree), after: load::unread("the run has not ended") },
-        temperatures: load::temperatures(&tree),
-        power: load::power(&tree),
+        temperatures: hwmon::temperatures(&tree),
+        power: supply::read(&tree),
         toolchain: if options.toolchain { super::toolchain() } else { toolchain_not_asked() },
         binary: binary(options.binary_hash),
     }

@@ -1,7 +1,7 @@
 //! The processor: `/proc/cpuinfo` for what it is, `/sys/devices/system/cpu` for how it is arranged and driven.
 
-use super::cpu_list;
 use super::tree::{Tree, member};
+use super::{cpu_list, cpufreq};
 use engine_core::environment::{Cache, CoreType, Cpu, L3Group};
 use engine_core::fact::Fact;
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,7 +66,7 @@ pub(crate) fn read(tree: &Tree, cpuinfo: &Fact<String>) -> Cpu {
         let list = member(&status, "Cpus_allowed_list").and_then(cpu_list::parse);
         Fact::or_unknown(list.filter(|cpus| !cpus.is_empty()), "no `Cpus_allowed_list` in `/proc/self/status`")
     });
-    let policies = policies(tree);
+    let clocking = cpufreq::read(tree);
     Cpu {
         model: model(cpuinfo),
         vendor: of("vendor_id"),
@@ -85,12 +85,14 @@ pub(crate) fn read(tree: &Tree, cpuinfo: &Fact<String>) -> Cpu {
         caches,
         isa: flags(cpuinfo).map(|flags| among(&flags, ISA)),
         tsc: flags(cpuinfo).map(|flags| among(&flags, TSC)),
-        governor: distinct(tree, &policies, "scaling_governor"),
-        driver: distinct(tree, &policies, "scaling_driver"),
-        energy_preference: distinct(tree, &policies, "energy_performance_preference"),
-        boost: boost(tree),
-        min_mhz: frequency(tree, &policies, "cpuinfo_min_freq", f64::min),
-        max_mhz: frequency(tree, &policies, "cpuinfo_max_freq", f64::max),
+        governor: clocking.governor,
+        driver: clocking.driver,
+        energy_preference: clocking.energy_preference,
+        boost: clocking.boost,
+        min_mhz: clocking.min_mhz,
+        max_mhz: clocking.max_mhz,
+        limit_mhz: clocking.limit_mhz,
+        current_mhz: clocking.current_mhz,
         x3d_mode: x3d_mode(tree),
     }
 }
@@ -269,46 +271,6 @@ fn l3_groups(caches: &Fact<Vec<Cache>>) -> Fact<Vec<L3Group>> {
         groups.sort_by_key(|group| cpu_list::parse(&group.cpus).and_then(|cpus| cpus.first().copied()));
         groups
     })
-}
-
-fn policies(tree: &Tree) -> Fact<Vec<String>> {
-    let folder = format!("{BASE}/cpufreq");
-    tree.names(&folder).and_then(|names| {
-        let policies: Vec<_> = names.into_iter().filter(|name| name.starts_with("policy")).collect();
-        Fact::or_unknown(Some(policies).filter(|found| !found.is_empty()), format!("no frequency policy in `{folder}`"))
-    })
-}
-
-/// The distinct values of a file of all policies.
-fn distinct(tree: &Tree, policies: &Fact<Vec<String>>, file: &str) -> Fact<String> {
-    policies.clone().and_then(|policies| {
-        let mut values = BTreeSet::new();
-        for policy in policies {
-            match tree.line(&format!("{BASE}/cpufreq/{policy}/{file}")) {
-                Fact::Known(value) => values.insert(value),
-                Fact::Unknown(reason) => return Fact::Unknown(reason),
-            };
-        }
-        Fact::Known(values.into_iter().collect::<Vec<_>>().join(", "))
-    })
-}
-
-/// A frequency over all policies; the files are in kHz.
-fn frequency(tree: &Tree, policies: &Fact<Vec<String>>, file: &str, choose: fn(f64, f64) -> f64) -> Fact<f64> {
-    policies.clone().and_then(|policies| {
-        let read = |policy: &String| tree.value::<u64>(&format!("{BASE}/cpufreq/{policy}/{file}")).copied();
-        let chosen = policies.iter().filter_map(read).map(|khz| khz as f64 / 1000.0).reduce(choose);
-        Fact::or_unknown(chosen, format!("no policy has `{file}`"))
-    })
-}
-
-fn boost(tree: &Tree) -> Fact<bool> {
-    let boost = tree.switch(&format!("{BASE}/cpufreq/boost"));
-    if boost.is_known() {
-        return boost;
-    }
-    let no_turbo = tree.switch(&format!("{BASE}/intel_pstate/no_turbo"));
-    if no_turbo.is_known() { no_turbo.map(|off| !off) } else { boost }
 }
 
 pub(crate) fn x3d_mode(tree: &Tree) -> Fact<String> {

@@ -2,7 +2,7 @@
 
 use super::tree::{Tree, kibibytes};
 use super::trial::{self, Trial};
-use super::{cgroup, cpu, cpu_list, load};
+use super::{cgroup, cpu, cpu_list, supply};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -63,7 +63,7 @@ pub fn facts(search: &str) -> Facts {
     set("cargo", find("cargo", search).is_some());
     set("cc", find("cc", search).is_some());
     set("gpu", super::gpu::read(&tree).known().is_some_and(|gpus| !gpus.is_empty()));
-    set("battery", load::power(&tree).battery.copied() == Some(true));
+    set("battery", supply::read(&tree).battery.copied() == Some(true));
     set("cgroup2", limits.version.as_deref() == Some("2"));
     set("psi", tree.text("/proc/pressure/cpu").is_known());
     set("hugepages", super::os::counted(&meminfo, "HugePages_Total").copied().is_some_and(|count| count > 0));

@@ -31,7 +31,9 @@ pub(crate) fn read(tree: &Tree) -> Fact<Vec<Gpu>> {
         };
         let driver_version =
             driver.as_ref().and_then(|driver| tree.line(&format!("/sys/module/{driver}/version")).known().cloned());
-        gpus.push(Gpu { name, driver, driver_version });
+        // The driver of AMD's devices tells; those of others do not.
+        let memory_bytes = tree.value::<u64>(&format!("{device}/mem_info_vram_total")).copied();
+        gpus.push(Gpu { name, driver, driver_version, memory_bytes });
     }
     Fact::Known(gpus)
 }
@@ -48,6 +50,7 @@ fn nvidia(tree: &Tree) -> Vec<Gpu> {
         name: name(slot).unwrap_or_else(|| "NVIDIA".to_owned()),
         driver: Some("nvidia".to_owned()),
         driver_version: version.clone(),
+        memory_bytes: None,
     };
     names.known().into_iter().flatten().map(gpu).collect()
 }

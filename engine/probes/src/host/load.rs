@@ -1,7 +1,7 @@
-//! Load, pressure and temperature now, and the power supply.
+//! Load and pressure now.
 
 use super::tree::Tree;
-use engine_core::environment::{LoadPoint, Power, Temperature};
+use engine_core::environment::LoadPoint;
 use engine_core::fact::Fact;
 
 /// Load and pressure at this moment.
@@ -50,73 +50,6 @@ fn finite(text: &str) -> Option<f64> {
 fn some(text: &str, name: &str) -> Option<f64> {
     let line = text.lines().find_map(|line| line.strip_prefix("some "))?;
     line.split_ascii_whitespace().find_map(|word| finite(word.strip_prefix(name)?.strip_prefix('=')?))
-}
-
-/// All sensors of the hardware monitors, and the thermal zones where there is no such monitor.
-pub(crate) fn temperatures(tree: &Tree) -> Fact<Vec<Temperature>> {
-    const MONITORS: &str = "/sys/class/hwmon";
-    const ZONES: &str = "/sys/class/thermal";
-    let mut sensors = Vec::new();
-    for monitor in tree.names(MONITORS).known().into_iter().flatten() {
-        let folder = format!("{MONITORS}/{monitor}");
-        let chip = tree.line(&format!("{folder}/name")).known().cloned().unwrap_or_else(|| monitor.clone());
-        for file in tree.names(&folder).known().into_iter().flatten() {
-            let Some(sensor) = file.strip_suffix("_input").filter(|name| name.starts_with("temp")) else { continue };
-            let label = tree.line(&format!("{folder}/{sensor}_label")).known().cloned();
-            let label = format!("{chip} {}", label.as_deref().unwrap_or(sensor));
-            if let Some(celsius) = celsius(tree, &format!("{folder}/{file}")) {
-                sensors.push(Temperature { label, celsius });
-            }
-        }
-    }
-    if sensors.is_empty() {
-        for zone in tree.names(ZONES).known().into_iter().flatten().filter(|name| name.starts_with("thermal_zone")) {
-            let label = tree.line(&format!("{ZONES}/{zone}/type")).known().cloned().unwrap_or_else(|| zone.clone());
-            if let Some(celsius) = celsius(tree, &format!("{ZONES}/{zone}/temp")) {
-                sensors.push(Temperature { label, celsius });
-            }
-        }
-    }
-    Fact::or_unknown(Some(sensors).filter(|found| !found.is_empty()), "no temperature sensor")
-}
-
-fn celsius(tree: &Tree, path: &str) -> Option<f64> {
-    tree.value::<i64>(path).copied().map(|milli| milli as f64 / 1000.0)
-}
-
-/// Power supply and energy counters.
-pub(crate) fn power(tree: &Tree) -> Power {
-    const SUPPLIES: &str = "/sys/class/power_supply";
-    const CAPS: &str = "/sys/class/powercap";
-    let kind = |name: &String| tree.line(&format!("{SUPPLIES}/{name}/type")).known().cloned();
-    let supplies = tree.names(SUPPLIES);
-    // A mouse has a battery too, of the scope of a device.
-    let is_system = |name: &&String| tree.line(&format!("{SUPPLIES}/{name}/scope")).as_deref() != Some("Device");
-    let battery = supplies
-        .clone()
-        .map(|names| names.iter().filter(is_system).any(|name| kind(name).as_deref() == Some("Battery")));
-    let source = supplies.and_then(|names| {
-        let mains: Vec<bool> = names
-            .iter()
-            .filter(|name| matches!(kind(name).as_deref(), Some("Mains" | "USB")))
-            .filter_map(|name| tree.switch(&format!("{SUPPLIES}/{name}/online")).copied())
-            .collect();
-        // Without a supply in the list a desktop and a guest on somebody's laptop look alike.
-        match (mains.contains(&true), mains.is_empty(), battery.copied()) {
-            (true, ..) => Fact::Known("mains".to_owned()),
-            (false, false, Some(true)) => Fact::Known("battery".to_owned()),
-            (false, true, Some(false)) => Fact::Unknown(format!("no power supply in `{SUPPLIES}`")),
-            _ => Fact::unknown("the power supply does not tell whether it is connected"),
-        }
-    });
-    let rapl = if tree.exists("/sys/class") {
-        let names = tree.names(CAPS).known().cloned().unwrap_or_default();
-        let domain = |name: &String| tree.line(&format!("{CAPS}/{name}/name")).known().cloned();
-        Fact::Known(names.iter().filter(|name| name.contains(":")).filter_map(domain).collect())
-    } else {
-        Fact::unknown("no `/sys/class`")
-    };
-    Power { source, battery, rapl }
 }
 
 #[cfg(test)]

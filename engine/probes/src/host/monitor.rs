@@ -1,18 +1,18 @@
 //! The system monitor: a background thread that reads the state of the machine once a second, and what that costs.
 //!
-//! `sysinfo` reads CPUs, memory, networks, sensors and our own process; disks, pressure and load come straight from
-//! `/proc`, where device totals count each transfer once, however often a disk is mounted. The thread's own CPU time is
-//! part of every sample, so nobody has to believe that watching is free.
+//! `sysinfo` reads CPUs, memory, networks and our own process; disks, pressure and load come straight from `/proc`, where
+//! device totals count each transfer once, however often a disk is mounted; clock, temperatures and power from `/sys`.
+//! The thread's own CPU time is part of every sample, so nobody has to believe that watching is free.
 
 use super::live;
+use super::sensors::{Energies, Sensors};
 use super::tree::Tree;
-use engine_core::environment::Temperature;
 use engine_core::host_sample::HostSample;
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use sysinfo::{Components, Networks, Pid, ProcessRefreshKind, ProcessesToUpdate, System};
+use sysinfo::{Networks, Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
 /// A running monitor. Dropping it stops it as well.
 #[derive(Debug)]
@@ -91,7 +91,7 @@ fn watch(
     mut sink: Box<dyn FnMut(HostSample) + Send>,
 ) -> MonitorSummary {
     let (started, begun) = (Instant::now(), live::thread_cpu());
-    let mut sampler = Sampler::new(system, started, begun);
+    let mut sampler = Sampler::new(system, Tree::new(Path::new("/")), started, begun);
     let mut samples = 0;
     while let Wake::Sample = wait() {
         sink(sampler.sample());
@@ -107,7 +107,7 @@ struct Sampler {
     tree: Tree,
     system: System,
     networks: Option<Networks>,
-    components: Option<Components>,
+    sensors: Sensors,
     pid: Pid,
     started: Instant,
     last: Totals,
@@ -120,19 +120,20 @@ struct Totals {
     disks: Option<(u64, u64)>,
     pressures: [Option<u64>; 3],
     own_cpu: Duration,
+    energies: Energies,
 }
 
 impl Sampler {
-    fn new(mut system: System, started: Instant, begun: Duration) -> Self {
-        let tree = Tree::new(Path::new("/"));
+    fn new(mut system: System, tree: Tree, started: Instant, begun: Duration) -> Self {
         system.refresh_cpu_usage();
-        let last = Totals::read(&tree);
+        let sensors = Sensors::open(&tree);
+        let last = Totals::read(&tree, &sensors);
         Self {
             last,
             tree,
             system,
             networks: Networks::new_with_refreshed_list().ok(),
-            components: Components::new_with_refreshed_list().ok(),
+            sensors,
             pid: Pid::from_u32(std::process::id()),
             started,
             last_cost: begun,
@@ -147,7 +148,7 @@ impl Sampler {
             false,
             ProcessRefreshKind::nothing().with_memory().without_tasks(),
         );
-        let now = Totals::read(&self.tree);
+        let now = Totals::read(&self.tree, &self.sensors);
         let seconds = now.at.duration_since(self.last.at).as_secs_f64();
         let per_second = |amount: u64| if seconds > 0.0 { amount as f64 / seconds } else { 0.0 };
         let disks = now.disks.zip(self.last.disks);
@@ -179,7 +180,9 @@ impl Sampler {
             pressure_cpu: pressures[0],
             pressure_io: pressures[1],
             pressure_memory: pressures[2],
-            temperatures: self.temperatures(),
+            temperatures: self.sensors.temperatures(),
+            frequency: self.sensors.frequency(),
+            power: self.sensors.power(&self.last.energies, &now.energies, seconds),
             load: super::load::read(&self.tree).average_1.copied(),
             own_memory: self.system.process(self.pid).map_or(0, sysinfo::Process::memory),
             own_cpu: if seconds > 0.0 { own_cpu / seconds } else { 0.0 },
@@ -208,20 +211,10 @@ impl Sampler {
         }
         bytes
     }
-
-    fn temperatures(&mut self) -> Vec<Temperature> {
-        let Some(components) = &mut self.components else { return Vec::new() };
-        components.refresh(false);
-        let sensor = |component: &sysinfo::Component| {
-            let celsius = component.temperature().map(f64::from).filter(|celsius| celsius.is_finite())?;
-            Some(Temperature { label: component.label().to_owned(), celsius })
-        };
-        components.iter().filter_map(sensor).collect()
-    }
 }
 
 impl Totals {
-    fn read(tree: &Tree) -> Self {
+    fn read(tree: &Tree, sensors: &Sensors) -> Self {
         let stalled = |resource: &str| {
             let text = tree.text(&format!("/proc/pressure/{resource}"));
             text.known().and_then(|text| super::witness::stalled(text))
@@ -232,6 +225,7 @@ impl Totals {
             disks: disks.and_then(|disks| tree.text("/proc/diskstats").known().map(|text| transferred(text, &disks))),
             pressures: [stalled("cpu"), stalled("io"), stalled("memory")],
             own_cpu: live::clock(libc::CLOCK_PROCESS_CPUTIME_ID),
+            energies: sensors.energies(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Recorded machines, unpacked from `tests/data/hosts` and read as if they were this one.
 
+mod parts;
+
 use super::collect::{Options, collect};
 use super::{cpu_list, tree::Tree};
 use engine_core::environment::{Environment, L3Group};

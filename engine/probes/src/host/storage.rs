@@ -21,6 +21,8 @@ pub(crate) fn read(tree: &Tree, folder: &Path) -> Disk {
         filesystem: mount.clone().map(|mount| mount.kind),
         mount_options: mount.map(|mount| mount.options),
         model: device.clone().and_then(|name| model(tree, &name)),
+        firmware: device.clone().and_then(|name| firmware(tree, &name)),
+        link: device.clone().and_then(|name| link(tree, &name)),
         scheduler,
         write_cache: queue("write_cache"),
         rotational: device.clone().and_then(|name| tree.switch(&format!("/sys/block/{name}/queue/rotational"))),
@@ -41,6 +43,8 @@ pub(crate) fn unread(reason: &str) -> Disk {
         mount_options: text(),
         device: text(),
         model: text(),
+        firmware: text(),
+        link: text(),
         scheduler: text(),
         write_cache: text(),
         rotational: Fact::unknown(reason),
@@ -74,6 +78,32 @@ fn device(tree: &Tree, source: &str, number: &str) -> Fact<String> {
         Some(disk) => Fact::Known(disk.clone()),
         None => Fact::Unknown(format!("`{source}` is not a block device of this machine")),
     }
+}
+
+/// The drive's own software: `firmware_rev` of NVMe, `rev` of SCSI and SATA.
+fn firmware(tree: &Tree, disk: &str) -> Fact<String> {
+    let revision = tree.line(&format!("/sys/block/{disk}/device/firmware_rev"));
+    if revision.is_known() { revision } else { tree.line(&format!("/sys/block/{disk}/device/rev")) }
+}
+
+/// The PCIe link of an NVMe drive against its most: `16.0 GT/s PCIe x4 of 16.0 GT/s PCIe x4`. The disk's device is its
+/// controller, or, where it has several paths, a subsystem, and then the controller is found by its name.
+fn link(tree: &Tree, disk: &str) -> Fact<String> {
+    let Some((controller, _)) = disk.strip_prefix("nvme").and_then(|rest| rest.split_once('n')) else {
+        return Fact::unknown("not an NVMe drive");
+    };
+    let places = [format!("/sys/block/{disk}/device/device"), format!("/sys/class/nvme/nvme{controller}/device")];
+    let place = places.iter().find(|place| tree.exists(&format!("{place}/current_link_speed"))).unwrap_or(&places[0]);
+    let read = |file: &str| tree.line(&format!("{place}/{file}"));
+    let joined = |speed: Fact<String>, width: Fact<String>| match (speed, width) {
+        (Fact::Known(speed), Fact::Known(width)) => Fact::Known(format!("{speed} x{width}")),
+        (Fact::Unknown(reason), _) | (_, Fact::Unknown(reason)) => Fact::Unknown(reason),
+    };
+    let most = joined(read("max_link_speed"), read("max_link_width"));
+    joined(read("current_link_speed"), read("current_link_width")).map(|now| match most {
+        Fact::Known(most) => format!("{now} of {most}"),
+        Fact::Unknown(_) => now,
+    })
 }
 
 fn model(tree: &Tree, disk: &str) -> Fact<String> {

@@ -34,6 +34,8 @@ pub(super) struct Document {
     pub(super) expectations: Vec<ExpectationResult>,
     /// The machine against the user's limits; null where they were not checked.
     pub(super) health: Option<HealthResult>,
+    /// What the machine should reach; null where no profile fits it and none was named.
+    pub(super) machine_profile: Option<ProfileText>,
     /// Messages of the scenario and warnings of the engine.
     pub(super) notes: Vec<NoteText>,
     /// What the system monitor saw; null where it did not run.
@@ -195,6 +197,17 @@ pub(super) struct DeclarationText {
     pub(super) place: Option<PlaceText>,
 }
 
+/// The profile of the machine.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct ProfileText {
+    /// Its name.
+    pub(super) name: String,
+    /// Whether it was named; else the machine was recognised.
+    pub(super) named: bool,
+    /// What is unlike the profile or could not be read.
+    pub(super) remarks: Vec<String>,
+}
+
 /// What the system monitor saw. Shares are 0..1; null where the system does not tell.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct MonitorText {
@@ -210,4 +223,10 @@ pub(super) struct MonitorText {
     pub(super) memory_max_ratio: Option<f64>,
     /// Hottest sensor in degrees Celsius.
     pub(super) hottest_celsius: Option<f64>,
+    /// Mean clock of the CPUs in hertz, median over the samples.
+    pub(super) clock_median_hertz: Option<f64>,
+    /// Power of the processors in watts, median over the samples.
+    pub(super) power_median_watts: Option<f64>,
+    /// The same, most.
+    pub(super) power_max_watts: Option<f64>,
 }

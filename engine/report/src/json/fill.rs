@@ -3,6 +3,7 @@
 use engine_core::code::CodeSource;
 use engine_core::comparison::CaseRatio;
 use engine_core::event::{NoteLevel, StopReason};
+use engine_core::expected::{self, Expected, Origin};
 use engine_core::host_sample::HostSample;
 use engine_core::judgement::{Change, Judged, Judgement, Verdict};
 use engine_core::measurement::{Estimate, Measurement, Round};
@@ -25,6 +26,7 @@ use crate::moment;
 pub(super) fn document(report: &Report<'_>) -> Document {
     let record = report.record;
     let environment = &record.header.environment;
+    let expected = expected::of_run(record);
     Document {
         schema_version: SCHEMA_VERSION,
         kind: "report",
@@ -35,12 +37,17 @@ pub(super) fn document(report: &Report<'_>) -> Document {
             causes: exit.causes.iter().map(|c| CauseText { code: c.code, reason: c.reason.clone() }).collect(),
         }),
         plan: plan(record),
-        steps: record.steps.iter().map(step).collect(),
+        steps: record.steps.iter().map(|one| step(one, &expected)).collect(),
         cases: report.cases.iter().map(case).collect(),
         expectations: record.judged.iter().map(expectation).collect(),
         health: report.health.map(|health| HealthResult {
             verdict: health.verdict.name(),
             rows: health.rows.iter().map(health_row).collect(),
+        }),
+        machine_profile: record.header.machine_profile.as_ref().map(|profile| ProfileText {
+            name: profile.name.clone(),
+            named: profile.named,
+            remarks: profile.remarks.clone(),
         }),
         notes: record.notes.iter().map(note).collect(),
         monitor: monitor(&record.host),
@@ -121,7 +128,7 @@ fn plan(record: &RunRecord) -> PlanText {
     }
 }
 
-fn step(step: &StepRecord) -> StepResult {
+fn step(step: &StepRecord, expected: &Expected) -> StepResult {
     let plan = &step.plan;
     let (probe, options) = match &plan.work {
         Work::Probe { id, args } => {
@@ -145,7 +152,7 @@ fn step(step: &StepRecord) -> StepResult {
             StopReason::Budget => "budget",
             StopReason::Interrupted => "interrupted",
         }),
-        metrics: step.measurements.iter().map(|measurement| metric(step, measurement)).collect(),
+        metrics: step.measurements.iter().map(|measurement| metric(step, measurement, expected)).collect(),
     }
 }
 
@@ -183,11 +190,23 @@ pub(crate) const fn failure_kind(kind: FailureKind) -> &'static str {
     }
 }
 
-fn metric(step: &StepRecord, measurement: &Measurement) -> MetricResult {
+fn metric(step: &StepRecord, measurement: &Measurement, expected: &Expected) -> MetricResult {
     let metric = &measurement.metric;
     let labels = step.plan.labels.joined(&measurement.labels);
     let series = SeriesId { step: step.plan.name.clone(), metric: metric.id.clone(), labels };
+    let found = expected.values.get(&series).map(|found| ExpectedText {
+        value: finite(found.value),
+        kind: found.kind.name(),
+        profile: match &found.origin {
+            Origin::Profile(name) => Some(name.clone()),
+            Origin::Declared | Origin::Measured => None,
+        },
+        source: found.source.clone(),
+        share_ratio: measurement.estimate().and_then(|own| expected::share(metric.goal, own.value, found.value)),
+        beyond: expected.above.iter().any(|above| above.series == series),
+    });
     MetricResult {
+        expected: found,
         series: series.to_string(),
         metric: metric.id.clone(),
         labels: measurement.labels.0.clone(),
@@ -337,6 +356,11 @@ fn monitor(samples: &[HostSample]) -> Option<MonitorText> {
     }
     let largest = |of: fn(&HostSample) -> f64| finite(samples.iter().map(of).fold(0.0, f64::max));
     let busy: Vec<f64> = samples.iter().map(|sample| sample.cpu).collect();
+    let told = |of: fn(&HostSample) -> Option<f64>| sorted(&samples.iter().filter_map(of).collect::<Vec<f64>>());
+    let median = |of: fn(&HostSample) -> Option<f64>| {
+        let told = told(of);
+        (!told.is_empty()).then(|| quantile(&told, 0.5)).and_then(finite)
+    };
     Some(MonitorText {
         samples: samples.len(),
         cost_seconds: finite(samples.iter().map(|sample| sample.cost).sum()),
@@ -344,5 +368,8 @@ fn monitor(samples: &[HostSample]) -> Option<MonitorText> {
         cpu_max_ratio: largest(|sample| sample.cpu),
         memory_max_ratio: largest(HostSample::memory),
         hottest_celsius: samples.iter().filter_map(HostSample::hottest).max_by(f64::total_cmp).and_then(finite),
+        clock_median_hertz: median(|sample| sample.frequency),
+        power_median_watts: median(|sample| sample.power),
+        power_max_watts: told(|sample| sample.power).last().copied().and_then(finite),
     })
 }

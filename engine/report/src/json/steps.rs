@@ -87,12 +87,31 @@ pub(super) struct MetricResult {
     pub(super) nature: &'static str,
     /// Median over rounds; null when no round counts.
     pub(super) estimate: Option<EstimateText>,
+    /// What the machine should reach; null where nobody knows.
+    pub(super) expected: Option<ExpectedText>,
     /// Samples of all rounds that count, pooled; null without samples.
     pub(super) samples: Option<PooledText>,
     /// Whether a round that counts was disturbed.
     pub(super) tainted: bool,
     /// All rounds in the order in which they were taken.
     pub(super) rounds: Vec<RoundResult>,
+}
+
+/// What the machine should reach, in the metric's unit.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct ExpectedText {
+    /// How much.
+    pub(super) value: Option<f64>,
+    /// `ceiling`: nothing can be better; `typical`: what such a machine usually reaches.
+    pub(super) kind: &'static str,
+    /// Name of the machine profile; null where the machine declares it, or the run measured it elsewhere.
+    pub(super) profile: Option<String>,
+    /// Who says so, or the arithmetic that gives it.
+    pub(super) source: String,
+    /// How much of it was reached: 1 is all, less is worse, in the direction that is good.
+    pub(super) share_ratio: Option<f64>,
+    /// Whether it lies beyond a ceiling: then the number is wrong, or the machine is another one.
+    pub(super) beyond: bool,
 }
 
 /// Which direction is good.

@@ -11,6 +11,7 @@ pub fn report(report: &Report<'_>) -> String {
     sections::header(&mut out, report);
     sections::expectations(&mut out, report);
     results::results(&mut out, report);
+    sections::machine(&mut out, report);
     sections::health(&mut out, report);
     sections::environment(&mut out, report);
     sections::diagnostics(&mut out, report);
@@ -25,6 +26,7 @@ pub fn step_summary(report: &Report<'_>) -> String {
     sections::expectations(&mut out, report);
     let mut details = String::new();
     results::results(&mut details, report);
+    sections::machine(&mut details, report);
     sections::health(&mut details, report);
     sections::diagnostics(&mut details, report);
     out.push_str(&details);

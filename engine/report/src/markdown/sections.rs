@@ -1,11 +1,13 @@
 //! The parts of a report around its results.
 
+use engine_core::expected;
 use engine_core::judgement::{Judgement, Severity};
 
 use super::escape::{cell, name, sentence};
 use crate::diagnosis;
 use crate::expectation::{explanation, tally};
 use crate::input::Report;
+use crate::machine;
 use crate::moment;
 use crate::number;
 use crate::view;
@@ -79,6 +81,36 @@ pub(super) fn expectations(out: &mut String, report: &Report<'_>) {
         );
     }
     out.push('\n');
+}
+
+/// What was measured against what the machine should reach; nothing when nothing is expected of it.
+pub(super) fn machine(out: &mut String, report: &Report<'_>) {
+    let rows = machine::rows(report.record, &expected::of_run(report.record));
+    if rows.is_empty() {
+        return;
+    }
+    put!(out, "## Machine: {}\n\n", sentence(&machine::heading(report.record)));
+    out.push_str("| series | measured | expected | share | by | source |\n|---|---:|---:|---:|---|---|\n");
+    for row in rows {
+        let mark = if row.beyond { " ✗ beyond" } else { "" };
+        put!(
+            out,
+            "| {} | {} | {} | {}{mark} | {} | {} |\n",
+            name(&row.series),
+            row.measured,
+            row.expected,
+            row.share,
+            cell(&row.by),
+            sentence(&row.source)
+        );
+    }
+    out.push('\n');
+    for remark in machine::remarks(report.record) {
+        put!(out, "- {}\n", sentence(&remark));
+    }
+    if report.record.header.machine_profile.as_ref().is_some_and(|profile| !profile.remarks.is_empty()) {
+        out.push('\n');
+    }
 }
 
 /// The machine against the user's limits.

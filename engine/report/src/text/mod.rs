@@ -5,6 +5,7 @@ mod comparison;
 mod diagnostics;
 mod expectations;
 mod list;
+mod machine;
 mod result_line;
 mod results;
 mod spark;

@@ -6,7 +6,7 @@ use engine_core::run::ValidityLevel;
 use super::style::{Paint, Style};
 use super::table::{Cell, Column, Table};
 use super::wrap::hanging;
-use super::{diagnostics, expectations, results};
+use super::{diagnostics, expectations, machine, results};
 use crate::clean::clip;
 use crate::diagnosis::level;
 use crate::expectation::tally;
@@ -15,13 +15,15 @@ use crate::moment;
 use crate::number;
 use crate::view;
 
-/// The whole report for the terminal: what was run, the expectations, the results, the machine's health, diagnostics.
+/// The whole report for the terminal: what was run, the expectations, the results, what is expected of the
+/// machine, its health, diagnostics.
 #[must_use]
 pub fn summary(report: &Report<'_>, style: Style) -> String {
     let mut out = String::new();
     header(&mut out, report, style);
     expectations::expectations(&mut out, &report.record.judged, style);
     results::results(&mut out, &view::groups(report.record), report.cases, style);
+    machine::machine(&mut out, report.record, style);
     if let Some(found) = report.health {
         out.push('\n');
         out.push_str(&health(found, style));

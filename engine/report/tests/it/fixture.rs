@@ -232,6 +232,7 @@ pub(crate) fn header(name: &str, steps: &[StepRecord]) -> RunHeader {
             params: Labels::new().with("limit", "2000000"),
             ..Plan::default()
         },
+        machine_profile: None,
     }
 }
 
@@ -267,6 +268,8 @@ pub(crate) fn run() -> RunRecord {
         at: f64::from(second),
         cpu: 0.3 + 0.01 * f64::from(second),
         memory_used: 6 << 30,
+        frequency: Some(3.5e9),
+        power: Some(60.0 + f64::from(second)),
         memory_total: 16 << 30,
         cost: 0.0011,
         ..HostSample::default()

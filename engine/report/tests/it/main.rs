@@ -9,5 +9,6 @@ mod github;
 mod hostile;
 pub(crate) mod json;
 mod junit;
+mod machine;
 mod markdown;
 mod text;

@@ -42,7 +42,7 @@ pub(crate) const WRITTEN: &[Written] = &[
         "",
         "custom",
         "custom(name, #{ options }, || ..)",
-        "Declares a step that runs script code: what it times and records are the step's metrics. Captured values are copied when it is declared.",
+        "Declares a step that runs script code: what it times and records are the step's metrics. Captured values are copied when it is declared. The function runs in the engine's own process, so there is no `isolate`: what needs a process of its own is a probe or a command.",
         "custom(\"squares\", #{ rounds: 10, sweep: #{ n: [10, 100] } }, |p| {\n    timed(\"loop\", || { let sum = 0; for i in 0..p.n { sum += i * i; } sum });\n});",
     ),
     written(

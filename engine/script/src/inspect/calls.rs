@@ -9,6 +9,7 @@ use rhai::{Dynamic, Expr, FnCallExpr, Position};
 
 use super::walk::Walk;
 use crate::fault::Fault;
+use crate::given;
 use crate::verb_options::{Kind, OptionDef, of_verb};
 use crate::verbs::{metric_name, probe_argument};
 
@@ -90,13 +91,7 @@ fn verb_options(walk: &mut Walk<'_>, verb: &str, table: &[OptionDef], arg: &Expr
     for (key, value) in &map.0 {
         let at = walk.at(key.pos, key.name.chars().count());
         let Some(option) = table.iter().find(|option| option.name == key.name.as_str()) else {
-            let near = hint(&key.name, table.iter().map(|option| option.name));
-            let mut fault = Fault::invalid("unknown-option", format!("`{verb}` has no option `{}`{near}", key.name));
-            if near.is_empty() {
-                let names: Vec<&str> = table.iter().map(|option| option.name).collect();
-                fault = fault.help(format!("its options are `{}`", names.join("`, `")));
-            }
-            walk.report(fault, at);
+            walk.report(given::unknown(verb, &key.name, table), at);
             continue;
         };
         if let (Some(literal), false) = (literal(value), matches!(option.kind, Kind::Any))

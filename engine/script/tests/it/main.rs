@@ -1,6 +1,7 @@
 //! Tests of the script crate from outside: scenarios in, plans and diagnostics out. Probes are fakes.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod codes;
 mod declare;
 mod docs;
 mod errors;

@@ -131,6 +131,7 @@ fn run(scenario: &Scenario, values: &[(&str, f64)]) -> RunRecord {
         tags: BTreeMap::new(),
         environment: Environment::default(),
         plan: scenario.plan().clone(),
+        machine_profile: None,
     };
     let mut run = RunRecord::new(header);
     for (path, value) in values {

@@ -67,6 +67,7 @@ pub(crate) fn header(suite: &str, n: u64) -> RunHeader {
         tags: BTreeMap::from([("team".to_owned(), "kernel".to_owned())]),
         environment,
         plan: plan(suite),
+        machine_profile: None,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::*;
+use crate::expected::Expected;
 use crate::host_sample::HostSample;
 use crate::judgement::{Judged, Judgement, Severity};
 use crate::measurement::{Measurement, Round};
@@ -61,6 +62,7 @@ struct Setting {
     reference: Option<&'static str>,
     baseline: Option<Vec<(SeriesId, Measurement)>>,
     refusal: Option<&'static str>,
+    expected: Option<Expected>,
     host: Vec<HostSample>,
 }
 
@@ -80,6 +82,7 @@ fn judge_in(setting: &Setting, text: &str, steps: &[StepRecord]) -> Judged {
         declaration: &declaration,
         profile: setting.profile,
         baseline: baseline.as_ref(),
+        expected: setting.expected.as_ref(),
         host: &setting.host,
         place: None,
     };
@@ -341,4 +344,43 @@ fn false_judgements_are_rare_and_clear_cases_decided() {
     // At the limit itself each wrong answer has 2.5 %.
     assert!(counts["at"][0] <= 40 && counts["at"][1] <= 40, "{counts:?}");
     assert!(counts["clear"][0] >= 990 && counts["clear"][1] == 0, "{counts:?}");
+}
+
+#[test]
+fn what_the_machine_should_reach_is_a_number_or_no_judgement() {
+    use crate::expected::{ExpectedValue, FigureKind, Origin};
+    let steps = one(vec![series("wall", Unit::Seconds, &TENTHS)]);
+    let id = SeriesId { step: "s".into(), metric: "wall".into(), labels: Labels::new() };
+    let value = ExpectedValue {
+        value: 0.2,
+        kind: FigureKind::Typical,
+        origin: Origin::Profile("desk".into()),
+        source: "the maker".into(),
+    };
+    let expected = Expected { values: BTreeMap::from([(id, value)]), above: vec![], absence: "nobody knows".into() };
+    let setting = Setting { expected: Some(expected), ..Setting::default() };
+    for (text, want) in [
+        ("wall <= expected", Judgement::Pass),
+        ("wall <= 0.51 * expected", Judgement::Pass),
+        ("wall <= 0.5 * expected", Judgement::Unsure),
+        ("wall <= 40 % * expected", Judgement::Fail),
+        ("wall.p90 < expected", Judgement::Pass),
+        ("wall.spread < expected", Judgement::Unjudged),
+    ] {
+        let judged = judge_in(&setting, text, &steps);
+        assert_eq!(judged.judgement, want, "{text}: {}", judged.reason);
+    }
+    let judged = judge_in(&setting, "wall <= 0.4 * expected", &steps);
+    assert!(judged.reason.ends_with("; expected 200 ms (desk: the maker)"), "{}", judged.reason);
+    assert!(judged.limit.is_some_and(|limit| (limit - 0.08).abs() < 1e-12));
+    let unknown = Setting {
+        expected: Some(Expected { absence: "nobody knows".into(), ..Expected::default() }),
+        ..Setting::default()
+    };
+    let judged = judge_in(&unknown, "wall <= expected", &steps);
+    assert_eq!((judged.judgement, judged.reason.as_str()), (Judgement::Unjudged, "`expected`: nobody knows"));
+    assert!(judged.observed.is_some());
+    assert_eq!(judge_in(&Setting::default(), "wall <= expected", &steps).judgement, Judgement::Unjudged);
+    assert!(Expectation::parse("wall <= expected").unwrap().needs_expected());
+    assert!(is_reserved_metric("expected"));
 }

@@ -111,7 +111,7 @@ fn what_is_wrong_is_named_with_its_column() {
         ("wall =< 5 ms", 6, "found `=<`, did you mean `<=`?"),
         ("wall = 5 ms", 6, "did you mean `==`?"),
         ("wall 5 ms", 6, "expected a comparison (`<`, `<=`, `>`, `>=`, `==`, `!=`), found `5`"),
-        ("wall <", 7, "expected a number, `baseline`, `reference`, `target` or a metric, found the end"),
+        ("wall <", 7, "expected a number, `baseline`, `reference`, `expected`, `target` or a metric, found the end"),
         ("wall < 5 mss", 8, "unknown unit `mss` in `5 mss`, did you mean `ms`?"),
         ("wall < 5 gib", 8, "did you mean `GiB`?"),
         ("wall < 5 ms @wrn", 14, "found `wrn`, did you mean `warn`?"),
@@ -250,6 +250,7 @@ fn claims() -> impl Strategy<Value = Claim> {
         Just(Value::Baseline),
         Just(Value::Reference),
         Just(Value::Target),
+        Just(Value::Expected),
         selectors().prop_map(Value::Selector),
     ];
     let time = || prop::option::of(amounts(&["s", "min"]).prop_filter("zero", |text| !text.starts_with("0 ")));

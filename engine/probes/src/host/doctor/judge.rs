@@ -1,8 +1,9 @@
 //! What a finding means: pure functions from what was found to a row.
 
 use super::{DoctorRow, Status};
+use crate::host::rapl::Domain;
 use crate::host::trial::Trial;
-use engine_core::environment::Gpu;
+use engine_core::environment::{Cpu, Gpu, Memory, Power, Temperature};
 use engine_core::fact::Fact;
 use std::path::Path;
 
@@ -144,6 +145,95 @@ pub(super) fn governor(governor: &Fact<String>, hypervisor: Option<&str>) -> Doc
             format!("unknown: {reason}"),
             "load a frequency driver, or fix the clock in the firmware",
         ),
+    }
+}
+
+/// A limit below what the hardware can do, or boost that is off: the numbers are those of a slower machine.
+pub(super) fn clock_limit(cpu: &Cpu) -> DoctorRow {
+    const NAME: &str = "clock limit";
+    let boost = match cpu.boost.copied() {
+        Some(true) => ", boost on",
+        Some(false) => ", boost off",
+        None => "",
+    };
+    match (cpu.limit_mhz.copied(), cpu.max_mhz.copied()) {
+        (Some(limit), Some(max)) => {
+            let slow = limit < 0.99 * max || cpu.boost.copied() == Some(false);
+            let status = if slow { Status::Warning } else { Status::Ok };
+            let found = format!("{limit:.0} of {max:.0} MHz{boost}");
+            let fix = "cpupower frequency-set -u with the highest frequency, and echo 1 > /sys/devices/system/cpu/cpufreq/boost";
+            row(NAME, status, found, fix)
+        }
+        // The driver row says what to do where there is no frequency driver at all.
+        _ => row(NAME, Status::Ok, "the system tells none", ""),
+    }
+}
+
+/// On a battery, a processor is slower than itself.
+pub(super) fn power(power: &Power) -> DoctorRow {
+    const NAME: &str = "power supply";
+    let charge =
+        power.battery_charge.copied().map_or_else(String::new, |share| format!(", {:.0} % left", share * 100.0));
+    match (power.source.as_deref(), power.battery.copied()) {
+        (Some("battery"), _) => row(NAME, Status::Warning, format!("battery{charge}"), "connect the power supply"),
+        (Some(source), Some(true)) => row(NAME, Status::Ok, format!("{source}, battery there{charge}"), ""),
+        (Some(source), _) => row(NAME, Status::Ok, source, ""),
+        (None, Some(true)) => row(NAME, Status::Warning, format!("a battery{charge}"), "make sure that it is charging"),
+        (None, _) => row(NAME, Status::Ok, "no battery", ""),
+    }
+}
+
+/// Without them the power of the processors is left out of the monitor's samples.
+pub(super) fn energy(packages: &[Domain], readable: impl Fn(&Domain) -> bool) -> DoctorRow {
+    const NAME: &str = "energy counters";
+    let names: Vec<&str> = packages.iter().map(|domain| domain.name.as_str()).collect();
+    if names.is_empty() {
+        let fix = "modprobe intel_rapl_msr on the machine itself (AMD too); a virtual machine has none";
+        return row(NAME, Status::Missing, "none", fix);
+    }
+    let found = names.join(", ");
+    if packages.iter().all(readable) {
+        return row(NAME, Status::Ok, found, "");
+    }
+    let fix = "run as root, or chmod a+r /sys/class/powercap/*/energy_uj: power is left out without";
+    row(NAME, Status::Missing, format!("{found}, not readable by this user"), fix)
+}
+
+pub(super) fn temperature(sensors: &Fact<Vec<Temperature>>) -> DoctorRow {
+    const NAME: &str = "temperature";
+    match sensors {
+        Fact::Known(sensors) => {
+            let shown: Vec<String> =
+                sensors.iter().take(4).map(|one| format!("{} {:.0} C", one.label, one.celsius)).collect();
+            let more = sensors.len().saturating_sub(4);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            row(NAME, Status::Ok, format!("{}{more}", shown.join(", ")), "")
+        }
+        Fact::Unknown(reason) => {
+            let fix = "modprobe k10temp or coretemp on the machine itself; a virtual machine has none";
+            row(NAME, Status::Missing, reason, fix)
+        }
+    }
+}
+
+/// The modules give the limit of the memory bus.
+pub(super) fn memory_modules(memory: &Memory) -> DoctorRow {
+    const NAME: &str = "memory modules";
+    const FIX: &str = "run as root: the share of the memory bus is unknown without, unless a machine profile gives it";
+    match &memory.dimms {
+        Fact::Known(dimms) => {
+            let mut kinds: Vec<String> = dimms
+                .iter()
+                .map(|dimm| {
+                    let speed = dimm.speed_mts.map_or_else(String::new, |speed| format!("-{speed}"));
+                    format!("{}{speed}", dimm.technology)
+                })
+                .collect();
+            kinds.dedup();
+            let channels = memory.channels.copied().map_or_else(String::new, |n| format!(" in {n} channels"));
+            row(NAME, Status::Ok, format!("{} x {}{channels}", dimms.len(), kinds.join(" + ")), "")
+        }
+        Fact::Unknown(reason) => row(NAME, Status::Missing, reason, FIX),
     }
 }
 
@@ -348,9 +438,47 @@ mod tests {
     }
 
     #[test]
+    fn how_the_machine_is_fed_and_driven() {
+        let mut cpu = Cpu::default();
+        assert_eq!(clock_limit(&cpu).status, Ok, "where nothing is told, nothing is claimed");
+        (cpu.limit_mhz, cpu.max_mhz) = (Fact::Known(5050.0), Fact::Known(5050.0));
+        assert_eq!(clock_limit(&cpu).status, Ok);
+        cpu.boost = Fact::Known(false);
+        assert_eq!(clock_limit(&cpu).found, "5050 of 5050 MHz, boost off");
+        cpu.boost = Fact::Known(true);
+        cpu.limit_mhz = Fact::Known(2100.0);
+        assert_eq!(clock_limit(&cpu).status, Warning);
+
+        let mut supply = Power { source: Fact::Known("battery".into()), ..Power::default() };
+        supply.battery_charge = Fact::Known(0.57);
+        assert_eq!((power(&supply).status, power(&supply).found.as_str()), (Warning, "battery, 57 % left"));
+        supply.source = Fact::Known("mains".into());
+        assert_eq!(power(&supply).status, Ok);
+        assert_eq!(power(&Power::default()).status, Ok);
+
+        let folder = tempfile::tempdir().unwrap();
+        let zone = folder.path().join("sys/class/powercap/intel-rapl:0");
+        std::fs::create_dir_all(&zone).unwrap();
+        std::fs::write(zone.join("name"), "package-0\n").unwrap();
+        let packages = crate::host::rapl::packages(&crate::host::tree::Tree::new(folder.path()));
+        assert_eq!(energy(&[], |_| true).status, Missing);
+        assert_eq!((energy(&packages, |_| true).status, energy(&packages, |_| false).status), (Ok, Missing));
+
+        let sensor = Temperature { label: "k10temp Tctl".into(), celsius: 48.25 };
+        assert_eq!(temperature(&Fact::Known(vec![sensor])).found, "k10temp Tctl 48 C");
+        assert_eq!(temperature(&unknown()).status, Missing);
+        assert_eq!(memory_modules(&Memory::default()).status, Missing);
+    }
+
+    #[test]
     fn devices() {
         let gpus = |driver: Option<&str>| {
-            Fact::Known(vec![Gpu { name: "x".into(), driver: driver.map(str::to_owned), driver_version: None }])
+            Fact::Known(vec![Gpu {
+                name: "x".into(),
+                driver: driver.map(str::to_owned),
+                driver_version: None,
+                memory_bytes: None,
+            }])
         };
         assert_eq!(gpu(&Fact::Known(Vec::new())).status, Missing);
         assert_eq!(gpu(&gpus(Some("amdgpu"))).status, Ok);

@@ -12,6 +12,7 @@
 
 mod caches;
 mod memory;
+mod network;
 mod processes;
 mod threads;
 
@@ -77,6 +78,7 @@ fn main() -> Any<()> {
     caches::caches(samples)?;
     memory::memory(samples)?;
     threads::threads_and_kernel(samples, &cpus)?;
+    network::network(samples)?;
     processes::processes(samples)
 }
 

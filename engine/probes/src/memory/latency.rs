@@ -103,15 +103,6 @@ fn check(team: &mut Team<Chase>) -> Result<(), ProbeError> {
     outcome.map_or(Ok(()), |broken| Err(ProbeError::verification(broken.to_string())))
 }
 
-/// The CPU of the first worker; 0 where it has none of its own.
-pub(crate) fn first_cpu<S>(team: &Team<S>) -> usize {
-    use crate::harness::Placement;
-    match team.placement().first() {
-        Some(Placement::Pinned(cpu)) => *cpu,
-        _ => 0,
-    }
-}
-
 /// Notes where huge pages were asked for and not all of the regions lie in them.
 pub(super) fn note_pages(cx: &mut Context<'_>, asked: Pages, obtained: Vec<Option<Obtained>>) {
     let (huge, resident) = obtained.iter().flatten().fold((0, 0), |sum, one| (sum.0 + one.huge, sum.1 + one.resident));

@@ -16,6 +16,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use engine_core::args::Args;
 use engine_core::metric::MetricDef;
@@ -27,6 +28,7 @@ use super::echo::{ANSWER, Client, IDLE, STUCK, serve};
 use super::error::NetworkError;
 use super::message::Message;
 use super::place::{PLACEMENT, Places, sit};
+use crate::harness::clock::Moment;
 use crate::{Context, Probe, ProbeError};
 
 const TRANSPORT: ParamDef = ParamDef {
@@ -91,6 +93,21 @@ pub static PROBE: Probe = Probe {
 
 fn run(args: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
     measure(args, cx, |_, _| true)
+}
+
+/// A round whose server keeps each message for a while before it sends it back: for the check that a slower echo is
+/// seen to be slower.
+///
+/// # Errors
+/// As a round of the probe.
+pub fn slowed(args: &Args, cx: &mut Context<'_>, delay: Duration) -> Result<(), ProbeError> {
+    measure(args, cx, |_, _| {
+        let start = Moment::now();
+        while Moment::now().since(start) < delay {
+            std::hint::spin_loop();
+        }
+        true
+    })
 }
 
 /// The round; `meddle` is the server's hand on each echo.

@@ -4,7 +4,7 @@ use engine_core::args::ArgValue;
 use engine_core::measurement::Record;
 use engine_core::step::FailureKind;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 const TRANSPORTS: [&str; 5] = ["tcp", "udp", "unix", "unix_datagram", "pipe"];
 
@@ -132,4 +132,14 @@ fn an_interruption_ends_a_conversation() {
     let cancel = AtomicBool::new(true);
     let mut cx = Context::new(Path::new("/"), &cancel, Instant::now() + Duration::from_secs(60), 2, 7, false);
     assert_eq!(run(&args, &mut cx), Err(ProbeError::Cancelled));
+}
+
+#[test]
+fn an_echo_that_is_kept_is_that_much_slower() {
+    let args = PROBE.info.args(&std::collections::BTreeMap::new(), true).unwrap();
+    let cancel = AtomicBool::new(false);
+    let mut cx = Context::new(Path::new("/"), &cancel, Instant::now() + Duration::from_secs(120), 2, 7, true);
+    slowed(&args, &mut cx, Duration::from_millis(1)).unwrap();
+    let times = values(&cx.finish().0, "rtt");
+    assert!(times.len() == 40 && times.iter().all(|time| *time >= 0.001), "{times:?}");
 }

@@ -46,12 +46,7 @@ integers!(multiply_32, 48, "r8d", "imul \\r, ecx");
 integers!(multiply_32_wide, 48, "r8d,r9d,r10d,r11d,r12d,r13d,r14d,r15d", "imul \\r, ecx");
 // The chain leads through the divisor; the dividend is put in place anew and waits for nothing.
 integers!(divide_64, 11, "r8", "mov rax, rcx\nxor edx, edx\ndiv \\r\nmov \\r, rax");
-integers!(
-    divide_64_wide,
-    11,
-    "r8,r9,r10,r11,r12,r13,r14,r15",
-    "mov rax, rcx\nxor edx, edx\ndiv \\r\nmov \\r, rax"
-);
+integers!(divide_64_wide, 11, "r8,r9,r10,r11,r12,r13,r14,r15", "mov rax, rcx\nxor edx, edx\ndiv \\r\nmov \\r, rax");
 integers!(divide_32, 11, "r8d", "mov eax, ecx\nxor edx, edx\ndiv \\r\nmov \\r, eax");
 integers!(
     divide_32_wide,

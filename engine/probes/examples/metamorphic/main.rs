@@ -19,8 +19,11 @@ mod threads;
 use std::error::Error;
 use std::time::Duration;
 
-use engine_probes::harness::{Buffer, Moment, Pages, pin};
+use engine_probes::harness::{Buffer, Moment, Pages, pin, sentinel};
+use engine_probes::kernel::arithmetic::{Chains, Operation};
+use engine_probes::kernel::branch;
 use engine_probes::kernel::chase::{Chase, Order};
+use engine_probes::kernel::crypto::{Algorithm, Kernel as Cipher};
 use engine_probes::kernel::fma::{self, Fma, Precision};
 use engine_probes::kernel::sieve::Sieve;
 use engine_probes::kernel::stream::{self, Arrays, Kernel, Passes, Store};
@@ -54,6 +57,25 @@ fn main() -> Any<()> {
         check(&format!("cpu.fma {}", precision.name()), samples, &mut |units| Ok(chains.run(units * 1_000)?))?;
     }
 
+    instructions(samples)?;
+    ciphers(samples)?;
+    // The predictor must not learn the bytes: they are mixed by a multiplication, and there are many of them.
+    let bytes: Vec<u8> = (0u64..1 << 18).map(|i| (i.wrapping_mul(i ^ 0x9e37_79b9_7f4a_7c15) >> 63) as u8).collect();
+    let zeros = bytes.iter().filter(|byte| **byte == 0).count() as u64;
+    check("cpu.branch", samples, &mut |units| {
+        let wrong = (0..units).filter_map(|_| branch::zeros(&bytes)).find(|count| *count != zeros);
+        wrong.map_or(Ok(()), |count| Err(format!("{count} zeros of {zeros}").into()))
+    })?;
+    let mut slices = vec![sentinel::Slice::default(); 1 << 16];
+    check("cpu.clock", samples, &mut |units| {
+        let wanted = usize::try_from(units)?;
+        if sentinel::slices(&mut slices[..wanted], Duration::MAX) == wanted {
+            Ok(())
+        } else {
+            Err("slices are missing".into())
+        }
+    })?;
+
     let passes = Passes::new(stream::best(), Store::Plain)?;
     for kernel in Kernel::ALL {
         // In the first-level cache, where nobody else's traffic takes part.
@@ -80,6 +102,35 @@ fn main() -> Any<()> {
     threads::threads_and_kernel(samples, &cpus)?;
     network::network(samples)?;
     processes::processes(samples)
+}
+
+/// Chains of each instruction, one and eight side by side.
+fn instructions(samples: usize) -> Any<()> {
+    for operation in Operation::ALL {
+        for number in operation.numbers() {
+            for (kind, side_by_side) in [("latency", false), ("rate", true)] {
+                let Some(chains) = Chains::new(operation, number, side_by_side) else { continue };
+                let name = format!("cpu.arithmetic {} {} {kind}", operation.name(), number.name());
+                check(&name, samples, &mut |units| Ok(chains.run(units * 64)?))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Ciphers and checksums by the fastest path that there is.
+fn ciphers(samples: usize) -> Any<()> {
+    for algorithm in Algorithm::ALL {
+        let found = algorithm.paths().iter().find_map(|path| Cipher::new(algorithm, *path, 1));
+        let Some(mut cipher) = found else { continue };
+        cipher.known_answers()?;
+        check(&format!("cpu.crypto {}", algorithm.name()), samples, &mut |units| {
+            (0..units).for_each(|_| cipher.pass());
+            Ok(())
+        })?;
+        cipher.verify()?;
+    }
+    Ok(())
 }
 
 /// Both checks of one kernel.

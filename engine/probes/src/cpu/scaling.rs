@@ -76,7 +76,7 @@ pub static PROBE: Probe = Probe {
 
 /// The work of one thread.
 enum Work {
-    Sieve(Sieve),
+    Sieve(Box<Sieve>),
     Chains(Box<Fma>),
 }
 
@@ -95,7 +95,7 @@ impl Worker {
         let work = if chains {
             Work::Chains(Box::new(Fma::new(best(), Precision::Double)?))
         } else {
-            Work::Sieve(Sieve::new(LIMIT, SEGMENT))
+            Work::Sieve(Box::new(Sieve::new(LIMIT, SEGMENT)))
         };
         Ok(Self { work, wrong: None, done: Moment::now(), clock: 0.0 })
     }
@@ -251,7 +251,7 @@ mod tests {
     #[test]
     fn a_wrong_result_comes_out() {
         let mut worker = Worker::new(false).unwrap();
-        worker.work = Work::Sieve(Sieve::new(LIMIT - 100_000, SEGMENT));
+        worker.work = Work::Sieve(Box::new(Sieve::new(LIMIT - 100_000, SEGMENT)));
         worker.pass(1);
         assert!(worker.wrong.is_some() && worker.clock > 0.0);
         let mut worker = Worker::new(true).unwrap();

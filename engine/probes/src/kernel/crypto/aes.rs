@@ -84,15 +84,19 @@ pub fn encrypt(path: Path, schedule: &Schedule, input: &[u8], output: &mut [u8])
     assert!(input.len() == output.len() && input.len().is_multiple_of(STRIDE));
     #[cfg(target_arch = "x86_64")]
     if path.is_available() && !input.is_empty() {
-        // SAFETY: the processor has the instructions; both slices have the same length, in whole strides.
-        match (path, schedule.rounds) {
-            (Path::AesNi, 10) => return unsafe { x86::ni::<10>(schedule, input, output) },
-            (Path::AesNi, _) => return unsafe { x86::ni::<14>(schedule, input, output) },
-            (Path::Vaes, 10) => return unsafe { x86::vaes_10(schedule, input, output) },
-            (Path::Vaes, _) => return unsafe { x86::vaes_14(schedule, input, output) },
-            (Path::VaesAvx512, 10) => return unsafe { x86::wide_10(schedule, input, output) },
-            (Path::VaesAvx512, _) => return unsafe { x86::wide_14(schedule, input, output) },
-            _ => {}
+        type Encrypt = unsafe fn(&Schedule, &[u8], &mut [u8]);
+        let kernel: Option<Encrypt> = match (path, schedule.rounds) {
+            (Path::AesNi, 10) => Some(x86::ni::<10>),
+            (Path::AesNi, _) => Some(x86::ni::<14>),
+            (Path::Vaes, 10) => Some(x86::vaes_10),
+            (Path::Vaes, _) => Some(x86::vaes_14),
+            (Path::VaesAvx512, 10) => Some(x86::wide_10),
+            (Path::VaesAvx512, _) => Some(x86::wide_14),
+            _ => None,
+        };
+        if let Some(kernel) = kernel {
+            // SAFETY: the processor has the instructions; both slices have the same length, in whole strides.
+            return unsafe { kernel(schedule, input, output) };
         }
     }
     let _ = path;

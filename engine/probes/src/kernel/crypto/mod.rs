@@ -147,7 +147,7 @@ impl Kernel {
             Algorithm::Aes128 => Work::Aes(Box::new(aes::Schedule::new(&bytes(16)))),
             Algorithm::Aes256 => Work::Aes(Box::new(aes::Schedule::new(&bytes(32)))),
             Algorithm::Sha256 => Work::Sha256([0; 32]),
-            Algorithm::Crc32c => Work::Crc32c(Box::new(crc32c::Interleaved::new()), 0),
+            Algorithm::Crc32c => Work::Crc32c(Box::default(), 0),
         };
         let output = if matches!(work, Work::Aes(_)) { vec![0; BYTES] } else { Vec::new() };
         Some(Self { algorithm, path, work, input: bytes(BYTES), output })

@@ -25,7 +25,7 @@ pub(crate) fn chains(fault: Fault) -> Fma {
         Fault::Short => short,
     };
     let shape = Shape { block, chains: CHAINS, lanes: 1, stride: 8, fused: false };
-    assert!(CHAINS <= LANES);
+    const { assert!(CHAINS <= LANES) };
     Fma { isa: Isa::Scalar, precision: Precision::Double, shape, registers: Registers([0; super::REGISTERS * 64]) }
 }
 

@@ -44,7 +44,8 @@ impl Patterns {
         let tables = PRIMES.map(|primes| {
             let period: usize = primes.iter().product();
             let of = |byte: usize| {
-                let left = |bit: &usize| primes.iter().all(|prime| (30 * byte + RESIDUES[*bit]) % prime != 0);
+                let left =
+                    |bit: &usize| primes.iter().all(|prime| !(30 * byte + RESIDUES[*bit]).is_multiple_of(*prime));
                 (0..8).filter(left).fold(0, |bits, bit| bits | 1 << bit)
             };
             (0..period + BLOCK).map(of).collect()
@@ -93,9 +94,10 @@ mod tests {
         patterns.lay(one, true);
         patterns.lay(two, false);
         for (byte, bits) in bytes.iter().enumerate() {
-            for bit in 0..8 {
-                let number = 30 * byte + RESIDUES[bit];
-                let prime = (2..=LARGEST).all(|factor| number % factor != 0 || number == factor) && number != 1;
+            for (bit, residue) in RESIDUES.iter().enumerate() {
+                let number = 30 * byte + residue;
+                let prime =
+                    (2..=LARGEST).all(|factor| !number.is_multiple_of(factor) || number == factor) && number != 1;
                 assert_eq!(bits >> bit & 1 == 1, prime, "{number}");
             }
         }

@@ -121,14 +121,17 @@ pub fn pairs(bytes: usize, count: u64) -> Result<(), HeapError> {
     Ok(())
 }
 
-/// Gives all free memory back to the system; false where the C library cannot.
-pub fn trim() -> bool {
+/// From now on the C library maps blocks of 128 KiB and more and unmaps them when they are given back, as it does in a
+/// new process: it learns from blocks that come back to keep such memory. There is no way back, so it is for a process
+/// of one's own. False where the C library cannot.
+#[must_use]
+pub fn forget_habits() -> bool {
     #[cfg(target_env = "gnu")]
-    // SAFETY: touches only what is free; other threads may allocate meanwhile.
-    unsafe {
-        libc::malloc_trim(0);
-    }
-    cfg!(target_env = "gnu")
+    // SAFETY: sets a number inside the C library.
+    let done = unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, 128 << 10) } == 1;
+    #[cfg(not(target_env = "gnu"))]
+    let done = false;
+    done
 }
 
 /// Many blocks that are taken together and given back in random order.

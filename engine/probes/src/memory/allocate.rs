@@ -24,10 +24,11 @@ use engine_core::series::Labels;
 use engine_core::unit::Unit;
 
 use super::resident::resident;
-use crate::harness::{Buffer, BufferError, Moment, Pages, Stopwatch, Team, passes, short};
-use crate::host::allocator::settings;
+use crate::harness::buffer::page_size;
+use crate::harness::{Buffer, BufferError, Moment, Pages, Stopwatch, Team, Usage, passes, short};
+use crate::host::allocator::{settings, transparent_huge_pages};
 use crate::host::room::available_memory;
-use crate::kernel::heap::{Batch, HeapError, Mixed, growth, pairs, trim};
+use crate::kernel::heap::{Batch, HeapError, Mixed, forget_habits, growth, pairs};
 use crate::{Context, Probe, ProbeError};
 
 const LIVE: ParamDef = ParamDef {
@@ -116,8 +117,15 @@ fn run(args: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
         }
     }
     touches(cx, &mut team)?;
-    grow(cx, &mut team)?;
-    mixed(cx, &mut team, args.whole(LIVE.name))
+    grow(cx, &mut team, false)?;
+    mixed(cx, &mut team, args.whole(LIVE.name))?;
+    // Last, since it changes what the allocator does with large blocks.
+    if forget_habits() {
+        grow(cx, &mut team, true)
+    } else {
+        cx.note("`growth` in fresh memory is not measured: this C library does not say how it treats large blocks");
+        Ok(())
+    }
 }
 
 fn by_size(size: usize) -> Labels {
@@ -237,40 +245,46 @@ fn map_and_touch(bytes: usize, pages: Pages) -> Result<(f64, Option<u64>), Buffe
 /// The size after the next step of growth.
 type Step = fn(usize) -> usize;
 
-/// Growth of one block, in memory that the system gives anew and in memory that the allocator kept.
-fn grow(cx: &mut Context<'_>, team: &mut Hands) -> Result<(), ProbeError> {
+/// Growth of one block: in memory that the allocator kept, or in memory that the system gives anew each time.
+fn grow(cx: &mut Context<'_>, team: &mut Hands, fresh: bool) -> Result<(), ProbeError> {
     let last = if cx.tiny { GROWN / 16 } else { GROWN };
     let ways: [(&str, Step); 2] = [("doubling", |bytes| bytes * 2), ("page", |bytes| bytes + 4096)];
-    for ((word, step), fresh) in ways.into_iter().flat_map(|way| [(way, true), (way, false)]) {
-        if fresh && !trim() {
-            cx.note("`growth` in fresh memory is not measured: this C library gives nothing back on demand");
-            continue;
-        }
-        let mut moves = (0, 1);
+    for (word, step) in ways {
+        let (mut moves, mut faults) = ((0, 1), u64::MAX);
         let taken = short::take(cx, 1, |turns| {
             let results = team.each(|thread, ()| {
-                let (mut took, mut moves) = (Duration::ZERO, (0, 1));
-                for _ in 0..if thread == 0 { turns } else { 0 } {
-                    if fresh {
-                        trim();
-                    }
-                    let clock = Stopwatch::start();
-                    let counted = growth(16, last, step);
-                    took += clock.stop();
-                    moves = counted?;
+                if thread > 0 {
+                    return Ok((Duration::ZERO, (0, 1), 0));
                 }
-                Ok((took, moves))
+                let before = Usage::of_thread();
+                let clock = Stopwatch::start();
+                let moves = (0..turns).try_fold((0, 1), |_, _| growth(16, last, step));
+                let took = clock.stop();
+                moves.map(|moves| (took, moves, Usage::of_thread().since(before).minor_faults / turns))
             })?;
-            let (took, counted) = results[0].map_err(refused)?;
-            moves = counted;
+            let (took, counted, faulted) = results[0].map_err(refused)?;
+            (moves, faults) = (counted, faults.min(faulted));
             Ok(took)
         })?;
-        let memory = if fresh { "fresh" } else { "kept" };
-        let labels = || Labels::new().with("by", word).with("memory", memory);
+        if fresh {
+            anew(faults, last)?;
+        }
+        let labels = || Labels::new().with("by", word).with("memory", if fresh { "fresh" } else { "kept" });
         cx.record_with(GROWTH.metric(), labels(), &taken.rates(last as f64));
         cx.record_at(&MOVED, labels(), moves.0 as f64 / moves.1 as f64);
     }
     Ok(())
+}
+
+/// Whether memory came anew: a page fault for nearly each page, unless the kernel gives huge pages unasked.
+fn anew(faults: u64, bytes: usize) -> Result<(), ProbeError> {
+    let pages = (bytes / page_size()) as u64;
+    if faults >= pages - pages / 10 || transparent_huge_pages().is_some_and(|setting| setting.ends_with("always")) {
+        return Ok(());
+    }
+    let message =
+        format!("growth to {pages} pages of fresh memory made {faults} page faults: the memory was not fresh");
+    Err(ProbeError::verification(message))
 }
 
 /// What is resident over what lives, after blocks came and went.
@@ -367,6 +381,8 @@ mod tests {
     fn less_resident_than_lives_and_lost_blocks_are_flagged() {
         assert!((ratio(3, 2).unwrap() - 1.5).abs() < 1e-12);
         assert!(ratio(2, 3).unwrap_err().to_string().contains("not touched"));
+        assert!(anew(0, 1 << 24).is_err() || transparent_huge_pages().unwrap().ends_with("always"));
+        assert!(anew((1 << 24) / page_size() as u64, 1 << 24).is_ok());
         assert!(all(999, 1_000, 64).is_err() && all(1_000, 1_000, 64).is_ok());
         assert!(matches!(refused(HeapError::Overlap(8)), ProbeError::Failed(_)));
         assert!(matches!(refused(HeapError::Refused(8)), ProbeError::Skip(_)));

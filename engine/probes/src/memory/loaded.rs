@@ -70,7 +70,7 @@ pub static PROBE: Probe = Probe {
                 the machine. On one CPU there is nothing to measure.",
         params: &[SIZE, THREADS, PAGES],
         metrics: &[LATENCY, IDLE, RATE, CURVE, TRAFFIC],
-        round_seconds: 3.0,
+        round_seconds: 4.2,
         process: RoundProcess::Child,
         noise: OwnNoise::Quiet,
     },

@@ -57,7 +57,7 @@ pub static PROBE: Probe = Probe {
                 pages the page walk is part of it.",
         params: &[SIZE, MODE, THREADS, PAGES],
         metrics: &[RATE],
-        round_seconds: 1.5,
+        round_seconds: 1.1,
         process: RoundProcess::Child,
         noise: OwnNoise::Quiet,
     },

@@ -52,7 +52,7 @@ pub static PROBE: Probe = Probe {
                 marks it `page_faults`), or when it exceeds the bus, where the firmware tells that (refused).",
         params: &[SIZE, THREADS, ISA],
         metrics: &[RATE, bus::LIMIT, bus::SHARE],
-        round_seconds: 1.0,
+        round_seconds: 0.5,
         process: RoundProcess::Child,
         noise: OwnNoise::Quiet,
     },

@@ -91,7 +91,7 @@ pub static PROBE: Probe = Probe {
                 pages fault within the time (counted; marks it `page_faults`), or when it exceeds the bus (refused).",
         params: &[KERNEL, SIZE, THREADS, STORES, ISA, LAYOUT],
         metrics: &[RATE, bus::LIMIT, bus::SHARE],
-        round_seconds: 1.8,
+        round_seconds: 0.8,
         process: RoundProcess::Child,
         noise: OwnNoise::Quiet,
     },

@@ -160,9 +160,12 @@ mod tests {
                 }],
             })
             .collect();
-        value("it", "rate", &measurements.iter().collect::<Vec<_>>())
-            .map(|found| found.0.value)
-            .map_err(|e| e.to_string())
+        value("it", "rate", &measurements.iter().collect::<Vec<_>>()).map(|found| found.0.value).map_err(|error| {
+            match *error {
+                rhai::EvalAltResult::ErrorRuntime(fault, _) => fault.cast::<Fault>().to_string(),
+                other => other.to_string(),
+            }
+        })
     }
 
     #[test]

@@ -10,7 +10,10 @@ static PROBES: &[&Probe] = &[
     &cpu::scaling::PROBE,
     &memory::latency::PROBE,
     &memory::stream::PROBE,
+    &storage::ablation::PROBE,
+    &storage::files::PROBE,
     &storage::fsync::PROBE,
+    &storage::io::PROBE,
     &tool::command::PROBE,
     &tool::spawn::PROBE,
 ];

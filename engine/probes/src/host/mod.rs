@@ -25,7 +25,7 @@ mod recorded;
 pub mod room;
 mod storage;
 mod toolchain;
-mod tree;
+pub(crate) mod tree;
 mod trial;
 mod virtualization;
 pub mod witness;

@@ -102,17 +102,24 @@ impl<'a, Q: Queue> Worker<'a, Q> {
         let batch = self.plan.batch as usize;
         let mut fresh = Vec::with_capacity(self.plan.depth as usize);
         loop {
-            fresh.clear();
-            while fresh.len() < batch {
-                let Some(slot) = self.free.pop() else { break };
-                self.put(slot, recorder)?;
-                fresh.push(slot);
+            // All slots are filled before ends are looked for, so that the device has `depth` requests to work on.
+            while !self.free.is_empty() {
+                fresh.clear();
+                while fresh.len() < batch {
+                    let Some(slot) = self.free.pop() else { break };
+                    self.put(slot, recorder)?;
+                    fresh.push(slot);
+                }
+                let start = Moment::now().nanos();
+                for slot in &fresh {
+                    self.slots[*slot as usize].start = start;
+                }
+                // The last batch goes with the call that waits.
+                if !self.free.is_empty() {
+                    self.queue.submit().map_err(LoadError::Queue)?;
+                }
             }
-            let start = Moment::now().nanos();
-            for slot in &fresh {
-                self.slots[*slot as usize].start = start;
-            }
-            self.queue.turn(u32::from(self.free.is_empty()), &mut self.done).map_err(LoadError::Queue)?;
+            self.queue.turn(1, &mut self.done).map_err(LoadError::Queue)?;
             let now = Moment::now();
             if !recorder.go_on(now) {
                 break;

@@ -124,6 +124,11 @@ impl Queue for Aio {
     }
 
     #[inline]
+    fn submit(&mut self) -> io::Result<()> {
+        self.hand_over()
+    }
+
+    #[inline]
     fn turn(&mut self, wait: u32, done: &mut Vec<Done>) -> io::Result<()> {
         self.hand_over()?;
         let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };

@@ -65,8 +65,11 @@ impl Shape {
 /// A queue of requests to one file, with buffers of one block each. Dropping it waits for what is under way, since the
 /// kernel writes into the buffers until then.
 pub(crate) trait Queue {
-    /// Puts a request in; it is handed over by the next turn at the latest. The slot must be free.
+    /// Puts a request in; it is handed over at the next turn at the latest. The slot must be free.
     fn push(&mut self, request: Request) -> io::Result<()>;
+
+    /// Hands over what was put in, and looks for no ends.
+    fn submit(&mut self) -> io::Result<()>;
 
     /// Hands over what was put in, waits until at least `wait` requests have ended, and adds all that have to `done`.
     fn turn(&mut self, wait: u32, done: &mut Vec<Done>) -> io::Result<()>;

@@ -250,6 +250,11 @@ impl Queue for Uring {
     }
 
     #[inline]
+    fn submit(&mut self) -> io::Result<()> {
+        self.enter(0)
+    }
+
+    #[inline]
     fn turn(&mut self, wait: u32, done: &mut Vec<Done>) -> io::Result<()> {
         if self.waiting > 0 || self.ring.completion().is_empty() {
             self.enter(wait)?;

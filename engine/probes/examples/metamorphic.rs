@@ -18,6 +18,7 @@ use engine_probes::kernel::chase::{Chase, Order};
 use engine_probes::kernel::fma::{self, Fma, Precision};
 use engine_probes::kernel::sieve::Sieve;
 use engine_probes::kernel::stream::{self, Arrays, Kernel, Passes, Store};
+use engine_probes::storage::ablation::Nops;
 
 type Any<T> = Result<T, Box<dyn Error>>;
 /// Does so many units of work.
@@ -68,7 +69,13 @@ fn main() -> Any<()> {
             Ok(())
         })?;
     }
-    Ok(())
+    rings(samples)
+}
+
+/// Requests that do nothing, through an io_uring; nothing where the system refuses one.
+fn rings(samples: usize) -> Any<()> {
+    let Ok(mut nops) = Nops::new(32) else { return Ok(()) };
+    check("storage.ablation nop", samples, &mut |units| Ok(nops.run(units * 16)?))
 }
 
 /// Both checks of one kernel.

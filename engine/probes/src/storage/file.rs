@@ -277,3 +277,6 @@ fn error_of(what: &'static str, path: &Path, source: io::Error) -> FileError {
 pub(crate) fn own_link(file: &File) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }
+
+#[cfg(test)]
+mod tests;

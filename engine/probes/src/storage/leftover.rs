@@ -28,9 +28,24 @@ fn lock(file: &File) -> bool {
     unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) == 0 }
 }
 
-/// Removes from `folder` what processes left that are no more. Best effort: what cannot be removed stays.
+/// Removes what processes left that are no more: from `folder`, and from folders of killed runs beside it, which go with
+/// the last of it. Best effort: what cannot be removed stays.
 pub(crate) fn sweep(folder: &Path) {
-    let Ok(entries) = fs::read_dir(folder) else { return };
+    clear(folder);
+    let Some(entries) = folder.parent().and_then(|beside| fs::read_dir(beside).ok()) else { return };
+    for entry in entries.flatten().filter(|entry| entry.path() != folder) {
+        let of_a_run = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
+        if of_a_run && entry.file_type().is_ok_and(|kind| kind.is_dir()) && clear(&entry.path()) {
+            // Only when nothing else is in it.
+            let _ = fs::remove_dir(entry.path());
+        }
+    }
+}
+
+/// Removes what is left over in one folder; whether there was anything.
+fn clear(folder: &Path) -> bool {
+    let Ok(entries) = fs::read_dir(folder) else { return false };
+    let mut found = false;
     for entry in entries.flatten() {
         let name = entry.file_name();
         let Some(owner) = name.to_str().and_then(owner) else { continue };
@@ -38,11 +53,13 @@ pub(crate) fn sweep(folder: &Path) {
         if is_alive(owner) || !File::open(entry.path()).is_ok_and(|file| lock(&file)) {
             continue;
         }
-        let _ = match entry.file_type() {
+        let removed = match entry.file_type() {
             Ok(kind) if kind.is_dir() => fs::remove_dir_all(entry.path()),
             _ => fs::remove_file(entry.path()),
         };
+        found |= removed.is_ok();
     }
+    found
 }
 
 /// The process that a name of ours belongs to.
@@ -96,6 +113,22 @@ mod tests {
         drop(holder);
         sweep(folder.path());
         assert!(!locked.exists());
+    }
+
+    #[test]
+    fn the_folder_of_a_killed_run_goes_with_the_last_of_it() {
+        let base = tempfile::tempdir().unwrap();
+        let gone = gone();
+        let folders = ["engine-1-1", "engine-2-1", "engine-3-1", "other"].map(|name| base.path().join(name));
+        folders.iter().for_each(|folder| fs::create_dir(folder).unwrap());
+        let [mine, killed, busy, foreign] = &folders;
+        for folder in [killed, busy, foreign] {
+            fs::write(folder.join(format!("engine-fsync-{gone}-0")), "x").unwrap();
+        }
+        fs::write(busy.join("data"), "x").unwrap();
+        sweep(mine);
+        assert!(mine.exists() && !killed.exists() && busy.join("data").exists());
+        assert_eq!((fs::read_dir(busy).unwrap().count(), fs::read_dir(foreign).unwrap().count()), (1, 1));
     }
 
     #[test]

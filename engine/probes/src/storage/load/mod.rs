@@ -68,7 +68,7 @@ pub(crate) struct Plan {
     pub(crate) blocks: u64,
     /// Most requests of one job that are under way at once.
     pub(crate) depth: u32,
-    /// Most requests that are handed over together.
+    /// Most requests that are handed over together, and most ends that are taken before slots are filled again.
     pub(crate) batch: u32,
     /// Threads, each with a queue of its own.
     pub(crate) jobs: u32,

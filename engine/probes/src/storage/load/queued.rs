@@ -119,7 +119,7 @@ impl<'a, Q: Queue> Worker<'a, Q> {
                     self.queue.submit().map_err(LoadError::Queue)?;
                 }
             }
-            self.queue.turn(1, &mut self.done).map_err(LoadError::Queue)?;
+            self.queue.turn(1, self.plan.batch, &mut self.done).map_err(LoadError::Queue)?;
             let now = Moment::now();
             if !recorder.go_on(now) {
                 break;
@@ -148,7 +148,7 @@ impl<'a, Q: Queue> Worker<'a, Q> {
                 self.slots[slot as usize].start = due(next);
                 next += 1;
             }
-            self.queue.turn(0, &mut self.done).map_err(LoadError::Queue)?;
+            self.queue.turn(0, u32::MAX, &mut self.done).map_err(LoadError::Queue)?;
             let now = Moment::now();
             recording = recording && recorder.go_on(now);
             for at in 0..self.done.len() {

@@ -55,7 +55,8 @@ pub(crate) struct Aio {
 impl Aio {
     /// A context for requests to `file`, which must stay open as long as the context.
     pub(crate) fn open(file: &File, shape: Shape) -> io::Result<Self> {
-        let buffers = shape.map()?;
+        let mut buffers = shape.map()?;
+        buffers.touch();
         let mut context = 0_usize;
         // SAFETY: the context is a zero that the kernel replaces by its handle.
         if unsafe { libc::syscall(libc::SYS_io_setup, shape.depth, &raw mut context) } != 0 {
@@ -129,12 +130,12 @@ impl Queue for Aio {
     }
 
     #[inline]
-    fn turn(&mut self, wait: u32, done: &mut Vec<Done>) -> io::Result<()> {
+    fn turn(&mut self, wait: u32, most: u32, done: &mut Vec<Done>) -> io::Result<()> {
         self.hand_over()?;
         let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
         let timeout = if wait == 0 { &raw const at_once } else { ptr::null() };
         let got = loop {
-            let room = self.events.len();
+            let room = self.events.len().min(most as usize);
             let events = self.events.as_mut_ptr();
             // SAFETY: there is room for as many events as are asked for, and the timeout lives during the call.
             let got = unsafe {

@@ -53,12 +53,10 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    /// Maps the buffers and touches them.
+    /// Maps the buffers. They have no pages yet: to be touched, or registered, before anything is timed.
     fn map(&self) -> io::Result<Buffer> {
         let bytes = self.buffers as usize * self.block as usize;
-        let mut buffers = Buffer::map(bytes, self.pages, u64::MAX).map_err(io::Error::other)?;
-        buffers.touch();
-        Ok(buffers)
+        Buffer::map(bytes, self.pages, u64::MAX).map_err(io::Error::other)
     }
 }
 
@@ -71,8 +69,9 @@ pub(crate) trait Queue {
     /// Hands over what was put in, and looks for no ends.
     fn submit(&mut self) -> io::Result<()>;
 
-    /// Hands over what was put in, waits until at least `wait` requests have ended, and adds all that have to `done`.
-    fn turn(&mut self, wait: u32, done: &mut Vec<Done>) -> io::Result<()>;
+    /// Hands over what was put in, waits until at least `wait` requests have ended, and adds those that have to `done`,
+    /// at most `most` of them.
+    fn turn(&mut self, wait: u32, most: u32, done: &mut Vec<Done>) -> io::Result<()>;
 
     /// Requests that were put in and have not ended.
     fn under_way(&self) -> usize;
@@ -84,7 +83,7 @@ pub(crate) trait Queue {
 /// Waits for all that is under way.
 pub(crate) fn drain(queue: &mut dyn Queue, done: &mut Vec<Done>) -> io::Result<()> {
     while queue.under_way() > 0 {
-        queue.turn(1, done)?;
+        queue.turn(1, u32::MAX, done)?;
     }
     Ok(())
 }

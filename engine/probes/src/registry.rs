@@ -40,7 +40,10 @@ static PROBES: &[&Probe] = &[
     &network::latency::PROBE,
     &network::namespaces::PROBE,
     &network::throughput::PROBE,
+    &storage::ablation::PROBE,
+    &storage::files::PROBE,
     &storage::fsync::PROBE,
+    &storage::io::PROBE,
     &tool::command::PROBE,
     &tool::spawn::PROBE,
 ];

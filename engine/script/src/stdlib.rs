@@ -1,8 +1,11 @@
 //! The modules shipped with the engine: `import "std/sweep" as sweep`.
 
 /// Name and text of each; a test compares it with the folder.
-pub(crate) const STDLIB: &[(&str, &str)] =
-    &[("hardware", include_str!("../../../stdlib/hardware.rhai")), ("sla", include_str!("../../../stdlib/sla.rhai")), ("sweep", include_str!("../../../stdlib/sweep.rhai"))];
+pub(crate) const STDLIB: &[(&str, &str)] = &[
+    ("hardware", include_str!("../../../stdlib/hardware.rhai")),
+    ("sla", include_str!("../../../stdlib/sla.rhai")),
+    ("sweep", include_str!("../../../stdlib/sweep.rhai")),
+];
 
 #[cfg(test)]
 mod tests {

@@ -27,6 +27,7 @@ use engine_probes::kernel::crypto::{Algorithm, Kernel as Cipher};
 use engine_probes::kernel::fma::{self, Fma, Precision};
 use engine_probes::kernel::sieve::Sieve;
 use engine_probes::kernel::stream::{self, Arrays, Kernel, Passes, Store};
+use engine_probes::storage::ablation::Nops;
 
 type Any<T> = Result<T, Box<dyn Error>>;
 /// Does so many units of work.
@@ -101,6 +102,7 @@ fn main() -> Any<()> {
     memory::memory(samples)?;
     threads::threads_and_kernel(samples, &cpus)?;
     network::network(samples)?;
+    rings(samples)?;
     processes::processes(samples)
 }
 
@@ -131,6 +133,12 @@ fn ciphers(samples: usize) -> Any<()> {
         cipher.verify()?;
     }
     Ok(())
+}
+
+/// Requests that do nothing, through an io_uring; nothing where the system refuses one.
+fn rings(samples: usize) -> Any<()> {
+    let Ok(mut nops) = Nops::new(32) else { return Ok(()) };
+    check("storage.ablation nop", samples, &mut |units| Ok(nops.run(units * 16)?))
 }
 
 /// Both checks of one kernel.

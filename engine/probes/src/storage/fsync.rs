@@ -23,6 +23,7 @@ use engine_core::step::{Skip, SkipKind};
 use engine_core::unit::Unit;
 
 use super::beneath::{Beneath, forget};
+use super::{leftover, used};
 use crate::harness::clock::Moment;
 use crate::{Context, Probe, ProbeError};
 
@@ -64,6 +65,11 @@ const FILE: ParamDef = ParamDef {
 
 const LATENCY: MetricDef = MetricDef::cost("latency", Unit::Seconds, "one write and its sync");
 const SYNC: MetricDef = MetricDef::cost("sync", Unit::Seconds, "the sync alone");
+const CPU: MetricDef = MetricDef::cost(
+    "cpu",
+    Unit::Seconds,
+    "processor time of a write and its sync, in user and kernel, and of making its bytes",
+);
 const RATE: MetricDef = MetricDef {
     id: "rate",
     title: "safe writes in a second, one after the other",
@@ -84,7 +90,7 @@ pub static PROBE: Probe = Probe {
                 file lies in memory, or when the device confirms what only a volatile cache holds; both are noted. \
                 The blocks are read back and compared.",
         params: &[METHOD, PATTERN, BLOCK, WRITES, FILE],
-        metrics: &[LATENCY, SYNC, RATE],
+        metrics: &[LATENCY, SYNC, RATE, CPU],
         round_seconds: 0.3,
         process: RoundProcess::Engine,
         noise: OwnNoise::Io,
@@ -159,6 +165,7 @@ fn run(args: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
     target.file.sync_all().map_err(|error| failed("sync", error))?;
 
     let (mut latencies, mut syncs) = (Vec::new(), Vec::new());
+    let before = used::by_thread();
     for at in 0..writes {
         cx.check()?;
         fill(&mut bytes, cx.seed, at, 1);
@@ -176,12 +183,14 @@ fn run(args: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
         latencies.push(end.since(start).as_secs_f64());
         syncs.push(end.since(between).as_secs_f64());
     }
+    let cpu = used::by_thread() - before;
     verify(&target, &mut bytes, writes, cx)?;
 
     cx.record_all(&LATENCY, &latencies);
     if method != "dsync" {
         cx.record_all(&SYNC, &syncs);
     }
+    cx.record(&CPU, cpu / latencies.len() as f64);
     cx.record(&RATE, latencies.len() as f64 / latencies.iter().sum::<f64>().max(1e-9));
     remark(cx, &beneath, &latencies);
     Ok(())
@@ -246,17 +255,21 @@ impl Target {
     fn create(named: &str, scratch: &Path, dsync: bool) -> Result<Self, StorageError> {
         let named = Path::new(named);
         let path = match named.as_os_str().is_empty() {
-            true => fresh(scratch),
-            false if named.is_dir() => fresh(named),
+            true => own_name(scratch),
+            false if named.is_dir() => own_name(named),
             false => named.to_owned(),
         };
+        // The file keeps its name while it is measured: some file systems sync less of a file that has none.
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true).mode(0o600);
         if dsync {
             options.custom_flags(libc::O_DSYNC);
         }
         match options.open(&path) {
-            Ok(file) => Ok(Self { path, file }),
+            Ok(file) => {
+                leftover::claim(&file);
+                Ok(Self { path, file })
+            }
             Err(error) => Err(StorageError::of("create", &path, error)),
         }
     }
@@ -269,10 +282,10 @@ impl Drop for Target {
     }
 }
 
-fn fresh(folder: &Path) -> PathBuf {
-    use std::sync::atomic::{AtomicU32, Ordering};
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    folder.join(format!("engine-fsync-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed)))
+/// A name in the folder that nobody has, once what a killed process left there is gone.
+fn own_name(folder: &Path) -> PathBuf {
+    leftover::sweep(folder);
+    leftover::fresh(folder, "fsync")
 }
 
 #[cfg(test)]

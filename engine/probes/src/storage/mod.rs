@@ -1,4 +1,18 @@
-//! Storage: what it costs to have data on the device and not only in memory.
+//! Storage: what the device under a folder can do, and what it costs to have data on it and not only in memory.
 
+pub mod ablation;
 pub(crate) mod beneath;
+pub(crate) mod direct;
+pub(crate) mod drive;
+pub(crate) mod extents;
+pub(crate) mod file;
+pub mod files;
 pub mod fsync;
+pub mod io;
+pub(crate) mod leftover;
+pub(crate) mod load;
+pub(crate) mod queue;
+pub(crate) mod resident;
+pub(crate) mod spread;
+pub(crate) mod stamp;
+pub(crate) mod used;

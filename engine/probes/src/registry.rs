@@ -43,7 +43,11 @@ static PROBES: &[&Probe] = &[
     &storage::ablation::PROBE,
     &storage::files::PROBE,
     &storage::fsync::PROBE,
-    &storage::io::PROBE,
+    &storage::randread::PROBE,
+    &storage::randrw::PROBE,
+    &storage::randwrite::PROBE,
+    &storage::seqread::PROBE,
+    &storage::seqwrite::PROBE,
     &tool::command::PROBE,
     &tool::spawn::PROBE,
 ];

@@ -169,10 +169,10 @@ impl End {
             match call() {
                 Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => {
                     turns = turns.wrapping_add(1);
-                    if turns % 1_024 == 0 && Moment::now().since(start) > self.patience {
+                    if turns.is_multiple_of(1_024) && Moment::now().since(start) > self.patience {
                         return Err(ErrorKind::WouldBlock.into());
                     }
-                    if self.wait == (Wait::Spin { shared: true }) || turns % 1_024 == 0 {
+                    if self.wait == (Wait::Spin { shared: true }) || turns.is_multiple_of(1_024) {
                         std::thread::yield_now();
                     }
                 }

@@ -193,7 +193,7 @@ fn converse(end: &End, message: &Message, datagrams: bool, count: usize, cx: &Co
         client.ask(end)?;
     }
     while seconds.len() < count {
-        if client.sent() % CHECK as u64 == 0 {
+        if client.sent().is_multiple_of(CHECK as u64) {
             cx.check()?;
         }
         if let Some(took) = client.ask(end)? {

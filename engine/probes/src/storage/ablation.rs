@@ -5,7 +5,7 @@
 //! device, then taken by a thread of the kernel; each row adds to the one before, but for the last two. At the end the
 //! same ring with requests that do nothing: what the software could do if the device took no time at all.
 //!
-//! What would make the number wrong: all that makes `storage.io` wrong; rows that are noise apart (one round is one pass
+//! What would make the number wrong: all that makes `storage.randread` wrong; rows that are noise apart (one round is one pass
 //! over all rows: compare over rounds); a device that is the limit in every row, where only `cpu` tells the options
 //! apart; an option that does not work here under the name of one that does (it has no row, and the remarks say why).
 
@@ -76,7 +76,7 @@ pub static PROBE: Probe = Probe {
         method: 1,
         about: "Random reads of 4 KiB, each row with one more option of io_uring, labelled `option=`; `nop` is the same \
                 ring without a device, the ceiling of the software. Options that do not work here have no row and are \
-                named with the reason. The number is wrong where that of `storage.io` is, and where one round is taken \
+                named with the reason. The number is wrong where that of `storage.randread` is, and where one round is taken \
                 for a result: differences between rows are small where the device is the limit; there `cpu` tells.",
         params: &[DEPTH, SIZE, RUNTIME, FILE],
         metrics: &[RATE, CPU, LATENCY, GAIN],

@@ -1,4 +1,5 @@
-//! `storage.io`: reads and writes of one file with many requests under way, as fio does them.
+//! What `storage.randread`, `randwrite`, `randrw`, `seqread` and `seqwrite` share: reads and writes of one file with many
+//! requests under way, as fio does them.
 //!
 //! Method: a file is written in full with bytes that do not compress, synced, dropped from the page cache and opened
 //! with `O_DIRECT`. Each job keeps `depth` requests under way through an io_uring of its own (flags as
@@ -36,15 +37,8 @@ use super::{direct, drive, resident, spread};
 use crate::harness::Pages;
 use crate::host::room::available_memory;
 use crate::host::tree::Tree;
-use crate::{Context, Probe, ProbeError};
+use crate::{Context, ProbeError};
 
-const PATTERN: ParamDef = ParamDef {
-    name: "pattern",
-    kind: ParamKind::Choice(&["read", "write", "randread", "randwrite", "randrw"]),
-    default: Some("randread"),
-    tiny: None,
-    doc: "sequential or random; `randrw` is seven reads to three writes",
-};
 const BLOCK: ParamDef = ParamDef {
     name: "block",
     kind: ParamKind::Size { min: 4096.0, max: 1_048_576.0 },
@@ -165,15 +159,15 @@ const SQPOLL: ParamDef = ParamDef {
     doc: "io_uring: a thread of the kernel takes the requests, and a processor",
 };
 
-const RATE: MetricDef = MetricDef {
-    id: "rate",
+const IOPS: MetricDef = MetricDef {
+    id: "iops",
     title: "requests that ended, a second",
     unit: Unit::PerSecond,
     goal: Goal::Higher,
     nature: Nature::Cost,
 };
-const BANDWIDTH: MetricDef = MetricDef {
-    id: "bandwidth",
+const RATE: MetricDef = MetricDef {
+    id: "rate",
     title: "bytes moved, a second",
     unit: Unit::BytesPerSecond,
     goal: Goal::Higher,
@@ -185,51 +179,51 @@ const LATENCY: MetricDef = MetricDef::cost(
     "a request, as up to 1001 evenly spaced quantiles of all (the last is p99.95)",
 );
 const SLOWEST: MetricDef = MetricDef::cost("slowest", Unit::Seconds, "the slowest request of the round");
-const CPU: MetricDef = MetricDef::cost("cpu", Unit::Seconds, "processor time of a request, in user and kernel");
+const CPU: MetricDef = MetricDef::cost("cpu_per_io", Unit::Seconds, "processor time of a request, in user and kernel");
 const DRIFT: MetricDef =
     MetricDef::fact("drift", Unit::Ratio, "change of the rate from the start to the end of the round");
 const TEMPERATURE: MetricDef =
     MetricDef::fact("temperature", Unit::Celsius, "of the drive, before and after the round");
 
-/// The probe.
-pub static PROBE: Probe = Probe {
-    info: &ProbeInfo {
-        id: "storage.io",
-        summary: "Rate, bandwidth and latency of reads and writes with many requests under way.",
-        method: 1,
-        about: "Direct I/O on a file that was written in full with random bytes, through io_uring, else libaio, else \
-                threads; as `fio --ioengine=io_uring --direct=1 --fixedbufs --registerfiles --norandommap`. Latency is \
-                from handing over to seeing the end, or with `rate` from the intended time. The number is wrong when \
-                the page cache answers (then labelled `cached=true`), when the file has holes or compresses (looked \
-                for, a failure), when other blocks come than were asked for (stamps are compared), and when the file \
-                fits a cache of the device or of a virtual machine's host, which cannot be seen.",
-        params: &[
-            PATTERN,
-            BLOCK,
-            DEPTH,
-            JOBS,
-            SIZE,
-            RUNTIME,
-            RAMP,
-            STEADILY,
-            RATE_OPTION,
-            FILE,
-            ENGINE,
-            BATCH,
-            DIRECT,
-            BUFFERS,
-            FILES,
-            HUGE,
-            IOPOLL,
-            SQPOLL,
-        ],
-        metrics: &[RATE, BANDWIDTH, LATENCY, SLOWEST, CPU, DRIFT, TEMPERATURE],
-        round_seconds: 1.3,
-        process: RoundProcess::Engine,
-        noise: OwnNoise::Io,
-    },
-    run,
+/// The declaration of a probe of random requests: `iops` is what it is about.
+pub(super) const RANDOM: ProbeInfo = ProbeInfo {
+    id: "",
+    summary: "",
+    method: 1,
+    about: "Direct I/O on a file that was written in full with random bytes, through io_uring, else libaio, else \
+            threads; as `fio --ioengine=io_uring --direct=1 --fixedbufs --registerfiles --norandommap`. Latency is \
+            from handing over to seeing the end, or with `rate` from the intended time. The number is wrong when \
+            the page cache answers (then labelled `cached=true`), when the file has holes or compresses (looked \
+            for, a failure), when other blocks come than were asked for (stamps are compared), and when the file \
+            fits a cache of the device or of a virtual machine's host, which cannot be seen.",
+    params: &[
+        BLOCK,
+        DEPTH,
+        JOBS,
+        SIZE,
+        RUNTIME,
+        RAMP,
+        STEADILY,
+        RATE_OPTION,
+        FILE,
+        ENGINE,
+        BATCH,
+        DIRECT,
+        BUFFERS,
+        FILES,
+        HUGE,
+        IOPOLL,
+        SQPOLL,
+    ],
+    metrics: &[IOPS, RATE, LATENCY, SLOWEST, CPU, DRIFT, TEMPERATURE],
+    round_seconds: 1.3,
+    process: RoundProcess::Engine,
+    noise: OwnNoise::Io,
 };
+
+/// The declaration of a probe of requests in order: `rate` is what it is about.
+pub(super) const SEQUENTIAL: ProbeInfo =
+    ProbeInfo { metrics: &[RATE, IOPS, LATENCY, SLOWEST, CPU, DRIFT, TEMPERATURE], ..RANDOM };
 
 /// Windows of each round.
 const WINDOWS: usize = 10;
@@ -239,8 +233,8 @@ const SLOT_BYTES: u64 = 16 << 20;
 /// From this share in memory on, the page cache took part.
 const RESIDENT: f64 = 0.05;
 
-fn run(args: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
-    let pattern = Pattern::from_name(args.text(PATTERN.name)).unwrap_or(Pattern::RandRead);
+/// Takes one round of a pattern.
+pub(super) fn run(pattern: Pattern, args: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
     let mut plan = plan(args, pattern, cx)?;
     let file = TestFile::take(args.text(FILE.name), args.whole(SIZE.name), !pattern.writes(), cx)?;
     plan.blocks = file.len / u64::from(plan.block);
@@ -403,9 +397,10 @@ fn verify(file: &TestFile, plan: &Plan, tally: &Tally) -> Result<(), ProbeError>
 
 fn record(cx: &mut Context<'_>, plan: &Plan, tally: &Tally, steady: bool) {
     let ended = tally.ended();
-    let rate = ended as f64 / tally.seconds();
-    cx.record(&RATE, rate);
-    cx.record(&BANDWIDTH, rate * f64::from(plan.block));
+    let iops = ended as f64 / tally.seconds();
+    for metric in if plan.pattern.is_sequential() { [&RATE, &IOPS] } else { [&IOPS, &RATE] } {
+        cx.record(metric, if metric.id == IOPS.id { iops } else { iops * f64::from(plan.block) });
+    }
     let mut all = tally.reads.clone();
     all.merge(&tally.writes);
     cx.record_all(&LATENCY, &spread::samples(&all));

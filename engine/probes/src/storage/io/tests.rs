@@ -11,23 +11,34 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+use crate::Probe;
 use crate::storage::stamp::{self, WORDS};
+use crate::storage::{randread, randrw, randwrite, seqread, seqwrite};
 
 type Taken = Result<(Vec<Record>, Vec<String>), ProbeError>;
 
+/// Random reads.
 fn measure(options: &[(&str, &str)], scratch: &Path) -> Taken {
+    measure_with(&randread::PROBE, options, scratch)
+}
+
+fn measure_with(probe: &Probe, options: &[(&str, &str)], scratch: &Path) -> Taken {
     let given: BTreeMap<String, ArgValue> =
         options.iter().map(|(name, value)| ((*name).to_owned(), ArgValue::Text((*value).to_owned()))).collect();
-    let args = PROBE.info.args(&given, true).unwrap();
+    let args = probe.info.args(&given, true).unwrap();
     let cancel = AtomicBool::new(false);
     let mut cx = Context::new(scratch, &cancel, Instant::now() + Duration::from_secs(60), 1, 5, true);
-    run(&args, &mut cx)?;
+    (probe.run)(&args, &mut cx)?;
     Ok(cx.finish())
 }
 
 fn in_scratch(options: &[(&str, &str)]) -> Taken {
+    in_scratch_with(&randread::PROBE, options)
+}
+
+fn in_scratch_with(probe: &Probe, options: &[(&str, &str)]) -> Taken {
     let scratch = tempfile::tempdir().unwrap();
-    let taken = measure(options, scratch.path());
+    let taken = measure_with(probe, options, scratch.path());
     assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 0, "nothing is left");
     taken
 }
@@ -43,10 +54,10 @@ fn label<'a>(records: &'a [Record], name: &str) -> Option<&'a str> {
 #[test]
 fn every_pattern_works_in_every_way() {
     for engine in ["auto", "libaio", "pread"] {
-        for pattern in ["read", "write", "randread", "randwrite", "randrw"] {
-            let options =
-                [("engine", engine), ("pattern", pattern), ("depth", "3"), ("jobs", "2"), ("block", "16 KiB")];
-            let (records, notes) = match in_scratch(&options) {
+        for probe in [&seqread::PROBE, &seqwrite::PROBE, &randread::PROBE, &randwrite::PROBE, &randrw::PROBE] {
+            let pattern = probe.info.name();
+            let options = [("engine", engine), ("depth", "3"), ("jobs", "2"), ("block", "16 KiB")];
+            let (records, notes) = match in_scratch_with(probe, &options) {
                 Ok(taken) => taken,
                 // Where there is no direct I/O there is no libaio either.
                 Err(ProbeError::Skip(skip)) if engine == "libaio" => {
@@ -55,8 +66,9 @@ fn every_pattern_works_in_every_way() {
                 }
                 Err(error) => panic!("{engine} {pattern}: {error}"),
             };
-            let rate = values(&records, &RATE)[0];
-            assert!((values(&records, &BANDWIDTH)[0] / rate / 16384.0 - 1.0).abs() < 1e-9, "{engine} {pattern}");
+            let iops = values(&records, &IOPS)[0];
+            assert_eq!(records[0].metric.id, probe.info.metrics[0].id, "the primary metric comes first");
+            assert!((values(&records, &RATE)[0] / iops / 16384.0 - 1.0).abs() < 1e-9, "{engine} {pattern}");
             assert!(!values(&records, &LATENCY).is_empty() && values(&records, &CPU)[0] >= 0.0);
             assert!(records.iter().all(|record| record.labels.get("engine").is_some()));
             assert!(engine == "auto" || label(&records, "engine") == Some(engine));
@@ -139,7 +151,7 @@ fn wrong_blocks_fail_the_round() {
             words[unit * WORDS + 2] += 1;
         }
     });
-    let Err(ProbeError::Failed(failure)) = measure(&[("file", &bad), ("pattern", "read")], folder.path()) else {
+    let Err(ProbeError::Failed(failure)) = measure_with(&seqread::PROBE, &[("file", &bad)], folder.path()) else {
         panic!("must fail")
     };
     assert_eq!(failure.kind, FailureKind::Verification);
@@ -178,7 +190,7 @@ fn a_written_block_that_is_not_what_was_written_is_noticed() {
     let scratch = tempfile::tempdir().unwrap();
     let cancel = AtomicBool::new(false);
     let cx = Context::new(scratch.path(), &cancel, Instant::now() + Duration::from_secs(60), 1, 5, true);
-    let args = PROBE.info.args(&BTreeMap::new(), true).unwrap();
+    let args = randwrite::PROBE.info.args(&BTreeMap::new(), true).unwrap();
     let file = TestFile::take("", 1 << 20, false, &cx).unwrap();
     let plan = Plan { blocks: 256, key: file.key, ..plan(&args, Pattern::RandWrite, &cx).unwrap() };
     let tally = load::run(&plan, file.plain(), choice::Engine::Pread, Wishes::PLAIN, &|| false).unwrap();

@@ -37,18 +37,6 @@ pub(crate) enum Pattern {
 }
 
 impl Pattern {
-    /// As options name it.
-    pub(crate) fn from_name(name: &str) -> Option<Self> {
-        Some(match name {
-            "read" => Self::Read,
-            "write" => Self::Write,
-            "randread" => Self::RandRead,
-            "randwrite" => Self::RandWrite,
-            "randrw" => Self::RandRw,
-            _ => return None,
-        })
-    }
-
     pub(crate) fn writes(self) -> bool {
         matches!(self, Self::Write | Self::RandWrite | Self::RandRw)
     }

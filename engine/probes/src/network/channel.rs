@@ -7,7 +7,7 @@
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::time::Duration;
 
@@ -149,6 +149,13 @@ impl End {
         Ok(())
     }
 
+    /// Has the kernel wait until so many bytes are there, or the stream ends, before it wakes who receives. Only for
+    /// stream sockets.
+    pub(crate) fn wake_at(&self, bytes: usize) -> io::Result<()> {
+        let least = libc::c_int::try_from(bytes).unwrap_or(libc::c_int::MAX);
+        set_option(&self.input, libc::SOL_SOCKET, libc::SO_RCVLOWAT, &least)
+    }
+
     #[inline]
     fn patiently(&self, mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
         loop {
@@ -230,20 +237,21 @@ pub(crate) fn pair(
 }
 
 /// Lets the close of an open socket reset its connection, so that no TIME_WAIT is left.
-pub(crate) fn linger(socket: RawFd) -> io::Result<()> {
-    let none = libc::linger { l_onoff: 1, l_linger: 0 };
-    let size = size_of::<libc::linger>() as libc::socklen_t;
-    // SAFETY: the option is readable for the size given; a descriptor that is none is an error.
-    let set = unsafe { libc::setsockopt(socket, libc::SOL_SOCKET, libc::SO_LINGER, (&raw const none).cast(), size) };
-    if set == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+pub(crate) fn linger(socket: &impl AsRawFd) -> io::Result<()> {
+    set_option(socket, libc::SOL_SOCKET, libc::SO_LINGER, &libc::linger { l_onoff: 1, l_linger: 0 })
 }
 
 /// Limits what a socket may have on its way; the kernel doubles the number for its own needs.
 pub(crate) fn send_buffer(socket: &impl AsRawFd, bytes: u32) -> io::Result<()> {
-    let size = size_of::<u32>() as libc::socklen_t;
-    let option = (&raw const bytes).cast();
-    // SAFETY: the descriptor is open, and the option is readable for the size given.
-    match unsafe { libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_SNDBUF, option, size) } {
+    set_option(socket, libc::SOL_SOCKET, libc::SO_SNDBUF, &bytes)
+}
+
+/// Sets an option whose value is a plain C type.
+fn set_option<T: Copy>(socket: &impl AsRawFd, level: libc::c_int, name: libc::c_int, value: &T) -> io::Result<()> {
+    let size = size_of::<T>() as libc::socklen_t;
+    let value = std::ptr::from_ref(value).cast();
+    // SAFETY: the value is readable for the size given; a descriptor that is no socket is an error.
+    match unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, value, size) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
@@ -306,6 +314,28 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn who_waits_for_a_block_is_woken_by_the_block_or_by_the_end() {
+        for transport in [Transport::Tcp, Transport::Unix] {
+            let (one, other) = pair(transport, Family::V4, Wait::Block, LATE).unwrap();
+            other.wake_at(4).unwrap();
+            let mut bytes = [0; 8];
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    for byte in [b"a", b"b", b"c", b"d", b"e"] {
+                        one.send(byte).unwrap();
+                        std::thread::sleep(Duration::from_millis(1));
+                    }
+                    drop(one);
+                });
+                assert!(other.receive(&mut bytes).unwrap() >= 4 && bytes[..4] == *b"abcd");
+                while other.receive(&mut bytes).unwrap() > 0 {}
+            });
+        }
+        let (pipe, _other) = pair(Transport::Pipe, Family::V4, Wait::Block, LATE).unwrap();
+        assert!(pipe.wake_at(4).is_err());
     }
 
     #[test]

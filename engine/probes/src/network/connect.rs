@@ -15,7 +15,6 @@
 
 use std::io::{self, ErrorKind, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::fd::AsRawFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net as unix;
 use std::path::Path;
@@ -212,7 +211,7 @@ fn accept(
             return Ok(());
         }
         if let (true, Connection::Tcp(socket)) = (reset, &connection) {
-            linger(socket.as_raw_fd())?;
+            linger(socket)?;
         }
         // Counted before the client can know: at its last connection the count is complete.
         if meddle(number) {

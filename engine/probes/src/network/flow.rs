@@ -41,6 +41,11 @@ impl Content {
         self.base.clone()
     }
 
+    /// Bytes of a block.
+    pub(crate) fn size(&self) -> usize {
+        self.base.len()
+    }
+
     /// Makes `block` the block of that number.
     #[inline]
     pub(crate) fn stamp(&self, number: u64, block: &mut [u8]) {

@@ -2,17 +2,20 @@
 //!
 //! Method: each stream has a sender and a receiver thread, pinned to two CPUs (or to one). The sender writes blocks,
 //! 64 KiB each as lmbench's `bw_tcp` and `bw_unix` do, and as `iperf3 -l 64K` does, until the receivers' time is over.
-//! Bytes are counted by the receivers, when they have them, in windows of their own clock that begin once every stream
-//! flows; a sample is one window over all streams. TCP_NODELAY is on; buffer sizes are the system's, which adapts
-//! them.
+//! Bytes are counted by the receivers, when they have them, in windows of their own clock that begin when every stream
+//! has flowed for 0.3 s (at most the duration); a sample is one window over all streams. TCP_NODELAY is on; buffer sizes and congestion control are
+//! the system's. A receiver is woken when a block is there (SO_RCVLOWAT): one that any byte wakes keeps falling asleep,
+//! and each waking of a CPU costs the sender as much as a packet. `wake: "byte"` shows the difference.
 //!
 //! What would make the number wrong: counting what the sender wrote, some of which lies in socket buffers (counted at
 //! the receiver; at the end the sender stops, the receiver drains, and the counts of both must agree); bytes that are
 //! not those sent (each block carries stamps at every 4 KiB, all of which are checked; the first blocks are compared
-//! byte by byte); the start of a connection (it lies before the windows); datagrams that were dropped (they are not
+//! byte by byte); the start of a connection, while TCP still widens its window and its buffers (it lies
+//! before the windows); datagrams that were dropped (they are not
 //! counted, and their share is recorded). One stream cannot use more than two CPUs; more streams than CPUs share them.
 
 use std::io::ErrorKind;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
@@ -29,6 +32,7 @@ use super::flow::{Account, Content, LEAST, MOST, WHOLE, Windows, audit};
 use super::latency::FAMILY;
 use super::place::{PLACEMENT, Places, sit};
 use crate::harness::clock::Moment;
+use crate::host::tree::Tree;
 use crate::{Context, Probe, ProbeError};
 
 const TRANSPORT: ParamDef = ParamDef {
@@ -59,6 +63,13 @@ const DURATION: ParamDef = ParamDef {
     tiny: Some("15 ms"),
     doc: "time that counts, in ten windows",
 };
+const WAKE: ParamDef = ParamDef {
+    name: "wake",
+    kind: ParamKind::Choice(&["block", "byte"]),
+    default: Some("block"),
+    tiny: None,
+    doc: "for TCP and Unix sockets: receivers are woken when a block is there, or by any byte",
+};
 
 const RATE: MetricDef = MetricDef::rate("rate", Unit::BytesPerSecond, "bytes that the receivers got, a second");
 const LOSS: MetricDef = MetricDef::fact("loss", Unit::Ratio, "share of the datagrams that never came");
@@ -74,9 +85,9 @@ pub static PROBE: Probe = Probe {
                 clock. Every block carries stamps that are checked; after draining, the counts of both ends must \
                 agree. For UDP only what arrived counts, and the share lost is recorded. The number is wrong when \
                 other work takes the two CPUs, and it is one of system calls, not of the link, when blocks are small.",
-        params: &[TRANSPORT, STREAMS, BLOCK, DURATION, PLACEMENT, FAMILY],
+        params: &[TRANSPORT, STREAMS, BLOCK, DURATION, WAKE, PLACEMENT, FAMILY],
         metrics: &[RATE, LOSS],
-        round_seconds: 0.6,
+        round_seconds: 0.9,
         process: RoundProcess::Engine,
         noise: OwnNoise::Crowd,
     },
@@ -105,8 +116,13 @@ fn measure(
         family: Family::from_name(args.text(FAMILY.name)),
         places: Places::choose(args.text(PLACEMENT.name), cx),
         contents: (0..streams as u64).map(|stream| Content::new(size, cx.seed, stream)).collect(),
+        wake: args.text(WAKE.name) == "block" && matches!(transport, Transport::Tcp | Transport::Unix),
         windows: if cx.tiny { 3 } else { 10 },
     };
+    if transport == Transport::Tcp {
+        let control = Tree::new(Path::new("/")).line("/proc/sys/net/ipv4/tcp_congestion_control");
+        cx.note(format!("congestion control: {}", control.as_deref().unwrap_or("unknown")));
+    }
     if 2 * streams > cx.cores {
         cx.note(format!("{} threads on the {} CPUs that may be used at once", 2 * streams, cx.cores));
     }
@@ -132,6 +148,9 @@ fn measure(
     Err(ProbeError::failed("the receivers got no time to run: the machine is too busy, or `duration` is too short"))
 }
 
+/// Time in which a connection finds its speed: TCP widens its window and its buffers as it goes.
+const WARM: Duration = Duration::from_millis(300);
+
 /// A machine that leaves the threads no time within the windows gets longer ones, so many times.
 const ATTEMPTS: u32 = 5;
 
@@ -142,6 +161,8 @@ struct Plan {
     places: Places,
     /// One for each stream.
     contents: Vec<Content>,
+    /// Whether receivers sleep until a block is there.
+    wake: bool,
     windows: usize,
 }
 
@@ -157,8 +178,10 @@ struct Flow {
 struct Common {
     /// Receivers whose stream does not flow yet.
     starting: AtomicUsize,
-    /// Start of the first window once all flow, in nanoseconds of the probes' clock; the end of time before.
+    /// Start of the first window, in nanoseconds of the probes' clock; the end of time until all flow.
     start: AtomicU64,
+    /// Nanoseconds for which all flow before the first window.
+    warm: u64,
     width: u64,
     windows: usize,
     stop: AtomicBool,
@@ -184,6 +207,7 @@ impl Plan {
         let common = Common {
             starting: AtomicUsize::new(self.contents.len()),
             start: AtomicU64::new(u64::MAX),
+            warm: duration.min(WARM).as_nanos() as u64,
             width: u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX) / self.windows as u64,
             windows: self.windows,
             stop: AtomicBool::new(false),
@@ -192,6 +216,9 @@ impl Plan {
         let patience = if datagrams { [STUCK, IDLE] } else { [STUCK; 2] };
         let ends = self.contents.iter().map(|_| pair(self.transport, self.family, Wait::Block, patience));
         let ends = ends.collect::<Result<Vec<_>, _>>()?;
+        for ((_, to), content) in ends.iter().zip(&self.contents).filter(|_| self.wake) {
+            to.wake_at(content.size()).map_err(NetworkError::call("set SO_RCVLOWAT"))?;
+        }
         let done: Vec<AtomicBool> = ends.iter().map(|_| AtomicBool::new(false)).collect();
 
         let outcomes = thread::scope(|scope| {
@@ -295,7 +322,7 @@ fn receive<'a>(
     datagrams: bool,
 ) -> Result<(Windows, Account<'a>), NetworkError> {
     // A datagram that is longer than a block must not look right because its end was cut off.
-    let mut buffer = vec![0; content.block().len() + usize::from(datagrams)];
+    let mut buffer = vec![0; content.size() + usize::from(datagrams)];
     let mut account = Account::new(content);
     let mut windows = Windows::new(u64::MAX, common.width, common.windows);
     let mut flowing = false;
@@ -320,7 +347,7 @@ fn receive<'a>(
         if !flowing && account.reached(WHOLE) {
             flowing = true;
             if common.starting.fetch_sub(1, Ordering::AcqRel) == 1 {
-                common.start.store(Moment::now().nanos(), Ordering::Relaxed);
+                common.start.store(Moment::now().nanos() + common.warm, Ordering::Relaxed);
             }
         }
     }

@@ -30,8 +30,16 @@ fn flagged(outcome: Result<(Vec<Record>, Vec<String>), ProbeError>, words: &str)
 #[test]
 fn every_transport_has_a_rate_with_one_stream_and_with_more() {
     for transport in TRANSPORTS {
-        for (streams, block, placement) in [("1", "64 KiB", "other"), ("3", "100 B", "other"), ("2", "5 KiB", "same")] {
-            let given = [("transport", transport), ("streams", streams), ("block", block), ("placement", placement)];
+        for (streams, block, placement, wake) in
+            [("1", "64 KiB", "other", "block"), ("3", "100 B", "other", "byte"), ("2", "1 MiB", "same", "block")]
+        {
+            let given = [
+                ("transport", transport),
+                ("streams", streams),
+                ("block", block),
+                ("placement", placement),
+                ("wake", wake),
+            ];
             let (records, notes) = round(&PROBE, &given).unwrap();
             let rates = values(&records, "rate");
             assert_eq!(rates.len(), 3, "{given:?}");

@@ -190,10 +190,10 @@ impl Windows {
     #[inline]
     pub(crate) fn count(&mut self, now: u64, bytes: usize) {
         self.total += bytes as u64;
-        if now >= self.start {
-            if let Some(window) = self.bytes.get_mut(((now - self.start) / self.width) as usize) {
-                *window += bytes as u64;
-            }
+        if now >= self.start
+            && let Some(window) = self.bytes.get_mut(((now - self.start) / self.width) as usize)
+        {
+            *window += bytes as u64;
         }
     }
 

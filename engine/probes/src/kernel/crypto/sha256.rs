@@ -133,21 +133,32 @@ mod x86 {
         let mut cdgh = _mm_blend_epi16(high, low, 0xf0);
         for block in blocks {
             let (before_abef, before_cdgh) = (abef, cdgh);
-            let mut words: [__m128i; 4] =
+            let [mut a, mut b, mut c, mut d] =
                 std::array::from_fn(|i| _mm_shuffle_epi8(load(block[16 * i..].as_ptr()), swap));
-            for four in 0..16 {
-                let word = if four < 4 {
-                    words[four]
-                } else {
-                    // The words of 16, 12, 8 and 4 rounds ago; the oldest makes room.
-                    let [oldest, older, newer, newest] = std::array::from_fn(|i| words[(four + i) % 4]);
-                    let sum = _mm_add_epi32(_mm_sha256msg1_epu32(oldest, older), _mm_alignr_epi8(newest, newer, 4));
-                    _mm_sha256msg2_epu32(sum, newest)
-                };
-                words[four % 4] = word;
-                let sum = _mm_add_epi32(word, load(ROUNDS[4 * four..].as_ptr().cast()));
+            let mut rounds = |words: __m128i, four: usize| {
+                let sum = _mm_add_epi32(words, load(ROUNDS[4 * four..].as_ptr().cast()));
                 cdgh = _mm_sha256rnds2_epu32(cdgh, abef, sum);
                 abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(sum, 0x0e));
+            };
+            // The next four words, from those of 16, 12, 8 and 4 rounds ago.
+            let next = |oldest: __m128i, older: __m128i, newer: __m128i, newest: __m128i| {
+                let sum = _mm_add_epi32(_mm_sha256msg1_epu32(oldest, older), _mm_alignr_epi8(newest, newer, 4));
+                _mm_sha256msg2_epu32(sum, newest)
+            };
+            // Names instead of an array: an array that is indexed in a loop would live in memory.
+            rounds(a, 0);
+            rounds(b, 1);
+            rounds(c, 2);
+            rounds(d, 3);
+            for four in [4, 8, 12] {
+                a = next(a, b, c, d);
+                rounds(a, four);
+                b = next(b, c, d, a);
+                rounds(b, four + 1);
+                c = next(c, d, a, b);
+                rounds(c, four + 2);
+                d = next(d, a, b, c);
+                rounds(d, four + 3);
             }
             abef = _mm_add_epi32(abef, before_abef);
             cdgh = _mm_add_epi32(cdgh, before_cdgh);

@@ -21,6 +21,7 @@
 use engine_core::args::Args;
 use engine_core::metric::MetricDef;
 use engine_core::probe::{OwnNoise, ParamDef, ParamKind, ProbeInfo, RoundProcess};
+use engine_core::series::Labels;
 use engine_core::step::{Skip, SkipKind};
 use engine_core::unit::Unit;
 
@@ -35,10 +36,10 @@ use crate::{Context, Probe, ProbeError};
 
 const KERNEL: ParamDef = ParamDef {
     name: "kernel",
-    kind: ParamKind::Choice(&["copy", "scale", "add", "triad"]),
+    kind: ParamKind::Choice(&["copy", "scale", "add", "triad", "each"]),
     default: Some("triad"),
     tiny: None,
-    doc: "copy `c = a`, scale `b = s*c`, add `c = a+b`, triad `a = b+s*c`",
+    doc: "copy `c = a`, scale `b = s*c`, add `c = a+b`, triad `a = b+s*c`, or each of them in turn",
 };
 const SIZE: ParamDef = ParamDef {
     name: "size",
@@ -103,7 +104,7 @@ pub static PROBE: Probe = Probe {
 };
 
 fn run(args: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
-    let kernel = Kernel::from_name(args.text(KERNEL.name)).unwrap_or(Kernel::Triad);
+    let one = Kernel::from_name(args.text(KERNEL.name));
     let store = if args.text(STORES.name) == "streaming" { Store::NonTemporal } else { Store::Plain };
     let isa = Isa::from_name(args.text(ISA.name)).unwrap_or_else(best);
     let passes = Passes::new(isa, store).map_err(|error| {
@@ -122,17 +123,23 @@ fn run(args: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
     let mut team = Team::new(threads, move |_| Ok(Arrays::laid_out(n, Pages::System, u64::MAX, layout)?))?;
     passes::note_placement(cx, &team);
     let elements: u64 = team.each(|_, arrays| arrays.len() as u64)?.iter().sum();
-    let taken = timed::take(cx, &mut team, 1, |rounds, _, arrays: &mut Arrays| {
-        for _ in 0..rounds {
-            arrays.pass(&passes, kernel);
-        }
-    })?;
+    let mut all = Vec::new();
+    // On the same arrays and in STREAM's order.
+    for kernel in one.map_or(Kernel::ALL.to_vec(), |kernel| vec![kernel]) {
+        let taken = timed::take(cx, &mut team, 1, |rounds, _, arrays: &mut Arrays| {
+            for _ in 0..rounds {
+                arrays.pass(&passes, kernel);
+            }
+        })?;
+        let rates = taken.rates((elements * kernel.bytes_per_element()) as f64);
+        let labels = if one.is_some() { Labels::new() } else { Labels::new().with(KERNEL.name, kernel.name()) };
+        cx.record_with(RATE.metric(), labels, &rates);
+        all.extend(rates);
+    }
     for outcome in team.each(|_, arrays| arrays.verify())? {
         outcome.map_err(|wrong| ProbeError::verification(wrong.to_string()))?;
     }
-    let rates = taken.rates((elements * kernel.bytes_per_element()) as f64);
-    cx.record_all(&RATE, &rates);
-    bus::record(cx, &rates, bus::limit(), size.limited)
+    bus::record(cx, &all, bus::limit(), size.limited)
 }
 
 /// Lets another thread read what streaming stores wrote, at the moment in which they are said to be done.
@@ -169,6 +176,13 @@ mod tests {
         let outcome = (0..1_000).map(|_| try_fence(&open)).find(Result::is_err);
         assert!(outcome.is_some() || crate::harness::pin::allowed().unwrap().len() < 2);
         try_fence(&Passes::new(best(), Store::NonTemporal).unwrap()).unwrap();
+    }
+
+    #[test]
+    fn each_kernel_has_its_own_row() {
+        let (records, _) = round(&PROBE, &[("kernel", "each"), ("size", "1 MiB")]).unwrap();
+        let kernels: Vec<_> = records.iter().filter_map(|record| record.labels.get("kernel")).collect();
+        assert_eq!(kernels, ["copy", "scale", "add", "triad"]);
     }
 
     #[test]

@@ -37,7 +37,7 @@ fn machines(app: &App, name: Option<&str>) -> Result<Vec<Vec<String>>, Fatal> {
     if let Some(name) = name {
         let figures = &machines::named(&known, name, false)?.profile.figures;
         let row = |figure: &engine_core::expected::Figure| {
-            let value = figure.value.to_string();
+            let value = shown(figure);
             vec![figure.subject.to_string(), value, figure.kind.name().to_owned(), figure.source.clone()]
         };
         return Ok(figures.iter().map(row).collect());
@@ -49,6 +49,15 @@ fn machines(app: &App, name: Option<&str>) -> Result<Vec<Vec<String>>, Fatal> {
         vec![one.profile.name.clone(), fits.to_owned(), place, one.profile.description.clone()]
     });
     Ok(rows.collect())
+}
+
+/// The value of a figure in the unit of its metric; where this build lacks the probe, in that of its dimension.
+fn shown(figure: &engine_core::expected::Figure) -> String {
+    let probes = engine_probes::registry::registry();
+    let probe = probes.iter().find(|probe| probe.info.id == figure.subject.probe);
+    let metric = probe.and_then(|probe| probe.info.metric(&figure.subject.metric));
+    let metric = metric.filter(|metric| metric.unit.dimension() == figure.value.dimension);
+    metric.map_or_else(|| figure.value.to_string(), |metric| metric.unit.format(figure.value.value))
 }
 
 fn declared(app: &App, args: &ListArgs) -> Result<Exit, Fatal> {

@@ -1,4 +1,4 @@
-//! What a machine declares of itself: the bus by its memory modules, the sizes of its caches.
+//! What a machine declares of itself: the bus by its memory modules, its clock, the sizes of its caches.
 
 use super::{Figure, FigureKind, Subject};
 use crate::environment::Environment;
@@ -39,6 +39,10 @@ pub fn declared(environment: &Environment) -> Vec<Figure> {
         for probe in BUS_PROBES {
             figures.push(figure(probe, "rate", rate, Unit::BytesPerSecond, FigureKind::Ceiling, text.clone()));
         }
+    }
+    if let Some(mhz) = environment.cpu.max_mhz.copied().filter(|mhz| *mhz > 0.0) {
+        let source = "the highest frequency that the frequency driver names".to_owned();
+        figures.push(figure("cpu.clock", "clock", mhz * 1e6, Unit::Hertz, FigureKind::Typical, source));
     }
     for (name, metric) in [("L1d", "l1_size"), ("L2", "l2_size"), ("L3", "l3_size")] {
         let of_level = environment.cpu.caches.known().into_iter().flatten().filter(|cache| cache.name == name);

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::fit::glob;
 use crate::args::ArgValue;
 use crate::measurement::Measurement;
 use crate::plan::{PlannedStep, Work};
@@ -12,7 +13,8 @@ use crate::quantity::Quantity;
 use crate::series::Labels;
 
 /// The series of a probe's metric, written `memory.stream.rate{kernel=triad,threads=all}`: whatever the step is called,
-/// what counts is what the probe was asked to do. Each name in braces is an option of the probe or a label.
+/// what counts is what the probe was asked to do. Each name in braces is an option of the probe or a label; `*` in a value
+/// stands for anything, without regard to case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Subject {
@@ -102,9 +104,10 @@ impl Subject {
     }
 }
 
-/// Whether two texts are the same word, or the same quantity: `1 GiB` and `1024 MiB`.
+/// Whether a text is the wanted word, fits the wanted glob, or is the same quantity: `1 GiB` and `1024 MiB`.
 fn same(a: &str, b: &str) -> bool {
     a == b
+        || b.contains('*') && glob(b, a)
         || match (a.parse::<Quantity>(), b.parse::<Quantity>()) {
             #[expect(clippy::float_cmp, reason = "both are read from texts")]
             (Ok(a), Ok(b)) => a.dimension == b.dimension && a.value == b.value,

@@ -139,6 +139,11 @@ fn a_subject_reads_as_it_is_written_and_refuses_the_rest() {
         assert!(error.contains("memory.stream.rate{kernel=triad}"), "{bad}: {error}");
     }
     let figure = figure("memory.stream.rate", "96 GB/s", FigureKind::Ceiling);
+    let clocked = declared(&Environment {
+        cpu: crate::environment::Cpu { max_mhz: Fact::Known(5050.0), ..Default::default() },
+        ..Environment::default()
+    });
+    assert_eq!((clocked[0].subject.to_string().as_str(), clocked[0].value.value), ("cpu.clock.clock", 5.05e9));
     let json = serde_json::to_string(&figure).unwrap();
     assert_eq!(serde_json::from_str::<Figure>(&json).unwrap(), figure);
 }
@@ -245,6 +250,14 @@ fn what_lies_beyond_a_ceiling_is_told() {
     assert_eq!(above(97e9, 1e9), (0, 1), "within two percent");
     assert_eq!(above(120e9, 1e9), (1, 1));
     assert_eq!(above(900e9, 1e6), (0, 0), "an array in the caches never crosses the bus");
+    assert_eq!(above(120e9, 268_435_456.0), (1, 1), "the default grows with the caches");
+    // Another card is not the card either, where the figure names it.
+    let mut other = step("s", "gpu.copy", &[], RATE, 300e9);
+    other.measurements[0].labels = Labels::new().with("device", "AMD Radeon RX 7900 XT (RADV NAVI31)");
+    let named = figure("gpu.copy.rate{device=*rx 7900 xt*}", "800 GB/s", FigureKind::Ceiling);
+    assert!(named.subject.fits(&other.plan, &other.measurements[0]));
+    other.measurements[0].labels = Labels::new().with("device", "AMD Radeon Graphics (RADV RAPHAEL_MENDOCINO)");
+    assert!(!named.subject.fits(&other.plan, &other.measurements[0]));
     // A software adapter is not the card.
     let mut soft = step("s", "gpu.copy", &[], RATE, 900e9);
     soft.measurements[0].labels = Labels::new().with("software", "true");

@@ -10,15 +10,8 @@ fn every_built_in_profile_is_about_probes_that_exist() {
         assert!(profile.requires.cpu.is_some(), "{name}: it is recognised by its processor");
         for figure in &profile.figures {
             let subject = &figure.subject;
-            // Probes of one area come and go together: an area that this build lacks says nothing about the figure.
-            let Some(probe) = registry.iter().find(|probe| probe.info.id == subject.probe) else {
-                let area = format!("{}.", subject.area());
-                let others: Vec<&str> =
-                    registry.iter().map(|probe| probe.info.id).filter(|id| id.starts_with(&area)).collect();
-                let coming = ["memory.read", "cpu.clock"].contains(&subject.probe.as_str());
-                assert!(others.is_empty() || coming, "{name}: no probe `{}`, but {others:?}", subject.probe);
-                continue;
-            };
+            let probe = registry.iter().find(|probe| probe.info.id == subject.probe);
+            let probe = probe.unwrap_or_else(|| panic!("{name}: no probe `{}`", subject.probe));
             let metric = probe.info.metrics.iter().find(|metric| metric.id == subject.metric);
             let metric = metric.unwrap_or_else(|| panic!("{name}: {subject}: no such metric"));
             assert_eq!(metric.unit.dimension(), figure.value.dimension, "{name}: {subject}");

@@ -48,6 +48,39 @@ fn every_example_runs_tiny() {
     }
 }
 
+/// The storage scenario that the API was designed with.
+const STORAGE: &str = r#"//! NVMe: queue-depth sweep against what the data sheet promises.
+suite("nvme", #{ rounds: 3 });
+let file = param("file", "bench.dat");
+let size = param("size", "4 GiB", #{ tiny: "16 MiB", help: "size of the test file" });
+bench("nvme.randread", #{
+    sweep:  #{ depth: [1, 8, 32, 128], block: ["4 KiB", "16 KiB"] },
+    expect: ["latency{depth=1,block=4 KiB}.p99 < 250 us", "iops{depth=32,block=4 KiB} >= 400_000/s",
+             "iops{depth=128} >= 1.0 * iops{depth=32}", "cpu_per_io.median < 8 us @warn"],
+}, |p| storage::randread(#{ file: file, size: size, depth: p.depth, block: p.block }));
+bench("nvme.seqread", #{ expect: ["rate >= 6.5 GB/s"] }, storage::seqread(#{ file: file, size: size, block: "1 MiB", depth: 8 }));
+"#;
+
+#[test]
+fn the_storage_scenario_is_accepted_and_runs_tiny() {
+    let sandbox = Sandbox::new();
+    sandbox.file("nvme.rhai", STORAGE);
+    sandbox.expect(0, &["check", "nvme.rhai"]);
+    let report = sandbox.expect(0, &["--json", "run", "nvme.rhai", "--profile", "tiny"]).json();
+    let steps = report["steps"].as_array().unwrap();
+    assert!(steps.len() == 9 && steps.iter().all(|step| step["outcome"]["status"] == "measured"), "{report}");
+    assert!(!sandbox.path("bench.dat").exists(), "the test file is gone");
+}
+
+#[test]
+fn the_guide_names_every_probe_of_the_machine() {
+    let guide = std::fs::read_to_string(root().join("docs/guides/hardware.md")).unwrap();
+    for probe in engine_probes::registry::registry().iter().filter(|probe| probe.info.area() != "tool") {
+        let id = probe.info.id;
+        assert!(guide.contains(&format!("`{id}`")), "docs/guides/hardware.md says nothing of `{id}`");
+    }
+}
+
 #[test]
 fn scenarios_are_checked_without_running() {
     let sandbox = Sandbox::new();

@@ -57,13 +57,13 @@ fn labels<'a>(report: &'a serde_json::Value, step: &str) -> &'a serde_json::Valu
 #[test]
 fn where_io_uring_is_refused() {
     let report = run(&format!("python3 $DEPRIVE refuse-io-uring -- {RUN}"));
-    assert_ne!(labels(&report, "read")["engine"], "io_uring");
+    assert_ne!(labels(&report, "randread")["engine"], "io_uring");
 }
 
 #[test]
 fn where_io_uring_kills() {
     let report = run(&format!("python3 $DEPRIVE kill-io-uring -- {RUN}"));
-    assert_ne!(labels(&report, "read")["engine"], "io_uring");
+    assert_ne!(labels(&report, "randread")["engine"], "io_uring");
 }
 
 #[test]

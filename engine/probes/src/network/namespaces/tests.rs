@@ -94,9 +94,10 @@ fn a_link_that_is_not_shaped_is_flagged() {
 
 #[test]
 fn the_share_counts_whole_frames() {
-    let share = |rate| share(rate, 1_448, 12_500_000);
+    let share = |rate| share(rate, 1_448, 12_500_000, 0.0);
     assert!((share(12.5e6 * 1_448.0 / 1_514.0).unwrap() - 1.0).abs() < 1e-12);
     assert!(share(12.5e6).unwrap() > 1.04 && share(12.6e6).is_err());
+    assert!(super::share(12.6e6, 1_448, 12_500_000, 0.02).is_ok(), "a bucket that was full once more");
     assert_eq!(shape(0), None);
     assert!(shape(100_000_000_000).unwrap().burst >= 1_000_000_000);
 }

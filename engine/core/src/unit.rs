@@ -269,7 +269,9 @@ impl FromStr for Unit {
         if let Some(unit) = named.into_iter().find(|unit| unit.to_string() == text) {
             return Ok(unit);
         }
-        parse_dimension(text).map(Self::Derived).ok_or_else(|| UnknownUnit(text.to_owned()))
+        // The dimension of a named unit, written out, is that unit: what is stored is read back as the same.
+        let derived = parse_dimension(text).filter(|_| !text.is_empty()).map(Self::of);
+        derived.ok_or_else(|| UnknownUnit(text.to_owned()))
     }
 }
 
@@ -337,6 +339,11 @@ mod tests {
             assert_eq!(unit.to_string().parse(), Ok(unit));
         }
         assert!("furlong".parse::<Unit>().is_err());
+        assert!("".parse::<Unit>().is_err());
+        for written in ["*", "1", "B/s", "B*B/B", "/s"] {
+            let unit: Unit = written.parse().unwrap();
+            assert_eq!(unit.to_string().parse(), Ok(unit), "{written}");
+        }
     }
 
     #[test]

@@ -155,8 +155,7 @@ fn nothing_is_left_when_the_time_is_over() {
         let result = measure_for(Duration::from_millis(700), launcher, &["sh", "-c", &script], &[]);
         assert_eq!(result, Err(ProbeError::Cancelled));
         let pid = std::fs::read_to_string(file).unwrap();
-        let state = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
-        assert!(state.is_empty() || state.contains(") Z "), "{state}");
+        until_it_is_gone(&pid);
     }
 }
 
@@ -167,8 +166,12 @@ fn what_a_program_leaves_running_is_ended() {
     let script = format!("sleep 1000 & echo $! > {}", file.display());
     measure(&["sh", "-c", &script], &[]).unwrap();
     let pid = std::fs::read_to_string(file).unwrap();
+    until_it_is_gone(&pid);
+}
+
+/// Waits for a process that was killed: it may still run for a moment, and then wait for whoever adopts orphans here.
+fn until_it_is_gone(pid: &str) {
     let deadline = Instant::now() + Duration::from_secs(10);
-    // Killed, though perhaps not yet reaped by whoever adopts orphans here.
     while std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).is_ok_and(|state| !state.contains(") Z ")) {
         assert!(Instant::now() < deadline, "still running");
         std::thread::sleep(Duration::from_millis(5));

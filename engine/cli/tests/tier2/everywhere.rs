@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::{Mutex, PoisonError};
 
 use crate::sandbox::Sandbox;
 
@@ -26,6 +27,9 @@ fn shell(sandbox: &Sandbox, script: &str) -> Output {
 /// Runs the scenario under a script that ends in [`RUN`]; the report, after the checks that hold everywhere.
 #[track_caller]
 fn run(script: &str) -> serde_json::Value {
+    // One at a time: each is a machine of its own, and not the others' neighbour.
+    static MACHINE: Mutex<()> = Mutex::new(());
+    let _alone = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
     let sandbox = Sandbox::new();
     let output = shell(&sandbox, script);
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

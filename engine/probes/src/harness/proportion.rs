@@ -11,7 +11,7 @@ use crate::ProbeError;
 /// What the ratio of the times must lie within.
 const BOUNDS: (f64, f64) = (1.4, 2.8);
 /// Pairs of passes after which a ratio outside is believed.
-const ATTEMPTS: u32 = 40;
+const ATTEMPTS: u32 = 400;
 
 /// Runs `work` and twice as much in turns until the ratio of the best times is near two. `pass` does so much work and
 /// returns what it took; a pass should last a fraction of a millisecond, so that some of them are not interrupted.

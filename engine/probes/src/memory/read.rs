@@ -16,6 +16,7 @@ use engine_core::step::{Skip, SkipKind};
 use engine_core::unit::Unit;
 
 use super::sizing::{Room, SIZE};
+use super::stream::ISA;
 use super::{bus, timed};
 use crate::harness::{Pages, Team, passes};
 use crate::kernel::Isa;
@@ -29,14 +30,6 @@ const THREADS: ParamDef = ParamDef {
     tiny: None,
     doc: "threads, each on a CPU and a part of the region of its own",
 };
-const ISA: ParamDef = ParamDef {
-    name: "isa",
-    kind: ParamKind::Choice(&["auto", "scalar", "sse2", "avx", "avx512"]),
-    default: Some("auto"),
-    tiny: None,
-    doc: "instruction set; `auto` is the widest that this machine has",
-};
-
 const RATE: MetricDef = MetricDef::rate("rate", Unit::BytesPerSecond, "bytes read, a second");
 
 /// The probe.

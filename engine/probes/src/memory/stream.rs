@@ -62,7 +62,8 @@ const STORES: ParamDef = ParamDef {
     tiny: None,
     doc: "through the caches, or past them (non-temporal)",
 };
-const ISA: ParamDef = ParamDef {
+/// Of `memory.read` too.
+pub(super) const ISA: ParamDef = ParamDef {
     name: "isa",
     kind: ParamKind::Choice(&["auto", "scalar", "sse2", "avx", "avx512"]),
     default: Some("auto"),

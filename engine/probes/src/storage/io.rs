@@ -338,9 +338,8 @@ fn target(wanted: bool, file: &TestFile, block: u64) -> Result<(&std::fs::File, 
         return Ok((file.plain(), Err("`direct` is off".to_owned())));
     }
     match file.direct() {
-        Ok(direct) if !block.is_multiple_of(file.align) => {
+        Ok(_) if !block.is_multiple_of(file.align) => {
             let reason = format!("direct I/O in `{}` is in multiples of {} bytes", file.place().display(), file.align);
-            let _ = direct;
             Err(Skip::new(SkipKind::Platform, reason, "use a larger `block`").into())
         }
         Ok(direct) if direct::is_direct(direct) => Ok((direct, Ok(()))),

@@ -60,7 +60,7 @@ const FILE: ParamDef = ParamDef {
     kind: ParamKind::Text,
     default: Some(""),
     tiny: None,
-    doc: "a folder on the device in question, or a file to be created there and removed; by default in the test folder",
+    doc: "a folder on the device in question; of a file that does not exist yet, its folder counts; by default the test folder",
 };
 
 const LATENCY: MetricDef = MetricDef::cost("latency", Unit::Seconds, "one write and its sync");
@@ -254,10 +254,13 @@ impl Target {
     /// A file that exists is never touched.
     fn create(named: &str, scratch: &Path, dsync: bool) -> Result<Self, StorageError> {
         let named = Path::new(named);
-        let path = match named.as_os_str().is_empty() {
-            true => own_name(scratch),
-            false if named.is_dir() => own_name(named),
-            false => named.to_owned(),
+        // Always a name of our own: by it the next start finds what a killed process left.
+        let path = match named.parent() {
+            _ if named.as_os_str().is_empty() => own_name(scratch),
+            _ if named.is_dir() => own_name(named),
+            _ if named.exists() => return Err(StorageError::Exists(named.to_owned())),
+            Some(folder) if !folder.as_os_str().is_empty() => own_name(folder),
+            _ => own_name(Path::new(".")),
         };
         // The file keeps its name while it is measured: some file systems sync less of a file that has none.
         let mut options = OpenOptions::new();

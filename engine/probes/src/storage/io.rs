@@ -29,6 +29,7 @@ use engine_core::unit::Unit;
 
 use super::beneath::Beneath;
 use super::file::TestFile;
+use super::health::{self, Health};
 use super::load::{self, LoadError, Pattern, Plan, STEADY, Tally};
 use super::queue::choice::{self, Choice, Task};
 use super::queue::uring::Wishes;
@@ -435,6 +436,8 @@ struct Watched {
     tree: Tree,
     name: Option<String>,
     beneath: Option<Beneath>,
+    /// The drive's own counters when the round began.
+    health: Option<Health>,
 }
 
 impl Watched {
@@ -443,7 +446,8 @@ impl Watched {
         let beneath = Beneath::of(file.plain()).ok();
         let name = beneath.as_ref().and_then(|beneath| beneath.device.as_deref());
         let name = name.map(|device| drive::physical(&tree, device));
-        Self { tree, name, beneath }
+        let health = name.as_deref().and_then(health::read);
+        Self { tree, name, beneath, health }
     }
 
     /// Notes what the drive is, and how warm.
@@ -459,6 +463,13 @@ impl Watched {
             if heat.throttles() {
                 cx.note(format!("{name} is so warm that it slows itself down ({when} the round)"));
             }
+        }
+        // Read again, it differs from what it was when the round began only after the round.
+        if let (Some(before), Some(now)) = (&self.health, health::read(name)) {
+            now.throttled_since(before).into_iter().for_each(|slowed| cx.note(slowed));
+            now.warnings()
+                .into_iter()
+                .for_each(|warning| cx.note(format!("{name} warns ({when} the round): {warning}")));
         }
     }
 }

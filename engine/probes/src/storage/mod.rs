@@ -8,6 +8,7 @@ pub(crate) mod extents;
 pub(crate) mod file;
 pub mod files;
 pub mod fsync;
+pub(crate) mod health;
 mod io;
 pub(crate) mod leftover;
 pub(crate) mod load;

@@ -59,10 +59,22 @@ fn a_file_that_exists_is_not_touched() {
 }
 
 #[test]
+fn a_file_to_be_made_goes_into_its_folder_under_a_name_of_ours() {
+    let scratch = tempfile::tempdir().unwrap();
+    // As a killed process would have left it: no process has this number.
+    let left = scratch.path().join("engine-fsync-2147483646-0");
+    fs::write(&left, "data").unwrap();
+    let named = scratch.path().join("data");
+    let elsewhere = tempfile::tempdir().unwrap();
+    measure(&[("file", named.to_str().unwrap())], elsewhere.path()).unwrap();
+    assert!(!left.exists() && !named.exists());
+}
+
+#[test]
 fn places_that_cannot_be_written_are_named() {
     let scratch = tempfile::tempdir().unwrap();
     let error = measure(&[("file", "/no/such/folder/file")], scratch.path()).unwrap_err();
-    assert!(error.to_string().contains("cannot create `/no/such/folder/file`"), "{error}");
+    assert!(error.to_string().contains("cannot create `/no/such/folder/engine-fsync-"), "{error}");
     // Not even the administrator creates files here.
     let error = measure(&[("file", "/sys/kernel")], scratch.path()).unwrap_err();
     let ProbeError::Skip(skip) = error else { panic!("{error:?}") };

@@ -82,6 +82,12 @@ impl App {
     /// The store, open for reading: works on a full disk and in a read-only place too.
     pub(crate) fn reader(&self) -> Result<Store, Fatal> {
         let path = self.database()?;
+        if Store::has_left(&path) {
+            // Of a killed run; where it cannot be stored, what is stored is shown.
+            if let Ok(store) = self.store() {
+                return Ok(store);
+            }
+        }
         match Store::open_readonly(&path) {
             Ok(store) => Ok(store),
             // Nothing there yet, or to be migrated first.

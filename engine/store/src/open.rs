@@ -10,7 +10,7 @@ use rusqlite::{Connection, MAIN_DB, OpenFlags};
 
 use crate::error::{At, Error};
 use crate::schema::{Identity, MIGRATIONS, VERSION};
-use crate::{owner, place, schema};
+use crate::{owner, place, schema, spool};
 
 /// SQLite before this can lose committed writes when two connections share a write-ahead log
 /// (<https://sqlite.org/wal.html#walresetbug>).
@@ -32,7 +32,7 @@ pub struct Store {
 
 impl Store {
     /// Opens a store for reading and writing; makes it, with its folders, where there is none; migrates an older one
-    /// after copying it; marks the runs whose process is gone as `partial`.
+    /// after copying it; takes what killed runs had kept in memory, and marks the runs whose process is gone as `partial`.
     ///
     /// # Errors
     /// Every variant about the file: newer, foreign, damaged, not a database, read-only, full, locked.
@@ -101,6 +101,12 @@ impl Store {
         Ok(Self { connection, path: path.to_owned(), readonly: true })
     }
 
+    /// Whether a killed run of the store at `path` left events in memory, which the next opening for writing takes.
+    #[must_use]
+    pub fn has_left(path: impl AsRef<Path>) -> bool {
+        spool::has_left(path.as_ref(), Path::new(spool::SHARED))
+    }
+
     /// The file.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -130,6 +136,7 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), Error> {
     settings(connection, path)?;
     journal(connection, path)?;
     schema::migrate(connection, path, MIGRATIONS)?;
+    spool::recover(connection, path, Path::new(spool::SHARED))?;
     owner::settle_orphans(connection, path)?;
     Ok(())
 }

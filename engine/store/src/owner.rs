@@ -43,7 +43,7 @@ impl Owner {
     }
 
     /// Whether the process lives, as far as can be told; `touched` is when it last stored something.
-    fn lives(&self, touched: Timestamp, now: Timestamp) -> bool {
+    pub(crate) fn lives(&self, touched: Timestamp, now: Timestamp) -> bool {
         let here = Self { pid: self.pid, start: self.start, boot: boot(), namespace: namespace() };
         if !here.boot.is_empty() && !self.boot.is_empty() && here.boot != self.boot {
             return false;

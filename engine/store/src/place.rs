@@ -22,6 +22,14 @@ pub(crate) fn check(path: &Path) -> Result<(), Error> {
     }
 }
 
+/// Whether a folder lies in memory, where no disk can hold up a write.
+pub(crate) fn in_memory(folder: &Path) -> bool {
+    let (Ok(folder), Ok(mounts)) = (folder.canonicalize(), std::fs::read_to_string("/proc/self/mountinfo")) else {
+        return false;
+    };
+    matches!(file_system(&mounts, &folder), Some("tmpfs" | "ramfs"))
+}
+
 /// The file system of a folder: that of the longest mount point above it, the last one where several cover each other.
 fn file_system<'a>(mounts: &'a str, folder: &Path) -> Option<&'a str> {
     let mut best: Option<(usize, &str)> = None;

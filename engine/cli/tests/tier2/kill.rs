@@ -51,7 +51,7 @@ fn several(worker: u32, count: u32) -> (f64, u32) {
     let (mut worst, mut stored) = (0.0f64, 0);
     for number in 0..count {
         let after = Duration::from_secs_f64(0.02 + 1.2 * random.unit_f64());
-        if let Some(left) = one(&sandbox, after) {
+        if let Some(left) = one(&sandbox, after, false) {
             assert!(left.lost <= 1.0, "sandbox {worker}, kill {number} after {after:?}: {left:?}");
             worst = worst.max(left.lost);
             stored += u32::from(left.rounds > 0);
@@ -60,9 +60,50 @@ fn several(worker: u32, count: u32) -> (f64, u32) {
     (worst, stored)
 }
 
-/// Starts a run, kills it `after` its first sign of life, and looks at what is left. None when it was killed before
-/// the run began.
-fn one(sandbox: &Sandbox, after: Duration) -> Option<Left> {
+/// Another process that holds the store's lock, so that no commit gets through, until it is dropped.
+struct Lock(std::process::Child);
+
+impl Lock {
+    fn take(sandbox: &Sandbox) -> Self {
+        // It ends without closing the file, which would write to it.
+        let script = "import os, sqlite3, sys\n\
+             store = sqlite3.connect(sys.argv[1], timeout=10, isolation_level=None)\n\
+             store.execute('BEGIN IMMEDIATE')\n\
+             print('locked', flush=True)\n\
+             sys.stdin.read()\n\
+             os._exit(0)";
+        let mut child = Command::new("python3")
+            .args(["-c", script])
+            .arg(sandbox.path(".local/share/engine/performance.db"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "locked\n");
+        Self(child)
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        self.0.wait().unwrap();
+    }
+}
+
+#[test]
+fn a_run_killed_while_nothing_can_be_stored_loses_at_most_a_second() {
+    let sandbox = Sandbox::new();
+    sandbox.file("s.rhai", "bench(#{ rounds: 1_000_000 }, cpu::primes(#{ limit: 1000 }));");
+    let left = one(&sandbox, Duration::from_secs(3), true).unwrap();
+    assert!(left.lost <= 1.0, "{left:?}");
+}
+
+/// Starts a run, kills it `after` its first sign of life, and looks at what is left; with `locked`, the store takes
+/// nothing between the two. None when it was killed before the run began.
+fn one(sandbox: &Sandbox, after: Duration, locked: bool) -> Option<Left> {
     let mut child = Command::new(assert_cmd::cargo::cargo_bin("engine"))
         .args(["run", "s.rhai", "--trace", "--max-time", "60 s"])
         .current_dir(sandbox.path(""))
@@ -84,11 +125,13 @@ fn one(sandbox: &Sandbox, after: Duration) -> Option<Left> {
         }
     });
     let first = seen.recv_timeout(Duration::from_secs(60)).ok();
+    let lock = if locked { Some(Lock::take(sandbox)) } else { None };
     let end = Instant::now() + after;
     std::thread::sleep(end.saturating_duration_since(Instant::now()));
     let killed = Instant::now();
     child.kill().unwrap();
     child.wait().unwrap();
+    drop(lock);
     reader.join().unwrap();
     for folder in std::fs::read_dir(sandbox.path("")).unwrap().flatten() {
         // A killed run cannot remove its scratch folder.

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use engine_core::run::RunState;
 
 use super::*;
@@ -65,43 +67,4 @@ fn a_file_that_stays_locked_is_an_error() {
     let writer = Writer::start(store).unwrap();
     run(&header("quick", 1), &[1.0]).iter().for_each(|envelope| writer.send(envelope));
     assert!(writer.finish().unwrap_err().is_locked());
-}
-
-/// What the database's connection is told about waiting for the disk: 1 is `NORMAL`, 2 is `FULL`.
-fn level(journal: &Journal) -> i64 {
-    journal.store.connection.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap()
-}
-
-#[test]
-fn only_the_end_of_a_run_waits_for_the_disk() {
-    let folder = Folder::new();
-    let events = run(&header("quick", 1), &[1.0, 2.0, 3.0]);
-    let store = folder.store();
-    let flusher = Flusher::start(&store.path).unwrap();
-    let mut journal = Journal::new(store, flusher, Arc::default());
-    for envelope in &events {
-        journal.last = matches!(envelope.event, Event::RunFinished { .. });
-        journal.pending.push(envelope.clone());
-        let wanted = if journal.last { 2 } else { 1 };
-        journal.commit();
-        assert_eq!(level(&journal), wanted, "{:?}", envelope.event);
-    }
-    assert!(journal.result.is_ok());
-}
-
-#[test]
-fn a_flush_empties_the_log_into_the_file() {
-    let folder = Folder::new();
-    let events = run(&header("quick", 1), &[1.0, 2.0, 3.0]);
-    let mut store = folder.store();
-    store.leave_the_log().unwrap();
-    store.apply(&events).unwrap();
-    let file = store.path.clone();
-    let flusher = Flusher::start(&file).unwrap();
-    flusher.wish();
-    drop(flusher);
-    // What the file alone holds, as after a crash that lost the log.
-    let copy = file.with_file_name("copy.db");
-    std::fs::copy(&file, &copy).unwrap();
-    assert_eq!(Store::open(&copy).unwrap().run(&events[0].run).unwrap(), fold(&events));
 }

@@ -1,6 +1,7 @@
 //! `kill -9` at random moments: the database is whole, at most the last second is lost, the run is `partial`, its
 //! report opens.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
@@ -13,6 +14,16 @@ use crate::sandbox::Sandbox;
 /// How often; `benches/claims/kill` asks for 1,000.
 fn kills() -> u32 {
     std::env::var("ENGINE_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(20)
+}
+
+/// A round that the killed run told of.
+struct Seen {
+    /// When, in seconds since the run's start.
+    at: f64,
+    /// Step, round and attempt.
+    round: String,
+    /// When the line was read.
+    read: Instant,
 }
 
 /// What one kill left.
@@ -118,8 +129,12 @@ fn one(sandbox: &Sandbox, after: Duration, locked: bool) -> Option<Left> {
     let reader = std::thread::spawn(move || {
         for line in lines.map_while(Result::ok) {
             // `   0.123 s  cpu.primes round 3 attempt 0: time = ..`
-            let at = line.trim_start().split_once(" s  ").and_then(|(at, _)| at.parse::<f64>().ok());
-            if at.is_some_and(|at| sender.send((at, Instant::now())).is_err()) {
+            let Some((seen, _)) = line.split_once(": ").filter(|(seen, _)| seen.contains(" attempt ")) else {
+                continue;
+            };
+            let Some((at, round)) = seen.trim_start().split_once(" s  ") else { continue };
+            let seen = Seen { at: at.parse().unwrap(), round: round.to_owned(), read: Instant::now() };
+            if sender.send(seen).is_err() {
                 break;
             }
         }
@@ -140,26 +155,29 @@ fn one(sandbox: &Sandbox, after: Duration, locked: bool) -> Option<Left> {
         }
     }
     sandbox.expect(0, &["db", "check"]);
-    let rounds_seen: Vec<(f64, Instant)> = first.into_iter().chain(seen.try_iter()).collect();
-    let last_seen = rounds_seen.last()?.0;
+    let rounds_seen: Vec<Seen> = first.into_iter().chain(seen.try_iter()).collect();
+    let last_seen = rounds_seen.last()?.at;
     let list = sandbox.expect(0, &["--json", "runs", "list", "--all", "-n", "1"]).json();
     assert_eq!(list["runs"][0]["state"], "partial", "{list}");
     let report = sandbox.expect(0, &["--json", "report", "@last"]).json();
-    let mut last_stored = 0.0f64;
-    let mut rounds = 0;
+    let mut stored = BTreeSet::new();
     for step in report["steps"].as_array().unwrap() {
-        for metric in step["metrics"].as_array().unwrap() {
-            for round in metric["rounds"].as_array().unwrap() {
-                last_stored =
-                    last_stored.max(round["at_seconds"].as_f64().unwrap() + round["seconds"].as_f64().unwrap());
-                rounds += 1;
-            }
+        for round in step["metrics"].as_array().unwrap().iter().flat_map(|metric| metric["rounds"].as_array().unwrap())
+        {
+            stored.insert(format!(
+                "{} round {} attempt {}",
+                step["path"].as_str().unwrap(),
+                round["round"],
+                round["attempt"]
+            ));
         }
     }
-    // What is seen is rounded to a millisecond. On a loaded machine a line may be read late, so its own time counts too.
-    let oldest = rounds_seen.iter().find(|(at, _)| *at > last_stored + 0.002);
+    // By name and not by time: on a loaded machine a round is told of long after its end.
+    let oldest = rounds_seen.iter().find(|seen| !stored.contains(&seen.round));
+    // A line may be read late, so its own time counts too.
     let lost =
-        oldest.map_or(0.0, |(at, read)| killed.saturating_duration_since(*read).as_secs_f64().max(last_seen - at));
+        oldest.map_or(0.0, |seen| killed.saturating_duration_since(seen.read).as_secs_f64().max(last_seen - seen.at));
+    let rounds = stored.len();
     Some(Left { lost, rounds })
 }
 

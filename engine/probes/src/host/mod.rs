@@ -25,6 +25,7 @@ mod mounts;
 pub mod nominal;
 mod os;
 pub mod pairs;
+pub(crate) mod pcie;
 mod program;
 mod rapl;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The file system and the block device beneath a folder.
 
 use super::mounts;
+use super::pcie::Link;
 use super::tree::{Tree, chosen};
 use engine_core::environment::Disk;
 use engine_core::fact::Fact;
@@ -22,7 +23,7 @@ pub(crate) fn read(tree: &Tree, folder: &Path) -> Disk {
         mount_options: mount.map(|mount| mount.options),
         model: device.clone().and_then(|name| model(tree, &name)),
         firmware: device.clone().and_then(|name| firmware(tree, &name)),
-        link: device.clone().and_then(|name| link(tree, &name)),
+        link: device.clone().and_then(|name| Link::of_disk(tree, &name)).map(|link| link.to_string()),
         scheduler,
         write_cache: queue("write_cache"),
         rotational: device.clone().and_then(|name| tree.switch(&format!("/sys/block/{name}/queue/rotational"))),
@@ -84,26 +85,6 @@ fn device(tree: &Tree, source: &str, number: &str) -> Fact<String> {
 fn firmware(tree: &Tree, disk: &str) -> Fact<String> {
     let revision = tree.line(&format!("/sys/block/{disk}/device/firmware_rev"));
     if revision.is_known() { revision } else { tree.line(&format!("/sys/block/{disk}/device/rev")) }
-}
-
-/// The PCIe link of an NVMe drive against its most: `16.0 GT/s PCIe x4 of 16.0 GT/s PCIe x4`. The disk's device is its
-/// controller, or, where it has several paths, a subsystem, and then the controller is found by its name.
-fn link(tree: &Tree, disk: &str) -> Fact<String> {
-    let Some((controller, _)) = disk.strip_prefix("nvme").and_then(|rest| rest.split_once('n')) else {
-        return Fact::unknown("not an NVMe drive");
-    };
-    let places = [format!("/sys/block/{disk}/device/device"), format!("/sys/class/nvme/nvme{controller}/device")];
-    let place = places.iter().find(|place| tree.exists(&format!("{place}/current_link_speed"))).unwrap_or(&places[0]);
-    let read = |file: &str| tree.line(&format!("{place}/{file}"));
-    let joined = |speed: Fact<String>, width: Fact<String>| match (speed, width) {
-        (Fact::Known(speed), Fact::Known(width)) => Fact::Known(format!("{speed} x{width}")),
-        (Fact::Unknown(reason), _) | (_, Fact::Unknown(reason)) => Fact::Unknown(reason),
-    };
-    let most = joined(read("max_link_speed"), read("max_link_width"));
-    joined(read("current_link_speed"), read("current_link_width")).map(|now| match most {
-        Fact::Known(most) => format!("{now} of {most}"),
-        Fact::Unknown(_) => now,
-    })
 }
 
 fn model(tree: &Tree, disk: &str) -> Fact<String> {

@@ -3,6 +3,7 @@
 
 use engine_core::fact::Fact;
 
+use crate::host::pcie::{Link, is_numbered};
 use crate::host::tree::{Tree, chosen};
 
 /// What stays the same during a run.
@@ -20,15 +21,6 @@ pub(crate) struct Drive {
     /// Queues that are polled and not interrupted; IOPOLL needs one.
     polled: Option<bool>,
     link: Option<Link>,
-}
-
-/// The PCIe link of a drive.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Link {
-    speed: String,
-    width: String,
-    most_speed: String,
-    most_width: String,
 }
 
 /// How warm the drive is.
@@ -78,30 +70,8 @@ pub(crate) fn read(tree: &Tree, name: &str) -> Drive {
         // Virtual disks claim to rotate unless told otherwise.
         rotational: switch("rotational").filter(|_| !name.starts_with("vd")),
         polled: switch("io_poll"),
-        link: link(tree, name),
+        link: Link::of_disk(tree, name).known().cloned(),
     }
-}
-
-/// The link of the controller: `device` is the controller of an NVMe disk, and its `device` the PCI function.
-fn link(tree: &Tree, name: &str) -> Option<Link> {
-    let inside = format!("/sys/block/{name}/device");
-    let controllers = tree.names(&inside).known().cloned().unwrap_or_default();
-    // With several paths, the disk belongs to a subsystem that links to its controllers.
-    let several =
-        controllers.iter().filter(|entry| is_numbered(entry, "nvme")).map(|entry| format!("{inside}/{entry}"));
-    std::iter::once(inside.clone()).chain(several).find_map(|controller| {
-        let read = |file: &str| tree.line(&format!("{controller}/device/{file}")).known().cloned();
-        Some(Link {
-            speed: read("current_link_speed")?,
-            width: read("current_link_width")?,
-            most_speed: read("max_link_speed")?,
-            most_width: read("max_link_width")?,
-        })
-    })
-}
-
-fn is_numbered(name: &str, stem: &str) -> bool {
-    name.strip_prefix(stem).is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Reads the drive's own sensor; nothing where it has none that the kernel knows.
@@ -134,19 +104,14 @@ impl Drive {
         say("write cache:", self.write_cache.clone());
         say("", self.fua.map(|fua| if fua { "FUA" } else { "no FUA" }.to_owned()));
         say("", self.polled.map(|polled| if polled { "polled queues" } else { "no polled queues" }.to_owned()));
-        if let Some(Link { speed, width, most_speed, most_width }) = &self.link {
-            say("PCIe link", Some(format!("{speed} x{width} of {most_speed} x{most_width}")));
-        }
+        say("PCIe link", self.link.as_ref().map(Link::to_string));
         parts.join(", ")
     }
 
     /// What of the link is less than it could be.
     pub(crate) fn slow_link(&self) -> Option<String> {
-        let Link { speed, width, most_speed, most_width } = self.link.as_ref()?;
-        let slow = speed != most_speed || width != most_width;
-        slow.then(|| {
-            format!("the PCIe link of {} runs at {speed} x{width}, and could at {most_speed} x{most_width}", self.name)
-        })
+        let short = self.link.as_ref()?.shortfall()?;
+        Some(format!("the PCIe link of {} {short}", self.name))
     }
 }
 

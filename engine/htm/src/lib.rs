@@ -1,5 +1,7 @@
 //! Hierarchical Temporal Memory as a library of its own: encoders, spatial pooler, temporal memory, pattern store.
 
+mod log;
 mod sdr;
+pub mod store;
 
 pub use sdr::{Sdr, SdrError};

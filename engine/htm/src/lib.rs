@@ -3,5 +3,6 @@
 mod log;
 mod sdr;
 pub mod store;
+pub mod tensor;
 
 pub use sdr::{Sdr, SdrError};

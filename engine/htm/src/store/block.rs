@@ -85,7 +85,7 @@ impl Block {
         put_bits(on, &mut self.bytes);
         self.places.push(Place { key, pattern, value: self.bytes.len() as u32 });
         self.bytes.extend_from_slice(value);
-        if slot % 64 == 0 {
+        if slot.is_multiple_of(64) {
             self.live.push(0);
         }
         self.live[slot / 64] |= 1 << (slot % 64);

@@ -3,7 +3,7 @@
 //!
 //! The counters of a block stay in the first-level cache, and a list is two bytes a pattern, so a query reads little and
 //! writes near. The counting itself is one addition a posting, which no vector instruction does better (a scatter is
-//! slower); looking through the counters is done 64 at a time, in the widest vectors that the processor has.
+//! slower); looking through the counters is done 64 at a time, in the widest vectors that the processor has and this crate's Rust may name (AVX2).
 
 /// Patterns in a block: as many counters of a byte as fit the first-level cache.
 pub(crate) const BLOCK: usize = 1 << 15;
@@ -93,26 +93,13 @@ impl<C: Counter> Counters<C> {
     pub(crate) fn drain(&mut self, len: usize, sink: &mut impl Sink) {
         let counters = &mut self.0[..len];
         #[cfg(target_arch = "x86_64")]
-        {
-            if is_x86_feature_detected!("avx512bw") {
-                #[expect(unsafe_code, reason = "calls a function that is compiled for a wider instruction set")]
-                // SAFETY: the processor has what the function is compiled for.
-                return unsafe { drain_avx512(counters, sink) };
-            }
-            if is_x86_feature_detected!("avx2") {
-                #[expect(unsafe_code, reason = "calls a function that is compiled for a wider instruction set")]
-                // SAFETY: the processor has what the function is compiled for.
-                return unsafe { drain_avx2(counters, sink) };
-            }
+        if is_x86_feature_detected!("avx2") {
+            #[expect(unsafe_code, reason = "calls a function that is compiled for a wider instruction set")]
+            // SAFETY: the processor has what the function is compiled for.
+            return unsafe { drain_avx2(counters, sink) };
         }
         drain(counters, sink);
     }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-fn drain_avx512<C: Counter>(counters: &mut [C], sink: &mut impl Sink) {
-    drain(counters, sink);
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -35,6 +35,9 @@ pub enum StoreError {
         /// What is wrong with it.
         what: String,
     },
+    /// Nothing has this key.
+    #[error("there is nothing of key {0}")]
+    Missing(u64),
     /// A value is too large.
     #[error(
         "the value of {key} has {bytes} bytes, and at most {most} are kept: store large values elsewhere and their place here"

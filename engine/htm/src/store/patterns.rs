@@ -3,7 +3,7 @@
 use hashbrown::HashTable;
 
 use super::block::Block;
-use super::count::{BLOCK, Counter, Counters};
+use super::count::{BLOCK, Counter, Counters, fetch};
 use super::search::{All, Best, InBlock, Keep, Match};
 
 /// Patterns of one width by key, and the search over them.
@@ -185,8 +185,12 @@ impl Patterns {
         }
         let mut counters = Counters::<C>::new();
         for block in self.blocks.iter().filter(|block| block.alive() > 0) {
-            for &bit in on {
-                counters.count(block.list(bit));
+            // While one list is counted the next is fetched.
+            let mut lists = on.iter().map(|&bit| block.list(bit));
+            let mut next = lists.next().unwrap_or_default();
+            for after in lists.chain([&[][..]]) {
+                fetch(after);
+                counters.count(std::mem::replace(&mut next, after));
             }
             counters.drain(block.len(), &mut InBlock { block, keep });
         }

@@ -1,0 +1,1 @@
+//! Virtual users, arrival processes, HTTP client and true latencies.

@@ -1,9 +1,17 @@
 //! All probes, by id. A new probe is one file, one line in its area's `mod.rs` and one line here.
 
-use crate::{Probe, cache, cpu, gpu, memory, network, storage, tool};
+use crate::{Probe, build, cache, cpu, gpu, memory, network, storage, tool};
 
 /// Every probe of this version, sorted by id.
 static PROBES: &[&Probe] = &[
+    &build::check::PROBE,
+    &build::clean::PROBE,
+    &build::crates::PROBE,
+    &build::debug::PROBE,
+    &build::link::PROBE,
+    &build::noop::PROBE,
+    &build::release::PROBE,
+    &build::touch::PROBE,
     &cache::associativity::PROBE,
     &cache::bandwidth::PROBE,
     &cache::latency::PROBE,
@@ -77,7 +85,7 @@ mod tests {
     /// Words that a script cannot use as the name of a function or a module.
     const KEYWORDS: &str = "in is for do loop until if else while fn let var const switch match case default return throw \
         try catch import export as private this true false break continue null nil new use with go async await yield \
-        sync shared static thread public package super module void global print debug eval type_of curry call is_def_fn \
+        sync shared static thread public package super module void global print eval type_of curry call is_def_fn \
         is_def_var is_shared Fn";
     /// Words that mean something else where an expectation names a metric.
     const EXPECTATION: [&str; 5] = ["baseline", "expected", "reference", "target", "slope"];

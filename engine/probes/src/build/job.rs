@@ -92,6 +92,12 @@ impl Job {
             };
             let workspace = Workspace::write(&folder, shape)
                 .map_err(|error| ProbeError::failed(format!("cannot write the workspace to build: {error}")))?;
+            for config in outer_settings(&workspace.root) {
+                cx.note(format!(
+                    "cargo reads `{}` too, because it lies above the folder for test files",
+                    config.display()
+                ));
+            }
             let toolchain = Toolchain::find(&environment, &workspace.root, &runner, cx)?;
             (Project::own(workspace), toolchain)
         } else {
@@ -260,6 +266,12 @@ impl Job {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Cargo's configuration files in the folders above one: they count in it, whoever wrote them.
+fn outer_settings(folder: &Path) -> Vec<PathBuf> {
+    let files = |folder: &Path| [folder.join(".cargo/config.toml"), folder.join(".cargo/config")];
+    folder.ancestors().skip(1).flat_map(files).filter(|path| path.is_file()).collect()
 }
 
 /// The first error of a build that failed.

@@ -57,10 +57,13 @@ const fn count(name: &'static str, min: u64, max: u64, default: &'static str, do
     ParamDef { name, kind: ParamKind::Count { min, max }, default: Some(default), tiny: None, doc }
 }
 
-pub(crate) const MANIFEST: ParamDef = text(
-    "manifest",
-    "a `Cargo.toml` or its folder, whose build scripts then run; a workspace that the engine writes when empty",
-);
+pub(crate) const MANIFEST: ParamDef = ParamDef {
+    kind: ParamKind::Manifest,
+    ..text(
+        "manifest",
+        "a `Cargo.toml` or its folder, whose build scripts then run; a workspace that the engine writes when empty",
+    )
+};
 pub(crate) const PACKAGE: ParamDef =
     text("package", "the package to build (`-p`); what cargo takes by itself when empty");
 pub(crate) const CRATES: ParamDef = ParamDef {

@@ -111,12 +111,6 @@ impl Workspace {
         if self.shape.crates > 2 { part_name(0) } else { "app".to_owned() }
     }
 
-    /// The source file of a crate that everything in it hangs on.
-    pub(crate) fn source(&self, name: &str) -> Option<PathBuf> {
-        let source = self.root.join(name).join("src");
-        [source.join("lib.rs"), source.join("main.rs")].into_iter().find(|path| path.is_file())
-    }
-
     /// What the program prints, computed by plain loops.
     pub(crate) fn expected(&self) -> String {
         let modules = (0..self.shape.modules).map(value).fold(0, u64::wrapping_add);

@@ -8,6 +8,7 @@
 
 use std::fs;
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -18,33 +19,32 @@ use crate::tool::tiny::read_report;
 const NAMES: [&str; 12] =
     ["cc", "gcc", "clang", "c++", "g++", "clang++", "ld", "ld.lld", "lld", "rust-lld", "mold", "wild"];
 
-/// The compiler's wrapper. `@` is the folder of the linkers' wrappers.
-const COMPILER: &str = r#"#!/bin/sh
-linker=cc
+/// The compiler's wrapper, below the line that says where the wrappers lie.
+const COMPILER: &str = r#"linker=cc
 for word in "$@"; do
     case "$word" in
         linker=*) linker=${word#linker=} ;;
         -Clinker=*) linker=${word#-Clinker=} ;;
     esac
 done
-wrapper="@/names/${linker##*/}"
+wrapper="$folder/names/${linker##*/}"
 [ -x "$wrapper" ] || exec "$@"
 ENGINE_LINKER=$(command -v "$linker") || exec "$@"
 export ENGINE_LINKER
 exec "$@" -C "linker=$wrapper"
 "#;
 
-/// A linker's wrapper. `@` is the folder, `%` the tiny program.
-const LINKER: &str = r#"#!/bin/sh
-out=
+/// A linker's wrapper, below the lines that say where the wrappers and the tiny program lie. An old result would hide
+/// that the linker failed, so it goes first.
+const LINKER: &str = r#"out=
 last=
 for word in "$@"; do
     [ "$last" = -o ] && out=$word
     last=$word
 done
 [ -n "$out" ] && rm -f "$out"
-printf %s "$out" > "@/reports/$$.name"
-"%" "$ENGINE_LINKER" "${ENGINE_LINKER##*/}" "$@" 3> "@/reports/$$.report"
+printf %s "$out" > "$folder/reports/$$.name"
+"$starter" "$ENGINE_LINKER" "${ENGINE_LINKER##*/}" "$@" 3> "$folder/reports/$$.report"
 [ -e "$out" ]
 "#;
 
@@ -73,14 +73,13 @@ impl Wrapper {
     /// # Errors
     /// When they cannot be written.
     pub(crate) fn new(folder: &Path, starter: &Path) -> io::Result<Self> {
-        let place = folder.display().to_string();
         fs::create_dir_all(folder.join("names"))?;
         fs::create_dir_all(folder.join("reports"))?;
-        script(&folder.join("rustc-wrapper"), &COMPILER.replace('@', &place))?;
+        let places = [("folder", folder), ("starter", starter)];
+        script(&folder.join("rustc-wrapper"), &places, COMPILER)?;
         // Written once and linked: all are the same, and what they stand for comes through the environment.
-        let text = LINKER.replace("\"%\"", &format!("\"{}\"", starter.display())).replace("@/", &format!("{place}/"));
         let first = folder.join("names").join(NAMES[0]);
-        script(&first, &text)?;
+        script(&first, &places, LINKER)?;
         for name in &NAMES[1..] {
             fs::hard_link(&first, folder.join("names").join(name))?;
         }
@@ -124,25 +123,28 @@ impl Wrapper {
     }
 }
 
-fn script(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o700).open(path)?;
-    file.write_all(text.as_bytes())
+fn script(path: &Path, places: &[(&str, &Path)], text: &str) -> io::Result<()> {
+    let mut whole = b"#!/bin/sh\n".to_vec();
+    for (name, place) in places {
+        whole.extend_from_slice(name.as_bytes());
+        whole.extend_from_slice(b"='");
+        // Within quotes a quote alone needs care.
+        for byte in place.as_os_str().as_bytes() {
+            whole.extend_from_slice(if *byte == b'\'' { b"'\\''" } else { std::slice::from_ref(byte) });
+        }
+        whole.extend_from_slice(b"'\n");
+    }
+    whole.extend_from_slice(text.as_bytes());
+    fs::OpenOptions::new().write(true).create_new(true).mode(0o700).open(path)?.write_all(&whole)
 }
 
 /// `/t/release/deps/app-0123456789abcdef` is `app`.
 fn shown(path: &str) -> String {
     let name = Path::new(path).file_name().unwrap_or_default().to_string_lossy().into_owned();
-    match name.split_once('.').map_or((name.as_str(), ""), |(stem, kind)| (stem, kind)) {
-        (stem, kind) => {
-            let plain = match stem.rsplit_once('-') {
-                Some((plain, number)) if number.len() == 16 && number.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
-                    plain
-                }
-                _ => stem,
-            };
-            if kind.is_empty() { plain.to_owned() } else { format!("{plain}.{kind}") }
-        }
-    }
+    let (stem, kind) = name.split_once('.').unwrap_or((&name, ""));
+    let is_number = |text: &str| text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let plain = stem.rsplit_once('-').filter(|(_, number)| is_number(number)).map_or(stem, |(plain, _)| plain);
+    if kind.is_empty() { plain.to_owned() } else { format!("{plain}.{kind}") }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! what `wait4` tells of cargo and of all that it waited for, as `/usr/bin/time -v` shows them. The memory of all
 //! processes at once is sampled every 25 ms.
 //!
-//! What would make the number wrong: a cache of compiled crates in between (a wrapper of the compiler is switched off);
+//! What would make the number wrong: a cache of compiled crates in between (a wrapper of the compiler that a configuration names is switched off);
 //! settings of an outer build (`CARGO_*`, `RUSTFLAGS` and a job server are not passed on, and a note says so); a
 //! compiler whose files are not in memory yet, in the first round; a network, which no build gets; a version manager in
 //! front of cargo, whose start is in the time, as it is for its user.

@@ -17,7 +17,7 @@ use engine_core::unit::Unit;
 
 use super::job::{Job, Primed};
 use super::messages::first_error;
-use super::metrics::{self, CPU, PEAK_MEMORY, SYSTEM, TREE_MEMORY, USER, WALL};
+use super::metrics::{self, CPU, PEAK_MEMORY, SYSTEM, USER, WALL};
 use super::options::{KIND, Kind, params};
 use crate::{Context, Probe, ProbeError};
 
@@ -34,7 +34,7 @@ pub static PROBE: Probe = Probe {
                 may be left. Measured as `build.check`. The numbers are wrong where a file system removes later what it \
                 says is removed.",
         params: params![KIND],
-        metrics: &[WALL, CPU, USER, SYSTEM, PEAK_MEMORY, TREE_MEMORY, FILES, SIZE],
+        metrics: &[WALL, CPU, USER, SYSTEM, PEAK_MEMORY, FILES, SIZE],
         round_seconds: 1.0,
         process: RoundProcess::Starts,
         noise: OwnNoise::Crowd,

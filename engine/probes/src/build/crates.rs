@@ -84,7 +84,7 @@ fn run(args: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
         let name = if twice { format!("{label} {}", unit.version) } else { label.clone() };
         let labels = Labels::new().with("crate", name);
         cx.record_at(&TIME, labels.clone(), unit.duration);
-        if let Some(types) = unit.rmeta_time {
+        if let Some(types) = unit.types() {
             cx.record_at(&FRONTEND, labels.clone(), types);
             cx.record_at(&CODEGEN, labels, (unit.duration - types).max(0.0));
         }

@@ -65,13 +65,16 @@ impl Environment {
             ("CARGO_TERM_COLOR", "never"),
             ("CARGO_TERM_PROGRESS_WHEN", "never"),
             ("CARGO_TERM_QUIET", "false"),
-            // Set and empty: a compiler cache that a configuration file names would answer instead of the compiler.
-            ("RUSTC_WRAPPER", ""),
-            ("RUSTC_WORKSPACE_WRAPPER", ""),
         ] {
             kept.set(name, value);
         }
         kept
+    }
+
+    /// Where cargo keeps registries and its user's settings.
+    pub(crate) fn cargo_home(&self) -> Option<PathBuf> {
+        let of_user = || Some(Path::new(self.get("HOME")?).join(".cargo"));
+        self.get("CARGO_HOME").map(PathBuf::from).or_else(of_user)
     }
 
     /// Sets a variable, in place of any of that name.

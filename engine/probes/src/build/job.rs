@@ -92,12 +92,6 @@ impl Job {
             };
             let workspace = Workspace::write(&folder, shape)
                 .map_err(|error| ProbeError::failed(format!("cannot write the workspace to build: {error}")))?;
-            for config in outer_settings(&workspace.root) {
-                cx.note(format!(
-                    "cargo reads `{}` too, because it lies above the folder for test files",
-                    config.display()
-                ));
-            }
             let toolchain = Toolchain::find(&environment, &workspace.root, &runner, cx)?;
             (Project::own(workspace), toolchain)
         } else {
@@ -108,6 +102,11 @@ impl Job {
             let ask = Asker { cargo: &toolchain.cargo, environment: &environment, runner: &runner };
             (Project::given(given, &folder, &ask, cx)?, toolchain)
         };
+        let files = settings_files(project.folder(), &environment);
+        without_wrapper(&files, &mut environment, cx);
+        if let (Origin::Own(_), Some(file)) = (&project.origin, files.first()) {
+            cx.note(format!("cargo reads `{}` too: it lies above the folder for test files", file.display()));
+        }
         for (name, value) in options::variables(args, kind) {
             environment.set(&name, value);
         }
@@ -268,10 +267,25 @@ impl Job {
     }
 }
 
-/// Cargo's configuration files in the folders above one: they count in it, whoever wrote them.
-fn outer_settings(folder: &Path) -> Vec<PathBuf> {
-    let files = |folder: &Path| [folder.join(".cargo/config.toml"), folder.join(".cargo/config")];
-    folder.ancestors().skip(1).flat_map(files).filter(|path| path.is_file()).collect()
+/// The configuration files that cargo reads when it works in a folder.
+fn settings_files(folder: &Path, environment: &Environment) -> Vec<PathBuf> {
+    let above = folder.ancestors().map(|folder| folder.join(".cargo"));
+    let files = above.chain(environment.cargo_home()).flat_map(|home| [home.join("config.toml"), home.join("config")]);
+    files.filter(|path| path.is_file()).collect()
+}
+
+/// A compiler cache that a configuration file names would answer instead of the compiler: it is switched off. Only where
+/// there is one, because cargo then asks the compiler for its version every time instead of remembering it.
+fn without_wrapper(files: &[PathBuf], environment: &mut Environment, cx: &mut Context<'_>) {
+    let named = |path: &&PathBuf| {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        text.contains("rustc-wrapper") || text.contains("rustc-workspace-wrapper")
+    };
+    if let Some(file) = files.iter().find(named) {
+        environment.set("RUSTC_WRAPPER", "");
+        environment.set("RUSTC_WORKSPACE_WRAPPER", "");
+        cx.note(format!("the compiler is called without the wrapper that `{}` names", file.display()));
+    }
 }
 
 /// The first error of a build that failed.

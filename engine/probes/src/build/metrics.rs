@@ -20,8 +20,10 @@ pub(crate) const COMPILED: MetricDef =
 pub(crate) const PROGRAM_SIZE: MetricDef =
     MetricDef::cost("program_size", Unit::Bytes, "size of all programs that were built");
 
-/// What every build records.
+/// What every build from nothing records.
 pub(crate) const ALL: [MetricDef; 8] = [WALL, CPU, USER, SYSTEM, PEAK_MEMORY, TREE_MEMORY, COMPILED, PROGRAM_SIZE];
+/// What a build records that is too short for samples of its memory.
+pub(crate) const AGAIN: [MetricDef; 7] = [WALL, CPU, USER, SYSTEM, PEAK_MEMORY, COMPILED, PROGRAM_SIZE];
 
 /// Records what a call cost.
 pub(crate) fn record_cost(cx: &mut Context<'_>, cost: &Cost) {
@@ -32,8 +34,13 @@ pub(crate) fn record_cost(cx: &mut Context<'_>, cost: &Cost) {
     if let Some(peak) = cost.peak_memory {
         cx.record(&PEAK_MEMORY, peak);
     }
+}
+
+/// Records the most memory of all processes at once. The samples may have missed the moment at which the largest process
+/// was largest; it was there all the same.
+pub(crate) fn record_tree(cx: &mut Context<'_>, cost: &Cost) {
     if let Some(tree) = cost.tree_memory {
-        cx.record(&TREE_MEMORY, tree);
+        cx.record(&TREE_MEMORY, cost.peak_memory.map_or(tree, |peak| tree.max(peak)));
     }
 }
 

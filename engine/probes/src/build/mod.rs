@@ -43,6 +43,7 @@ fn from_nothing(kind: Kind, args: &Args, cx: &mut Context<'_>) -> Result<(), Pro
         return Err(ProbeError::verification("something was there already in a new target folder"));
     }
     metrics::record(cx, &built);
+    metrics::record_tree(cx, &built.cost);
     Ok(())
 }
 

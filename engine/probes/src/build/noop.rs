@@ -25,7 +25,7 @@ pub static PROBE: Probe = Probe {
                 to date. Measured as `build.check`. The numbers are wrong when the folders of the project are not in \
                 memory yet.",
         params: params![KIND, RUNS],
-        metrics: &metrics::ALL,
+        metrics: &metrics::AGAIN,
         round_seconds: 1.0,
         process: RoundProcess::Starts,
         noise: OwnNoise::Crowd,

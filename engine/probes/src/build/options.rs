@@ -72,7 +72,7 @@ pub(crate) const CRATES: ParamDef = ParamDef {
 };
 pub(crate) const MODULES: ParamDef = ParamDef {
     tiny: Some("1"),
-    ..count("modules", 1, 1000, "24", "modules in the crates of the engine's own workspace together")
+    ..count("modules", 1, 1000, "6", "modules in the crates of the engine's own workspace together")
 };
 pub(crate) const OPT_LEVEL: ParamDef =
     word("opt_level", &[AS_PROFILE, "0", "1", "2", "3", "s", "z"], "optimisation; the profile's when not given");

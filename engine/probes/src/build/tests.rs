@@ -106,6 +106,8 @@ fn every_build_of_the_own_workspace_is_a_possible_result() {
         let id = probe.info.id;
         let (wall, cpu) = (only(&taken, &metrics::WALL), only(&taken, &metrics::CPU));
         assert!(wall > 0.0 && cpu > 0.0, "{id}: {wall} s, {cpu} s of CPU");
+        let tree = values(&taken, &metrics::TREE_MEMORY);
+        assert!(tree.iter().all(|tree| *tree >= only(&taken, &metrics::PEAK_MEMORY)), "{id}: {tree:?}");
         let peak = only(&taken, &metrics::PEAK_MEMORY);
         assert!((1e6..1e11).contains(&peak), "{id}: {peak} B");
         let compiled = if id == "build.noop" { 0.0 } else { 1.0 };
@@ -146,6 +148,10 @@ fn several_crates_are_built_right_and_a_touch_reaches_those_above() {
     for name in ["base", "part-01", "part-02", "part-03", "app (program)"] {
         assert!(names.contains(&name), "{names:?}");
     }
+    // Who uses a library needs its types first, so cargo knows when they were there.
+    assert!(
+        taken.records.iter().any(|record| record.metric.id == "frontend" && record.labels.get("crate") == Some("base"))
+    );
     let few = [shape[0], shape[1], ("slowest", "2")];
     let taken = take_in(scratch.path(), &cancel, &crates::PROBE, &few, false).unwrap();
     assert!(taken.records.iter().any(|record| record.labels.get("crate") == Some("3 others")));
@@ -288,6 +294,7 @@ fn a_project_of_somebody_stays_as_it_is() {
         let options = [("manifest", manifest.to_str().unwrap())];
         let taken = take_in(scratch.path(), &cancel, probe, &options, true).unwrap();
         assert!(taken.notes.iter().all(|note| !note.contains("copy")), "{:?}", taken.notes);
+        assert!(taken.notes.iter().any(|note| note.contains("without the wrapper")), "{:?}", taken.notes);
         assert_eq!(before, state(folder.path()), "{}", probe.info.id);
         if probe.info.id == "build.touch" {
             // The library and the program that uses it.

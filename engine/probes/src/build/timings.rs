@@ -22,15 +22,24 @@ pub(crate) struct Unit {
     pub(crate) start: f64,
     /// How long it took, in seconds.
     pub(crate) duration: f64,
-    /// When, after its start, those that need its types only could begin.
+    /// When, after its start, those that need its types only could begin: as cargo wrote it until 2025.
     #[serde(default)]
-    pub(crate) rmeta_time: Option<f64>,
+    rmeta_time: Option<f64>,
+    /// The same since then, as the end of the section `frontend`.
+    #[serde(default)]
+    sections: Option<Vec<(String, Section)>>,
     /// Who waited for its end.
     #[serde(default)]
     pub(crate) unblocked_units: Vec<usize>,
     /// Who waited for its types.
     #[serde(default)]
     pub(crate) unblocked_rmeta_units: Vec<usize>,
+}
+
+/// A part of a unit's time, in seconds after its start.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+struct Section {
+    end: f64,
 }
 
 /// Why a report has no times.
@@ -52,6 +61,13 @@ pub(crate) fn units(page: &str) -> Result<Vec<Unit>, TimingsError> {
 }
 
 impl Unit {
+    /// When, in seconds after its start, its types were known; none where nobody could have used them.
+    pub(crate) fn types(&self) -> Option<f64> {
+        let sections = self.sections.iter().flatten();
+        self.rmeta_time
+            .or_else(|| sections.clone().find(|(name, _)| name == "frontend").map(|(_, section)| section.end))
+    }
+
     /// What it is, for a label: the crate, and what of it when it is not its library.
     pub(crate) fn label(&self) -> String {
         match (self.mode.as_str(), self.target.trim()) {
@@ -79,7 +95,7 @@ pub(crate) fn critical_path(units: &[Unit]) -> f64 {
     for unit in order {
         let begun = before[unit.i];
         longest = longest.max(begun + unit.duration);
-        let types = unit.rmeta_time.unwrap_or(unit.duration);
+        let types = unit.types().unwrap_or(unit.duration);
         for (waiting, time) in [(&unit.unblocked_units, unit.duration), (&unit.unblocked_rmeta_units, types)] {
             for &other in waiting.iter().filter(|other| **other < size) {
                 before[other] = before[other].max(begun + time);
@@ -98,7 +114,8 @@ const UNIT_DATA = [
   {"i": 0, "name": "base", "version": "0.1.0", "mode": "todo", "target": "", "features": [], "start": 0.1,
    "duration": 2.0, "rmeta_time": 0.5, "unblocked_units": [2], "unblocked_rmeta_units": [1], "sections": null},
   {"i": 1, "name": "part", "version": "0.1.0", "mode": "todo", "target": "", "features": [], "start": 0.6,
-   "duration": 1.0, "unblocked_units": [2], "unblocked_rmeta_units": [], "sections": null},
+   "duration": 1.0, "unblocked_units": [2], "unblocked_rmeta_units": [],
+   "sections": [["frontend", {"start": 0.0, "end": 0.25}], ["codegen", {"start": 0.25, "end": 1.0}]]},
   {"i": 2, "name": "app", "version": "0.1.0", "mode": "todo", "target": " app \"bin\"", "features": [], "start": 2.1,
    "duration": 0.25, "unblocked_units": [], "unblocked_rmeta_units": []}
 ];
@@ -109,7 +126,9 @@ const CONCURRENCY_DATA = [ {"t": 1"#;
         let units = units(PAGE).unwrap();
         let labels: Vec<String> = units.iter().map(Unit::label).collect();
         assert_eq!(labels, ["base", "part", "app (program)"]);
-        assert_eq!((units[0].rmeta_time, units[1].rmeta_time), (Some(0.5), None));
+        // The first is in the older form, the second in the newer.
+        let types: Vec<Option<f64>> = units.iter().map(Unit::types).collect();
+        assert_eq!(types, [Some(0.5), Some(0.25), None]);
         assert!((units[0].duration - 2.0).abs() < 1e-12);
     }
 

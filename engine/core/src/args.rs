@@ -159,7 +159,13 @@ impl ParamDef {
             (ParamKind::Choice(words), ArgValue::Text(text)) => {
                 Err(self.kind_error(value, &hint(text, words.iter().copied())))
             }
-            (ParamKind::Text, ArgValue::Text(_)) | (ParamKind::Flag, ArgValue::Flag(_)) => Ok(value.clone()),
+            // A word that looks like a number may be written as one: `opt_level: 3`.
+            (ParamKind::Choice(words), ArgValue::Number(_)) if words.contains(&value.to_string().as_str()) => {
+                Ok(ArgValue::Text(value.to_string()))
+            }
+            (ParamKind::Text | ParamKind::Manifest, ArgValue::Text(_)) | (ParamKind::Flag, ArgValue::Flag(_)) => {
+                Ok(value.clone())
+            }
             (ParamKind::Flag, ArgValue::Text(text)) if text == "true" || text == "false" => {
                 Ok(ArgValue::Flag(text == "true"))
             }
@@ -333,6 +339,13 @@ mod tests {
                 doc: "",
             },
             ParamDef {
+                name: "level",
+                kind: ParamKind::Choice(&["0", "3", "s"]),
+                default: Some("0"),
+                tiny: None,
+                doc: "",
+            },
+            ParamDef {
                 name: "limit",
                 kind: ParamKind::Count { min: 1, max: 1 << 40 },
                 default: Some("1000000"),
@@ -364,6 +377,13 @@ mod tests {
         assert_eq!(args.whole("size"), 256 << 20);
         assert_eq!(args.threads("threads", 8), 8);
         assert_eq!(args.text("kernel"), "triad");
+    }
+
+    #[test]
+    fn a_word_of_digits_may_be_a_number() {
+        let level = |number| args(&[("level", ArgValue::Number(Quantity::number(number)))], false);
+        assert_eq!(level(3.0).unwrap().text("level"), "3");
+        assert!(level(2.0).is_err() && level(0.5).is_err());
     }
 
     #[test]

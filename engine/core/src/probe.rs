@@ -133,6 +133,9 @@ pub enum ParamKind {
     Flag,
     /// A program and its arguments.
     Command,
+    /// The path of a `Cargo.toml` or of its folder; empty for none. Building it runs its code, so a script needs the
+    /// same permission as for a program.
+    Manifest,
 }
 
 impl ParamKind {
@@ -148,6 +151,7 @@ impl ParamKind {
             Self::Text => "text".to_owned(),
             Self::Flag => "true or false".to_owned(),
             Self::Command => "program and arguments".to_owned(),
+            Self::Manifest => "path of a `Cargo.toml`".to_owned(),
         }
     }
 
@@ -158,7 +162,7 @@ impl ParamKind {
             Self::Size { .. } => Some(Dimension::DATA),
             Self::Time { .. } => Some(Dimension::TIME),
             Self::Count { .. } | Self::Threads => Some(Dimension::NONE),
-            Self::Choice(_) | Self::Text | Self::Flag | Self::Command => None,
+            Self::Choice(_) | Self::Text | Self::Flag | Self::Command | Self::Manifest => None,
         }
     }
 }

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! What follows `--` is the program of `tool.command`. `--tiny` takes the shortest round, `--json` prints the records
-//! as JSON, `--timeout=SECONDS` ends the round, by default after ten minutes.
+//! as JSON, `--timeout=SECONDS` ends the round, by default after ten minutes, `--keep` leaves the folder for test files
+//! and says where it is.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example prints")]
 
 use std::collections::BTreeMap;
@@ -30,13 +31,14 @@ fn main() -> ExitCode {
 }
 
 fn take() -> Result<(), String> {
-    let (mut tiny, mut json, mut seconds) = (false, false, 600.0);
+    let (mut tiny, mut json, mut keep, mut seconds) = (false, false, false, 600.0);
     let (mut id, mut given) = (None, BTreeMap::new());
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         match (word.as_str(), word.split_once('=')) {
             ("--tiny", _) => tiny = true,
             ("--json", _) => json = true,
+            ("--keep", _) => keep = true,
             ("--", _) => {
                 given.insert("command".to_owned(), ArgValue::List(words.by_ref().collect()));
             }
@@ -59,8 +61,12 @@ fn take() -> Result<(), String> {
     let deadline = Instant::now() + Duration::from_secs_f64(seconds);
     let mut cx = Context::new(&scratch, &cancel, deadline, cores, 1, tiny);
     let outcome = (probe.run)(&args, &mut cx);
-    // Whatever happened, the folder goes.
-    let _ = std::fs::remove_dir_all(&scratch);
+    if keep {
+        eprintln!("kept: {}", scratch.display());
+    } else {
+        // Whatever happened, the folder goes.
+        let _ = std::fs::remove_dir_all(&scratch);
+    }
     outcome.map_err(|error| error.to_string())?;
 
     let (records, notes) = cx.finish();

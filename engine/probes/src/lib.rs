@@ -1,4 +1,5 @@
 //! What measures this machine: one file a probe, and the facts about the host.
+pub mod build;
 pub mod cache;
 pub mod cpu;
 pub mod gpu;

@@ -1,9 +1,17 @@
 //! All probes, by id. A new probe is one file, one line in its area's `mod.rs` and one line here.
 
-use crate::{Probe, cache, cpu, gpu, htm, memory, network, storage, tool};
+use crate::{Probe, build, cache, cpu, gpu, htm, memory, network, storage, tool};
 
 /// Every probe of this version, sorted by id.
 static PROBES: &[&Probe] = &[
+    &build::check::PROBE,
+    &build::clean::PROBE,
+    &build::crates::PROBE,
+    &build::debug::PROBE,
+    &build::link::PROBE,
+    &build::noop::PROBE,
+    &build::release::PROBE,
+    &build::touch::PROBE,
     &cache::associativity::PROBE,
     &cache::bandwidth::PROBE,
     &cache::latency::PROBE,

@@ -85,11 +85,15 @@ pub(crate) fn engine(host: &Rc<Host>, filter: Rc<Filter>) -> Engine {
         Ok(None)
     });
     let before = Cell::new(false);
+    let behind = Cell::new(false);
     #[expect(deprecated, reason = "the language marks it volatile; its version is pinned and a test holds its use")]
     engine.on_parse_token(move |token, _, _| {
         // `until` and `in` begin nothing, so behind `#{`, a comma or a dot they can only be names.
         let name = before.replace(matches!(token, Token::MapStart | Token::Comma | Token::Period));
+        // Behind `::` can only be a name: `build::debug` is not the function that prints.
+        let path = behind.replace(matches!(token, Token::DoubleColon));
         match token {
+            Token::Reserved(word) if path && *word == "debug" => Token::Identifier(word),
             Token::Reserved(word) if FREE_WORDS.contains(&word.as_str()) => Token::Identifier(word),
             Token::Until if name => Token::Identifier(Box::new("until".into())),
             Token::In if name => Token::Identifier(Box::new("in".into())),

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 const PREFIX: &str = "engine-";
 /// Kinds of names that are ours: `engine-KIND-PID-NUMBER`.
-const KINDS: [&str; 3] = ["files", "fsync", "io"];
+const KINDS: [&str; 4] = ["build", "files", "fsync", "io"];
 
 /// A name in `folder` that nobody has.
 pub(crate) fn fresh(folder: &Path, kind: &str) -> PathBuf {

@@ -86,6 +86,18 @@ impl Order {
         check(unsafe { libc::posix_spawn_file_actions_addchdir_np(&raw mut self.actions, folder.as_ptr()) })
     }
 
+    /// The child gets these variables instead of this process's environment.
+    pub(crate) fn environment(&mut self, variables: &[(OsString, OsString)]) -> io::Result<()> {
+        let entry = |(name, value): &(OsString, OsString)| {
+            let mut entry = name.clone();
+            entry.push("=");
+            entry.push(value);
+            text(&entry)
+        };
+        self.envp = Pointers::new(variables.iter().map(entry).collect::<io::Result<_>>()?);
+        Ok(())
+    }
+
     /// Starts the child. An error of `exec` is returned here, not left to the child's exit code.
     pub(crate) fn start(&self) -> io::Result<Child> {
         let mut pid = 0;
@@ -122,6 +134,11 @@ pub(crate) struct Child {
 }
 
 impl Child {
+    /// Its process id.
+    pub(crate) fn id(&self) -> libc::pid_t {
+        self.pid
+    }
+
     /// Waits for the end; the child's status and what it and its own waited-for children used.
     pub(crate) fn wait(&mut self) -> io::Result<Ended> {
         let ended = wait(self.pid)?;

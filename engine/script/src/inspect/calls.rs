@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use engine_core::args::ArgValue;
 use engine_core::expect::Expectation;
 use engine_core::nearest::hint;
 use engine_core::probe::{ParamKind, ProbeInfo};
@@ -157,6 +158,10 @@ fn probe_options(walk: &mut Walk<'_>, probe: &'static ProbeInfo, arg: &Expr, _ca
                 (param.kind, value_expr(value_of(map, &key.name)))
             {
                 run_permission(walk, items.first(), key.pos, key.name.chars().count());
+            } else if let (ParamKind::Manifest, ArgValue::Text(path)) = (param.kind, &value)
+                && !path.is_empty()
+            {
+                let _ = crate::verbs::permit_manifest(walk.host, path, at);
             }
         } else {
             let shown = crate::verb_options::shown(&literal);

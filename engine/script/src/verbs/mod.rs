@@ -20,7 +20,7 @@ use crate::host::Host;
 pub(crate) use custom::metric_name;
 pub(crate) use declare::Filter;
 pub(crate) use include::{Reported, run_source};
-pub(crate) use spec::{Spec, probe_argument};
+pub(crate) use spec::{Spec, permit_manifest, probe_argument};
 pub(crate) use view::RunView;
 
 /// Modules of native functions, by name.

@@ -139,7 +139,20 @@ fn checked(
             host.permit(granted, &format!("--allow-run={program}"), &format!("may not run `{program}`"), at)?;
         }
     }
+    for param in probe.params.iter().filter(|param| param.kind == ParamKind::Manifest) {
+        let manifest = args.text(param.name);
+        if !manifest.is_empty() {
+            permit_manifest(host, manifest, at_key(param.name))?;
+        }
+    }
     Ok(Spec { probe, args })
+}
+
+/// Building somebody's crate runs its build scripts and macros: it is a program like any other.
+pub(crate) fn permit_manifest(host: &Host, manifest: &str, at: At) -> Raised<()> {
+    let granted = host.options.permissions.allows_run(manifest);
+    let what = format!("may not build `{manifest}`, which runs its code");
+    host.permit(granted, &format!("--allow-run={manifest}"), &what, at)
 }
 
 /// `command([..], options?)`: the spec of the probe that runs programs.

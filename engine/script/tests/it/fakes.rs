@@ -92,6 +92,12 @@ pub(crate) static COMMAND: ProbeInfo = probe(
     ],
     RoundProcess::Starts,
 );
+pub(crate) static BUILD: ProbeInfo = probe(
+    "build.debug",
+    &[param("manifest", ParamKind::Manifest, "")],
+    &[MetricDef::cost("wall", Unit::Seconds, "")],
+    RoundProcess::Starts,
+);
 pub(crate) static SP_STEP: ProbeInfo = probe(
     "htm.sp_step",
     &[param("columns", ParamKind::Count { min: 1, max: 1 << 20 }, "2048")],
@@ -101,7 +107,7 @@ pub(crate) static SP_STEP: ProbeInfo = probe(
 
 /// Options with all fakes, two cores, and nothing allowed.
 pub(crate) fn options() -> Options {
-    let mut options = Options::new(vec![&PRIMES, &STREAM, &CACHE, &FSYNC, &SPAWN, &COMMAND, &SP_STEP]);
+    let mut options = Options::new(vec![&PRIMES, &STREAM, &CACHE, &FSYNC, &SPAWN, &COMMAND, &BUILD, &SP_STEP]);
     options.facts =
         HostFacts { cores: 2, memory: 8 << 30, has: BTreeSet::from(["io_uring".to_owned()]), ..HostFacts::default() };
     options

@@ -45,6 +45,20 @@ fn granting_them_is_enough_and_the_plan_lists_them() {
 }
 
 #[test]
+fn building_somebodys_crate_is_running_it() {
+    // `debug` is a word of the language; behind `::` it is a name.
+    let script = "bench(\"a\", build::debug());\nbench(\"b\", build::debug(#{ manifest: \"./mine/Cargo.toml\" }));";
+    let refused = told(script, Permissions::default());
+    let [(message, help)] = refused.as_slice() else { panic!("{refused:?}") };
+    assert_eq!(message, "may not build `./mine/Cargo.toml`, which runs its code");
+    assert_eq!(help, "allow it with `--allow-run=./mine/Cargo.toml`");
+    let granted = Permissions { run: vec!["mine/Cargo.toml".into()], ..Permissions::default() };
+    assert_eq!(told(script, granted), []);
+    let built = "let path = \"./mi\" + \"ne\"; bench(\"b\", build::debug(#{ manifest: path }));";
+    assert_eq!(told(built, Permissions::default())[0].1, "allow it with `--allow-run=./mine`");
+}
+
+#[test]
 fn what_only_the_run_tells_is_refused_then() {
     let script = "custom(\"x\", || { let name = \"gr\" + \"ep\"; measure(command([name])); });";
     let mut scenario = engine_script::load(&text(script), options()).unwrap();

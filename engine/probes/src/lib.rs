@@ -1,6 +1,7 @@
 //! What measures this machine: one file a probe, and the facts about the host.
 pub mod cache;
 pub mod cpu;
+pub mod ffi;
 pub mod gpu;
 pub mod harness;
 pub mod host;

@@ -178,9 +178,8 @@ mod tests {
     fn the_expected_sum_is_that_of_a_plain_loop() {
         let buffers = Buffers::new(100, 1);
         for count in [0, 1, 255, 256, 257, 65_535, 65_536, 70_001, 200_000u64] {
-            let plain = (0..count).fold(0u64, |sum, at| {
-                sum.wrapping_add(100 + ((at & 255) << 48)).wrapping_add(((at >> 8) & 255) << 56)
-            });
+            let plain = (0..count)
+                .fold(0u64, |sum, at| sum.wrapping_add(100 + ((at & 255) << 48)).wrapping_add(((at >> 8) & 255) << 56));
             assert_eq!(expected(&buffers, count), plain, "{count}");
         }
     }

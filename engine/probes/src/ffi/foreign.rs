@@ -4,7 +4,7 @@
 
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Seek, Write};
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::sync::OnceLock;
 
@@ -56,15 +56,16 @@ pub(crate) struct Shared {
 /// # Errors
 /// A skip when it was not built, or the system does not load it.
 pub(crate) fn shared() -> Result<Shared, Skip> {
-    static LOADED: OnceLock<Result<Shared, String>> = OnceLock::new();
+    // The file stays open: the loader knows libraries by their paths, and this one has its number in it.
+    static LOADED: OnceLock<Result<(Shared, File), String>> = OnceLock::new();
     let loaded = LOADED.get_or_init(|| load(SHARED));
-    loaded.clone().map_err(|reason| {
+    loaded.as_ref().map(|(shared, _)| *shared).map_err(|reason| {
         let remedy = "build the engine with a C compiler that makes shared libraries, without a static C library";
         Skip::new(SkipKind::Platform, format!("there is no shared library to call: {reason}"), remedy)
     })
 }
 
-fn load(bytes: &[u8]) -> Result<Shared, String> {
+fn load(bytes: &[u8]) -> Result<(Shared, File), String> {
     if bytes.is_empty() {
         return Err("none could be built".to_owned());
     }
@@ -82,12 +83,13 @@ fn load(bytes: &[u8]) -> Result<Shared, String> {
     };
     let (add, add_often) = (find(c"ladder_add")?, find(c"ladder_add_often")?);
     // SAFETY: these are functions of the given types (`c/ladder.h`); the library is never unloaded.
-    Ok(unsafe {
+    let shared = unsafe {
         Shared {
             add: std::mem::transmute::<*mut c_void, unsafe extern "C" fn(i64, i64) -> i64>(add),
             add_often: std::mem::transmute::<*mut c_void, unsafe extern "C" fn(i64) -> i64>(add_often),
         }
-    })
+    };
+    Ok((shared, file))
 }
 
 /// What the loader says about its last error.
@@ -95,7 +97,11 @@ fn said() -> String {
     // SAFETY: gives null or a text that is valid until the next call of the loader in this thread.
     unsafe {
         let text = libc::dlerror();
-        if text.is_null() { "no reason is given".to_owned() } else { CStr::from_ptr(text).to_string_lossy().into_owned() }
+        if text.is_null() {
+            "no reason is given".to_owned()
+        } else {
+            CStr::from_ptr(text).to_string_lossy().into_owned()
+        }
     }
 }
 
@@ -109,6 +115,7 @@ pub(crate) fn memory_file(name: &CStr, bytes: &[u8]) -> io::Result<File> {
         }
     };
     file.write_all(bytes)?;
+    file.rewind()?;
     Ok(file)
 }
 

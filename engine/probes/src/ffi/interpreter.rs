@@ -45,7 +45,11 @@ pub(crate) struct Script<'a> {
 /// A skip where there is none.
 pub(crate) fn python3() -> Result<PathBuf, Skip> {
     found(&search_path()).ok_or_else(|| {
-        Skip::new(SkipKind::Tool, "there is no `python3` in PATH", "install Python 3.9 or newer (Debian: apt install python3)")
+        Skip::new(
+            SkipKind::Tool,
+            "there is no `python3` in PATH",
+            "install Python 3.9 or newer (Debian: apt install python3)",
+        )
     })
 }
 
@@ -132,9 +136,7 @@ fn whole(file: OwnedFd) -> io::Result<Vec<u8>> {
 fn last_words(mut said: File) -> String {
     let mut bytes = Vec::new();
     let length = said.metadata().map_or(0, |facts| facts.len());
-    let read = said
-        .seek(SeekFrom::Start(length.saturating_sub(SHOWN)))
-        .and_then(|_| said.read_to_end(&mut bytes));
+    let read = said.seek(SeekFrom::Start(length.saturating_sub(SHOWN))).and_then(|_| said.read_to_end(&mut bytes));
     match (read, String::from_utf8_lossy(&bytes).trim()) {
         (Err(_), _) | (_, "") => String::new(),
         (Ok(_), text) => format!("; it said:\n{text}"),

@@ -4,7 +4,8 @@
 //! newer) and, for ctypes and cffi, the shared library of C. Python repeats each call in a loop compiled for that statement
 //! alone, as `timeit` does, without the garbage collector; an empty turn of the same loop is taken off and shown as
 //! `floor`. What Rust repeats (calls of a Python function, attaching of a thread that Python does not know) is timed in
-//! Rust. Values are converted into Rust and, but for bytes, back. All rows take turns on one pinned CPU; then threads
+//! Rust. Values are converted into Rust and, but for bytes, back; bytes are copied into memory that is kept (ctypes and cffi
+//! allocate theirs). A thread has been started before, since the C library's locks are cheaper until then. All rows take turns on one pinned CPU; then threads
 //! work with the interpreter's lock held and given up. Source of the loop: Python's `timeit` module; the comparison is
 //! `benches/peers/ffi`, which runs `timeit` itself.
 //!
@@ -24,6 +25,7 @@ use engine_core::unit::Unit;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::call::least;
 use super::interpreter::{self, EXTENSION, Script};
 use crate::{Context, Probe, ProbeError};
 
@@ -209,6 +211,10 @@ fn record(binding: &str, bytes: &[u8], cx: &mut Context<'_>) -> Result<(), Probe
         }
         cx.note(format!("the rows of `{name}` are skipped, Python {version} has no such module: {reason}"));
     }
+    // Every row's loop is the same when it is empty: the best of all its passes is what it takes.
+    let empty =
+        |row: &Row| row.floors.iter().filter(|floor| **floor > 0).map(|floor| seconds(*floor, row.calls)).collect();
+    let floor = least(&answer.rows.iter().flat_map(|row| -> Vec<f64> { empty(row) }).collect::<Vec<_>>());
     let mut calls = 0;
     for row in &answer.rows {
         let passes = row.nanos.len() as u64;
@@ -222,14 +228,17 @@ fn record(binding: &str, bytes: &[u8], cx: &mut Context<'_>) -> Result<(), Probe
             )));
         }
         calls += row.arrived;
-        let each = |nanos: f64| nanos / row.calls as f64 * 1e-9;
         let labels = Labels::new().with("kind", &row.kind).with("binding", &row.binding);
-        let values = row.nanos.iter().zip(&row.floors).map(|(taken, floor)| each(taken.saturating_sub(*floor) as f64));
-        cx.record_with(LATENCY.metric(), labels, &values.collect::<Vec<_>>());
-        if row.floors.iter().any(|floor| *floor > 0) {
-            let least = row.floors.iter().min().copied().unwrap_or(0);
-            cx.record(&FLOOR, each(least as f64));
+        let off = if row.floors.iter().all(|floor| *floor == 0) { 0.0 } else { floor };
+        let values: Vec<f64> = row.nanos.iter().map(|nanos| seconds(*nanos, row.calls) - off).collect();
+        if values.iter().any(|value| *value <= 0.0) {
+            let what = format!("a call ({} {}) took no longer than an empty turn of the loop", row.binding, row.kind);
+            return Err(ProbeError::verification(what));
         }
+        cx.record_with(LATENCY.metric(), labels, &values);
+    }
+    if floor.is_finite() {
+        cx.record(&FLOOR, floor);
     }
     threads(&answer, &mut calls, cx);
     if calls == 0 {
@@ -237,6 +246,11 @@ fn record(binding: &str, bytes: &[u8], cx: &mut Context<'_>) -> Result<(), Probe
     }
     cx.record(&CALLS, calls as f64);
     Ok(())
+}
+
+/// Seconds of one of so many calls.
+fn seconds(nanos: u64, calls: u64) -> f64 {
+    nanos as f64 * 1e-9 / calls.max(1) as f64
 }
 
 /// What was found with several threads.
@@ -247,7 +261,7 @@ fn threads(answer: &Answer, calls: &mut u64, cx: &mut Context<'_>) {
         }
     }
     if let Some(Contended { calls: each, nanos }) = &answer.contended {
-        let values: Vec<f64> = nanos.iter().map(|nanos| *nanos as f64 / *each as f64 * 1e-9).collect();
+        let values: Vec<f64> = nanos.iter().map(|nanos| seconds(*nanos, *each)).collect();
         let labels = Labels::new().with("kind", "threads").with("binding", "pyo3");
         cx.record_with(LATENCY.metric(), labels, &values);
         *calls += each * nanos.len() as u64;

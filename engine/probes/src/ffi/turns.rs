@@ -131,7 +131,9 @@ pub(crate) fn keep(mut value: i64) -> i64 {
 #[inline(always)]
 pub(crate) fn keep_at<T>(value: &mut T) {
     // SAFETY: the block is empty; it is said to use the memory behind the pointer, which is borrowed for that.
-    unsafe { std::arch::asm!("/* {0} */", in(reg) std::ptr::from_mut(value).cast::<u8>(), options(nostack, preserves_flags)) };
+    unsafe {
+        std::arch::asm!("/* {0} */", in(reg) std::ptr::from_mut(value).cast::<u8>(), options(nostack, preserves_flags))
+    };
 }
 
 #[cfg(test)]

@@ -60,19 +60,42 @@ pub(crate) static KINDS: &[Kind] = &[
     Kind { name: "text_out", dynamic: false, calls: text_out, twin: Some(rust_text_out), expected: texts_out },
 ];
 
+/// Calls in a turn of the loop: where in a line of code a single call would happen to lie could change its time by half.
+const CALLS: u64 = 8;
+
+/// Makes so many calls.
+#[inline(always)]
+fn repeated(count: u64, mut call: impl FnMut()) {
+    for _ in 0..count / CALLS {
+        call();
+        call();
+        call();
+        call();
+        call();
+        call();
+        call();
+        call();
+    }
+    for _ in 0..count % CALLS {
+        call();
+    }
+}
+
 // An addition.
 
 #[inline(always)]
 fn additions(count: u64, add: impl Fn(i64, i64) -> i64) -> u64 {
-    let mut sum = 0i64;
-    for at in 0..count as i64 {
+    let (mut sum, mut at) = (0i64, 0i64);
+    repeated(count, || {
         sum = keep(add(sum, at));
-    }
+        // Kept too, so that no compiler adds up both in an instruction that takes longer.
+        at = keep(at + 1);
+    });
     sum as u64
 }
 
 fn sum(_: &Material, count: u64) -> u64 {
-    if count % 2 == 0 { (count / 2).wrapping_mul(count.wrapping_sub(1)) } else { count.wrapping_mul(count / 2) }
+    if count.is_multiple_of(2) { (count / 2).wrapping_mul(count.wrapping_sub(1)) } else { count.wrapping_mul(count / 2) }
 }
 
 fn inlined(_: &mut Material, count: u64) -> u64 {
@@ -88,8 +111,35 @@ fn rust(_: &mut Material, count: u64) -> u64 {
     additions(count, rust_add)
 }
 
+/// A direct call, which is what the linker makes of a single call of a function that it links in. In a loop Rust's
+/// compiler loads the address first and calls that: there the other kinds are like `c_pointer`.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn direct_add(a: i64, b: i64) -> i64 {
+    let sum: i64;
+    // SAFETY: calls a function by the convention of C, with its arguments and its result where that has them; what a
+    // function may change is said to be changed.
+    unsafe {
+        std::arch::asm!(
+            "call {add}",
+            add = sym foreign::ladder_add,
+            in("rdi") a,
+            in("rsi") b,
+            lateout("rax") sum,
+            clobber_abi("sysv64")
+        );
+    }
+    sum
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+fn direct_add(a: i64, b: i64) -> i64 {
+    foreign::ladder_add(a, b)
+}
+
 fn c_static(_: &mut Material, count: u64) -> u64 {
-    additions(count, |a, b| foreign::ladder_add(a, b))
+    additions(count, direct_add)
 }
 
 fn c_dynamic(material: &mut Material, count: u64) -> u64 {
@@ -118,10 +168,8 @@ fn within(step: &i64, value: i64) -> i64 {
 fn callback(material: &mut Material, count: u64) -> u64 {
     let state = (&raw const material.step).cast::<c_void>();
     let mut value = 0;
-    for _ in 0..count {
-        // SAFETY: the function is ours and knows what the state is; both live as long as the call.
-        value = keep(unsafe { foreign::ladder_apply(material.forward, state, value) });
-    }
+    // SAFETY: the function is ours and knows what the state is; both live as long as the call.
+    repeated(count, || value = keep(unsafe { foreign::ladder_apply(material.forward, state, value) }));
     value as u64
 }
 
@@ -132,9 +180,7 @@ fn rust_apply(step: fn(&i64, i64) -> i64, state: &i64, value: i64) -> i64 {
 
 fn rust_callback(material: &mut Material, count: u64) -> u64 {
     let mut value = 0;
-    for _ in 0..count {
-        value = keep(rust_apply(material.within, &material.step, value));
-    }
+    repeated(count, || value = keep(rust_apply(material.within, &material.step, value)));
     value as u64
 }
 
@@ -147,10 +193,10 @@ fn steps(material: &Material, count: u64) -> u64 {
 #[inline(always)]
 fn pair_steps(count: u64, next: impl Fn(Pair) -> Pair) -> u64 {
     let mut pair = Pair { steps: 0, sum: 0 };
-    for _ in 0..count {
+    repeated(count, || {
         let found = next(pair);
         pair = Pair { steps: keep(found.steps), sum: keep(found.sum) };
-    }
+    });
     (pair.steps ^ pair.sum) as u64
 }
 
@@ -174,10 +220,10 @@ fn pairs(material: &Material, count: u64) -> u64 {
 #[inline(always)]
 fn large_steps(count: u64, next: impl Fn(Large) -> Large) -> u64 {
     let mut large = Large { words: [0; 8] };
-    for _ in 0..count {
+    repeated(count, || {
         large = next(large);
         keep_at(&mut large);
-    }
+    });
     large.words.iter().fold(0, |sum, word| sum.wrapping_add(*word as u64))
 }
 

@@ -1,4 +1,4 @@
-/* What benches/peers/ffi compares `ffi.call` and `ffi.buffer` with: the same calls, written again in C.
+/* What benches/peers/ffi compares `ffi.native` and `ffi.buffer` with: the same calls, written again in C.
  *
  *     gcc -O3 -c -DCALLED=near_ ffi.c -o near.o
  *     gcc -O3 -fPIC -fplt -shared -DCALLED=far_ ffi.c -o libfar.so

@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let shared = out.join("libladder.so");
     if let Err(reason) = share(&build, &sources(SHARED), &shared) {
-        println!("cargo::warning=no shared library: {reason}; `ffi.call` will skip what needs it");
+        println!("cargo::warning=no shared library: {reason}; `ffi.native` will skip what needs it");
         fs::write(&shared, [])?;
     }
     let extension = out.join("engine_python.so");

@@ -23,7 +23,7 @@ static PROBES: &[&Probe] = &[
     &cpu::system_call::PROBE,
     &cpu::wakeup::PROBE,
     &ffi::buffer::PROBE,
-    &ffi::call::PROBE,
+    &ffi::native::PROBE,
     &ffi::python::PROBE,
     &ffi::safety::PROBE,
     &gpu::bandwidth::PROBE,

@@ -4,7 +4,7 @@
 use std::hint::black_box;
 use std::sync::Barrier;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -26,7 +26,7 @@ pub(crate) fn call_often(function: &Bound<'_, PyAny>, times: u64) -> PyResult<u6
         function.call0()?;
         count();
     }
-    Ok(nanos(start))
+    Ok(nanos(start.elapsed()))
 }
 
 /// Threads of Rust's own, unknown to Python, each attach to the interpreter and leave it so many times; nanoseconds
@@ -37,22 +37,19 @@ pub(crate) fn attach_often(py: Python<'_>, threads: usize, times: u64) -> PyResu
         return Err(PyValueError::new_err("at least one thread"));
     }
     py.detach(|| {
-        let gate = Barrier::new(threads + 1);
-        thread::scope(|scope| {
-            let workers: Vec<_> = (0..threads)
-                .map(|_| {
-                    scope.spawn(|| {
-                        gate.wait();
-                        (0..times).for_each(|_| Python::attach(|_| count()));
-                    })
-                })
-                .collect();
+        let gate = Barrier::new(threads);
+        let work = || {
             gate.wait();
             let start = Instant::now();
-            for worker in workers {
-                worker.join().map_err(|_| PyRuntimeError::new_err("a thread panicked"))?;
-            }
-            Ok(nanos(start))
+            (0..times).for_each(|_| Python::attach(|_| count()));
+            (start, Instant::now())
+        };
+        thread::scope(|scope| {
+            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+            let spans: Result<Vec<_>, _> = workers.into_iter().map(|worker| worker.join()).collect();
+            let spans = spans.map_err(|_| PyRuntimeError::new_err("a thread panicked"))?;
+            let (first, last) = (spans.iter().map(|span| span.0).min(), spans.iter().map(|span| span.1).max());
+            Ok(first.zip(last).map_or(0, |(first, last)| nanos(last.duration_since(first))))
         })
     })
 }
@@ -73,6 +70,6 @@ fn turned(turns: u64) -> u64 {
     })
 }
 
-fn nanos(start: Instant) -> u64 {
-    u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

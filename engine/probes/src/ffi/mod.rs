@@ -4,10 +4,10 @@
 //! drives the child in which Python and the extension run, `kernels` are the programs of the safety ladder.
 
 pub mod buffer;
-pub mod call;
 pub(crate) mod foreign;
 pub(crate) mod interpreter;
 pub(crate) mod kernels;
+pub mod native;
 pub mod python;
 pub mod safety;
 pub(crate) mod turns;

@@ -25,8 +25,8 @@ use engine_core::unit::Unit;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::call::least;
 use super::interpreter::{self, EXTENSION, Script};
+use super::native::least;
 use crate::{Context, Probe, ProbeError};
 
 /// Kinds of calls, as `child.py` knows them.

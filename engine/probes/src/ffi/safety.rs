@@ -18,8 +18,8 @@ use engine_core::probe::{OwnNoise, ParamDef, ParamKind, ProbeInfo, RoundProcess}
 use engine_core::series::Labels;
 use engine_core::unit::Unit;
 
-use super::call::least;
 use super::kernels::{Data, KERNELS, Kernel, Side, sweeps};
+use super::native::least;
 use super::turns::{self, Rung};
 use crate::{Context, Probe, ProbeError};
 

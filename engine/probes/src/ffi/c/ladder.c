@@ -1,4 +1,4 @@
-/* The functions behind `ffi.call` and `ffi.buffer`. They do as little as can be checked. */
+/* The functions behind `ffi.native` and `ffi.buffer`. They do as little as can be checked. */
 #include "ladder.h"
 
 #include <stdlib.h>

@@ -15,7 +15,7 @@ struct ladder_large {
 typedef int64_t (*ladder_step)(const void *state, int64_t value);
 typedef int64_t (*ladder_back)(int64_t value);
 
-/* The rungs of `ffi.call` and `ffi.buffer`. */
+/* The rungs of `ffi.native` and `ffi.buffer`. */
 int64_t ladder_add(int64_t a, int64_t b);
 int64_t ladder_apply(ladder_step step, const void *state, int64_t value);
 struct ladder_pair ladder_pair(struct ladder_pair pair);

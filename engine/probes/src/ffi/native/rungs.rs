@@ -1,4 +1,4 @@
-//! The loops of `ffi.call`: each calls across the boundary, its twin calls the same function of Rust.
+//! The loops of `ffi.native`: each calls across the boundary, its twin calls the same function of Rust.
 
 use std::ffi::{CStr, CString, c_void};
 use std::hint::black_box;
@@ -95,7 +95,11 @@ fn additions(count: u64, add: impl Fn(i64, i64) -> i64) -> u64 {
 }
 
 fn sum(_: &Material, count: u64) -> u64 {
-    if count.is_multiple_of(2) { (count / 2).wrapping_mul(count.wrapping_sub(1)) } else { count.wrapping_mul(count / 2) }
+    if count.is_multiple_of(2) {
+        (count / 2).wrapping_mul(count.wrapping_sub(1))
+    } else {
+        count.wrapping_mul(count / 2)
+    }
 }
 
 fn inlined(_: &mut Material, count: u64) -> u64 {

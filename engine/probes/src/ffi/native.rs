@@ -1,4 +1,4 @@
-//! `ffi.call`: what a call of C from Rust costs, rung by rung, beside the same call within Rust.
+//! `ffi.native`: what a call of C from Rust costs, rung by rung, beside the same call within Rust.
 //!
 //! Method: loops of calls that depend on each other; each call does as little as can be checked (an addition, a step of
 //! a struct, a look at a text). Every kind is measured twice: across the boundary, and as the same function of Rust that
@@ -56,7 +56,7 @@ const CALLS: MetricDef = MetricDef::fact("calls", Unit::Count, "calls that were 
 /// The probe.
 pub static PROBE: Probe = Probe {
     info: &ProbeInfo {
-        id: "ffi.call",
+        id: "ffi.native",
         summary: "What a call of C from Rust costs: static, through the linkage table, callbacks, structs, texts.",
         method: 1,
         about: "Loops of dependent calls, each kind across the boundary and as the same function of Rust that may not be \

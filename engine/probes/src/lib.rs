@@ -2,6 +2,7 @@
 pub mod build;
 pub mod cache;
 pub mod cpu;
+pub mod ffi;
 pub mod gpu;
 pub mod harness;
 pub mod host;

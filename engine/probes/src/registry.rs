@@ -1,6 +1,6 @@
 //! All probes, by id. A new probe is one file, one line in its area's `mod.rs` and one line here.
 
-use crate::{Probe, build, cache, cpu, gpu, htm, memory, network, storage, tool};
+use crate::{Probe, build, cache, cpu, ffi, gpu, htm, memory, network, storage, tool};
 
 /// Every probe of this version, sorted by id.
 static PROBES: &[&Probe] = &[
@@ -30,6 +30,10 @@ static PROBES: &[&Probe] = &[
     &cpu::scaling::PROBE,
     &cpu::system_call::PROBE,
     &cpu::wakeup::PROBE,
+    &ffi::buffer::PROBE,
+    &ffi::native::PROBE,
+    &ffi::python::PROBE,
+    &ffi::safety::PROBE,
     &gpu::bandwidth::PROBE,
     &gpu::compute::PROBE,
     &gpu::devices::PROBE,

@@ -4,4 +4,6 @@
 pub mod clock;
 pub mod coroutine;
 pub mod driver;
+pub mod error;
+pub mod http;
 pub mod stack;

@@ -189,8 +189,8 @@ mod tests {
         assert_eq!(taken[0].base().get() - taken[0].low(), STACK_SIZE - GUARD_SIZE);
         let low = taken[1].low();
         drop(taken);
-        let again: Vec<usize> = (0..3).map(|_| stacks.take().unwrap().unwrap().low()).collect();
-        assert!(again.contains(&low));
+        let again: Vec<PooledStack> = (0..3).map(|_| stacks.take().unwrap().unwrap()).collect();
+        assert!(again.iter().any(|stack| stack.low() == low));
     }
 
     #[test]

@@ -283,12 +283,14 @@ impl Worker {
             }
             Resumed::Panicked(message) => {
                 self.panics += 1;
-                let entry = self.tasks.remove(task as usize);
-                if entry.user.cell.iterating.get().is_some() {
-                    entry.user.end_iteration(End::Failed, Some(&Failure::new(ErrorClass::Panic, message)));
+                let Entry { flow, user } = self.tasks.remove(task as usize);
+                // Its stack is free for the user that takes its place.
+                drop(flow);
+                if user.cell.iterating.get().is_some() {
+                    user.end_iteration(End::Failed, Some(&Failure::new(ErrorClass::Panic, message)));
                 }
-                self.release(&entry.user);
-                self.after_panic(&entry.user);
+                self.release(&user);
+                self.after_panic(&user);
             }
         }
     }

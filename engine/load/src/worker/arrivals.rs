@@ -28,7 +28,8 @@ pub(super) struct Arriving {
     pub(super) started: u64,
     pub(super) dropped: u64,
     pub(super) not_started: u64,
-    /// When the last one was started, in nanoseconds since the load's start.
+    /// When the last one was to start by the catch-up policy, in nanoseconds since the load's start; while arrivals wait
+    /// for users, the present.
     last: u64,
     /// Arrivals wait for users.
     blocked: bool,
@@ -63,6 +64,15 @@ impl Arriving {
     /// Arrivals of this thread that the schedule has before `until`, in seconds: counted by the schedule, not by us.
     pub(super) fn scheduled(&self, until: f64, id: u32) -> u64 {
         self.plan.count_of(until, u64::from(id), self.threads)
+    }
+
+    /// When the next arrival may start, in nanoseconds since the load's start: when it is due, or behind a backlog at so
+    /// many times the rate meant. From when the last was to start and not from when it did, or our own lateness would
+    /// slow the catching up.
+    fn allowed(&self, time: f64, at: u64) -> u64 {
+        let CatchUp::Limited(factor) = self.catch_up else { return at };
+        let gap = self.threads as f64 / self.plan.rate_at(time).max(1e-9);
+        at.max(self.last.saturating_add(clock::nanos(gap / factor)))
     }
 
     /// When to look for arrivals again, on the clock; `None` while they wait for users or there are no more.
@@ -110,15 +120,11 @@ impl Worker {
                 arriving.blocked = false;
                 return;
             }
-            if let CatchUp::Limited(factor) = arriving.catch_up {
-                // Behind by more than a gap: not faster than so many times the rate meant.
-                let gap = arriving.threads as f64 / arriving.plan.rate_at(time).max(1e-9);
-                let soonest = arriving.last.saturating_add(clock::nanos(gap / factor));
-                if since - at > clock::nanos(gap) && since < soonest {
-                    arriving.look_at = start + soonest;
-                    arriving.blocked = false;
-                    return;
-                }
+            let allowed = arriving.allowed(time, at);
+            if allowed > since {
+                arriving.look_at = start.saturating_add(allowed);
+                arriving.blocked = false;
+                return;
             }
             let idle = self.reactor.idle.borrow_mut().pop();
             let arriving = self.arriving.as_mut().expect("it was there above");
@@ -129,12 +135,13 @@ impl Worker {
                     continue;
                 }
                 arriving.blocked = true;
+                arriving.last = since;
                 return;
             }
             arriving.blocked = false;
             arriving.due.next();
             arriving.started += 1;
-            arriving.last = since;
+            arriving.last = allowed;
             let journey = arriving.shares.of_arrival(arriving.seed, index);
             let task = match idle {
                 Some(task) => task,

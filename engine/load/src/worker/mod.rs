@@ -179,6 +179,8 @@ impl Worker {
             let stop = self.shared.stop.load(Ordering::Relaxed);
             if stopped_at.is_none() && (now >= end || stop != RUN) {
                 stopped_at = Some(now.min(end));
+                // What was due before the end and only waits for us is not given up.
+                self.start_arrivals(now.min(end));
                 self.stop_accepting(now.min(end));
             }
             let grace_over = stopped_at.is_some_and(|at| now >= at.saturating_add(clock::nanos(self.shared.load.grace)));

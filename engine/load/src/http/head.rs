@@ -40,14 +40,15 @@ pub struct Head {
     coded: bool,
     /// Whether the connection may be used again.
     pub reusable: bool,
+    /// What contradicts itself about the body; matters only where there is one.
+    flaw: Option<&'static str>,
 }
 
 impl Head {
     /// Reads a head at the start of `bytes`; `None` if it is not complete.
     ///
     /// # Errors
-    /// [`ErrorClass::Malformed`] if it is not HTTP, [`ErrorClass::BadFraming`] if it contradicts itself about the body,
-    /// [`ErrorClass::HeadTooLarge`] if it has too many headers.
+    /// [`ErrorClass::Malformed`] if it is not HTTP, [`ErrorClass::HeadTooLarge`] if it has too many headers.
     pub fn parse(bytes: &[u8], keep: Option<&mut Headers>) -> Result<Option<Self>, Failure> {
         let mut fields = [const { MaybeUninit::uninit() }; MAX_HEADERS];
         let mut response = httparse::Response::new(&mut []);
@@ -68,9 +69,10 @@ impl Head {
             chunked: false,
             coded: false,
             reusable: http_11,
+            flaw: None,
         };
         for field in response.headers.iter() {
-            head.note(field.name, field.value, http_11)?;
+            head.note(field.name, field.value, http_11);
         }
         if let Some(headers) = keep {
             for field in response.headers.iter() {
@@ -84,26 +86,25 @@ impl Head {
         Ok(Some(head))
     }
 
-    fn note(&mut self, name: &str, value: &[u8], http_11: bool) -> Result<(), Failure> {
-        let bad = |what: &str| Failure::new(ErrorClass::BadFraming, format!("{what}: {}", excerpt(value)));
+    fn note(&mut self, name: &str, value: &[u8], http_11: bool) {
         match name.len() {
             14 if name.eq_ignore_ascii_case("content-length") => {
                 for part in value.split(|byte| *byte == b',') {
                     let part = part.trim_ascii();
-                    if part.is_empty() || !part.iter().all(u8::is_ascii_digit) {
-                        return Err(bad("Content-Length is no number"));
-                    }
+                    let digits = !part.is_empty() && part.iter().all(u8::is_ascii_digit);
                     let number: Option<u64> = std::str::from_utf8(part).ok().and_then(|text| text.parse().ok());
-                    let number = number.ok_or_else(|| bad("Content-Length is too large"))?;
-                    if self.length.is_some_and(|known| known != number) {
-                        return Err(bad("two lengths that differ"));
+                    match number.filter(|_| digits) {
+                        None => self.flaw = Some("Content-Length is no number of bytes"),
+                        Some(number) if self.length.is_some_and(|known| known != number) => {
+                            self.flaw = Some("two lengths that differ");
+                        }
+                        number => self.length = number,
                     }
-                    self.length = Some(number);
                 }
             }
             17 if name.eq_ignore_ascii_case("transfer-encoding") => {
                 if !http_11 {
-                    return Err(bad("Transfer-Encoding in HTTP/1.0"));
+                    self.flaw = Some("Transfer-Encoding in HTTP/1.0");
                 }
                 let last = value.split(|byte| *byte == b',').next_back().unwrap_or(value).trim_ascii();
                 self.chunked = last.eq_ignore_ascii_case(b"chunked");
@@ -121,7 +122,6 @@ impl Head {
             }
             _ => {}
         }
-        Ok(())
     }
 
     /// Whether more heads follow before the real one.
@@ -130,19 +130,25 @@ impl Head {
     }
 
     /// How the body ends, for an answer to `method` (RFC 9112, 6.3).
-    pub fn framing(&self, method: &Method) -> Framing {
+    ///
+    /// # Errors
+    /// [`ErrorClass::BadFraming`] if the head contradicts itself about it.
+    pub fn framing(&self, method: &Method) -> Result<Framing, Failure> {
         let connect = matches!(method, Method::Other(word) if word == "CONNECT");
-        if self.status == 101 || (connect && (200..300).contains(&self.status)) {
+        let framing = if self.status == 101 || (connect && (200..300).contains(&self.status)) {
             Framing::Upgrade
         } else if *method == Method::Head || matches!(self.status, 100..200 | 204 | 304) {
             Framing::None
+        } else if let Some(flaw) = self.flaw {
+            return Err(Failure::new(ErrorClass::BadFraming, flaw));
         } else if self.chunked {
             Framing::Chunked
         } else if let (false, Some(length)) = (self.coded, self.length) {
             Framing::Length(length)
         } else {
             Framing::Close
-        }
+        };
+        Ok(framing)
     }
 }
 

@@ -180,7 +180,7 @@ impl Receiver {
         }
         self.status = head.status;
         self.reusable = head.reusable;
-        self.state = match head.framing(&self.method) {
+        self.state = match head.framing(&self.method)? {
             Framing::None | Framing::Length(0) => State::Done,
             Framing::Length(length) if length > self.sink.most => {
                 return Err(Failure::new(ErrorClass::BodyTooLarge, format!("{length} bytes announced")));

@@ -1,0 +1,20 @@
+//! HTTP/1.1 from the client's side, without any socket: bytes in, bytes out.
+//!
+//! [`Request`] describes and [`Request::encode`] writes; [`Receiver`] takes the answer in pieces of any size. The rules are those of
+//! RFC 9110 and 9112.
+
+mod body;
+mod chunked;
+mod head;
+mod receiver;
+mod request;
+mod response;
+#[cfg(test)]
+mod tests;
+mod url;
+
+pub use head::{Framing, Head, MAX_HEADERS, MAX_HEAD};
+pub use receiver::{HeadMemo, Keep, Progress, Receiver};
+pub use request::{Body, Method, Request, TIMEOUT};
+pub use response::{Headers, Response, Timings};
+pub use url::{Origin, Target, Url, UrlError};

@@ -1,0 +1,89 @@
+//! Answers, as a user sees them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::ErrorClass;
+
+/// Where the time of one request went, in nanoseconds. Zero where nothing had to be done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timings {
+    /// Finding the address.
+    pub dns: u64,
+    /// Until the connection stood.
+    pub connect: u64,
+    /// Agreeing on encryption.
+    pub tls: u64,
+    /// From sending to the first byte of the answer.
+    pub first_byte: u64,
+    /// From starting (connecting included) to the last byte of the answer.
+    pub total: u64,
+}
+
+/// The headers of an answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Headers {
+    text: Vec<u8>,
+    /// Name and value, as places in `text`.
+    places: Vec<[u32; 4]>,
+}
+
+impl Headers {
+    pub(super) fn push(&mut self, name: &str, value: &[u8]) {
+        let mut place = |bytes: &[u8]| {
+            let start = self.text.len() as u32;
+            self.text.extend_from_slice(bytes);
+            [start, self.text.len() as u32]
+        };
+        let ([a, b], [c, d]) = (place(name.as_bytes()), place(value));
+        self.places.push([a, b, c, d]);
+    }
+
+    /// All of them as they came, in order. Bytes that are no UTF-8 are replaced.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, std::borrow::Cow<'_, str>)> {
+        self.places.iter().map(|&[a, b, c, d]| {
+            let name = std::str::from_utf8(&self.text[a as usize..b as usize]).unwrap_or("");
+            (name, String::from_utf8_lossy(&self.text[c as usize..d as usize]))
+        })
+    }
+
+    /// The first header of this name, in any case of letters.
+    pub fn get(&self, name: &str) -> Option<std::borrow::Cow<'_, str>> {
+        self.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    /// All headers of this name.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = std::borrow::Cow<'a, str>> {
+        self.iter().filter(move |(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+}
+
+/// An answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Response {
+    /// The status.
+    pub status: u16,
+    /// Headers; empty where they were not wanted.
+    pub headers: Headers,
+    /// Headers that came after a chunked body.
+    pub trailers: Headers,
+    /// The body; empty where it was not wanted.
+    pub body: Vec<u8>,
+    /// Size of the body in bytes, wanted or not.
+    pub size: u64,
+    /// Where the time went.
+    pub timings: Timings,
+    /// Why it counts as an error, if it does.
+    pub error: Option<ErrorClass>,
+}
+
+impl Response {
+    /// Whether it counts as a success.
+    pub fn ok(&self) -> bool {
+        self.error.is_none()
+    }
+
+    /// The body as text; bytes that are no UTF-8 are replaced.
+    pub fn text(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(&self.body)
+    }
+}

@@ -1,0 +1,11 @@
+//! What is recorded: rows of counters and histograms, by second and in sum.
+
+mod interval;
+mod recorder;
+mod row;
+mod timeline;
+
+pub use interval::{Interval, Totals};
+pub use recorder::{Endpoint, Recorder, Slot};
+pub use row::{End, ErrorCount, Kind, Label, Row, Sample};
+pub use timeline::{Timeline, Window};

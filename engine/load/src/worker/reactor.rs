@@ -1,0 +1,93 @@
+//! What one thread's users and its loop share.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::net::{Layer, Net};
+use super::timers::{Task, Timers};
+use crate::clock;
+use crate::dns::Resolver;
+use crate::driver::Driver;
+use crate::error::{ErrorClass, Failure};
+use crate::http::Origin;
+use crate::record::Recorder;
+use crate::spec::{Iterations, Load};
+
+/// What changes while users run. Borrowed for moments only, never across a wait.
+pub(crate) struct Inner {
+    pub(crate) driver: Box<dyn Driver>,
+    pub(crate) net: Net,
+    pub(crate) timers: Timers,
+    pub(crate) recorder: Recorder,
+}
+
+/// See the module.
+pub(crate) struct Reactor {
+    pub(crate) inner: RefCell<Inner>,
+    pub(crate) load: Arc<Load>,
+    pub(crate) resolver: Arc<Resolver>,
+    /// The load's start on the clock.
+    pub(crate) start: Cell<u64>,
+    /// Whether new iterations may begin.
+    pub(crate) accepting: Cell<bool>,
+    /// Who runs now.
+    pub(crate) current: Cell<Option<Task>>,
+    /// Users that wait for an arrival.
+    pub(crate) idle: RefCell<Vec<Task>>,
+    /// Users within an iteration.
+    pub(crate) active: Cell<u64>,
+    /// When each phase ends, in nanoseconds since the start.
+    pub(crate) phase_ends: Vec<u64>,
+    /// The empty name.
+    pub(crate) nothing: Arc<str>,
+    /// Iterations that nobody has claimed yet, over all threads.
+    pub(crate) unclaimed: Arc<AtomicU64>,
+}
+
+impl Reactor {
+    /// Nanoseconds of the clock at `seconds` after the start.
+    pub(crate) fn at(&self, seconds: f64) -> u64 {
+        self.start.get().saturating_add(clock::nanos(seconds))
+    }
+
+    /// What a connection to `origin` needs between socket and protocol.
+    pub(crate) fn layer(&self, origin: &Origin) -> Result<Option<Box<dyn Layer>>, Failure> {
+        if origin.secure {
+            return Err(Failure::new(ErrorClass::Tls, "this build speaks no TLS"));
+        }
+        Ok(None)
+    }
+
+    /// The phase in which something was meant to start.
+    #[inline]
+    pub(crate) fn phase_of(&self, intended: u64) -> u16 {
+        if self.phase_ends.len() < 2 {
+            return 0;
+        }
+        let since = intended.saturating_sub(self.start.get());
+        self.phase_ends.partition_point(|end| *end <= since).min(self.phase_ends.len() - 1) as u16
+    }
+
+    /// Takes one of the iterations that are left, for a user that has made `done`; `None` if there is none for it.
+    /// Gives its number over all users where those are shared.
+    pub(crate) fn claim(&self, iterations: Iterations, done: u64) -> Option<u64> {
+        match iterations {
+            Iterations::Endless => Some(done),
+            Iterations::PerUser(most) => (done < most).then_some(done),
+            Iterations::Shared(most) => {
+                let left = self.unclaimed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+                left.ok().map(|left| most - left)
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Reactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reactor").field("active", &self.active.get()).finish_non_exhaustive()
+    }
+}
+
+pub(crate) type SharedReactor = Rc<Reactor>;

@@ -5,6 +5,7 @@
 
 mod alike;
 mod cases;
+pub mod change;
 mod compare;
 mod health;
 mod judge;

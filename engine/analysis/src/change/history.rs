@@ -4,11 +4,13 @@
 //! settled is put down for good and the window moves on. So a new point costs the same however long the history is, and
 //! analysing all at once is nothing but adding them one by one.
 
+use rayon::prelude::*;
+
 use super::window::analyse;
 use super::{ChangePoint, Kind, Tier};
 
 /// Points that are looked at together.
-pub const WINDOW: usize = 640;
+pub(super) const WINDOW: usize = 640;
 
 /// A change that has lasted so long is settled.
 const SETTLED: usize = 120;
@@ -128,4 +130,10 @@ pub fn detect(values: &[f64]) -> Vec<ChangePoint> {
         history.push(*value);
     }
     history.changes()
+}
+
+/// The change points of each of many series, on as many threads as there are processors, in the order of the series.
+#[must_use]
+pub fn detect_all(series: &[Vec<f64>]) -> Vec<Vec<ChangePoint>> {
+    series.par_iter().map(|values| detect(values)).collect()
 }

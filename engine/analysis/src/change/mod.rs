@@ -16,7 +16,7 @@
 
 mod history;
 mod levels;
-mod noise;
+pub(crate) mod noise;
 mod ramp;
 mod segment;
 mod spike;
@@ -24,84 +24,14 @@ mod spread;
 mod suspect;
 mod window;
 
-pub use history::{History, detect};
+pub use engine_core::change::{ChangePoint, Kind, Tier};
+pub use history::{History, detect, detect_all};
 
 /// Fewest points of a level that is confirmed.
 pub const SHORTEST: usize = 5;
 
 /// Fewest points from which anything is said.
 pub const MIN_POINTS: usize = 2 * SHORTEST;
-
-/// What kind of change it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// From one level to another at once.
-    Step,
-    /// From one level to another little by little.
-    Trend,
-    /// A few points apart, and back.
-    Spike,
-    /// The spread changed, the level did not.
-    Variance,
-    /// Back to the level before the last change.
-    Return,
-}
-
-impl Kind {
-    /// The word in reports and JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Step => "step",
-            Self::Trend => "trend",
-            Self::Spike => "spike",
-            Self::Variance => "variance",
-            Self::Return => "return",
-        }
-    }
-}
-
-/// How sure it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Tier {
-    /// A few points speak for it; it may pass.
-    Suspect,
-    /// It lasted, and stands out of the noise.
-    Confirmed,
-}
-
-impl Tier {
-    /// The word in reports and JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Suspect => "suspect",
-            Self::Confirmed => "confirmed",
-        }
-    }
-}
-
-/// One change.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ChangePoint {
-    /// First point of the new regime, from 0; of a trend its first point, of a spike the point that stands out.
-    pub index: usize,
-    /// Lower end of the 95 % interval of `index`.
-    pub low: usize,
-    /// Upper end, included.
-    pub high: usize,
-    /// What kind of change it is.
-    pub kind: Kind,
-    /// How sure it is.
-    pub tier: Tier,
-    /// Relative change: 0.05 is 5 % more than before; of a trend from its beginning to its end, of a spike against the
-    /// level around it, of a variance change that of the standard deviation. `NaN` where the level before is zero.
-    pub size: f64,
-    /// Lower end of the 95 % interval of `size`.
-    pub size_low: f64,
-    /// Upper end.
-    pub size_high: f64,
-}
 
 #[cfg(test)]
 mod tests;

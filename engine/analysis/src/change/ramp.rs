@@ -103,7 +103,7 @@ impl Moments {
 fn best(moments: &Moments, n: usize) -> (usize, usize, Fit) {
     let stride = (n / 16).max(1);
     let mut found = (0, n, moments.fit(0, n));
-    let mut try_at = |found: &mut (usize, usize, Fit), start: usize, length: usize| {
+    let try_at = |found: &mut (usize, usize, Fit), start: usize, length: usize| {
         if length >= SHORTEST_RAMP.min(n) && start + length <= n {
             let fit = moments.fit(start, length);
             if fit.squares < found.2.squares {

@@ -275,7 +275,7 @@ proptest! {
             history.push(*value);
             // Looking, and going on with a copy, changes nothing.
             if t % every == 0 {
-                history.changes();
+                let _ = history.changes();
                 history = history.clone();
             }
         }

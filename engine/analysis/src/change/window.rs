@@ -178,7 +178,7 @@ fn steps(found: &Levels, ramps: &[Ramp], scale: Scale, values: &[f64]) -> Vec<Ch
         // The shortest level that is looked for may have begun too early, for want of points.
         if b[2] - b[1] <= SHORTEST + 2 {
             let early = |t: usize| (values[t] - before).abs() < (values[t] - after).abs();
-            index += (b[1]..b[2] - 1).take_while(|t| early(*t)).count();
+            index += (index..b[2] - 1).take_while(|t| early(*t)).count();
         }
         let tier = if n - index < SHORTEST { Tier::Suspect } else { Tier::Confirmed };
         let point = point(kind, tier, (low, index, high.max(index)));

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use engine_core::comparison::{Comparison, Refusal, SeriesVerdict, Side};
+use engine_core::judgement::Verdict;
 use engine_core::measurement::Measurement;
 use engine_core::run::RunRecord;
 use engine_core::series::SeriesId;
 
 use crate::alike::{compared_series, step_refusals, whole_refusals};
+use crate::significance::adjusted;
 use crate::verdict::{Criteria, decide};
 
 /// How two runs are compared.
@@ -89,10 +91,37 @@ fn verdicts(
             verdict: decided.verdict,
             reason: decided.reason,
             rounds_needed: decided.rounds_needed,
+            p: decided.p,
+            adjusted_p: None,
+            shape: crate::shape::changes(before, measurement),
         });
     }
+    control(&mut comparison.series);
     let present: BTreeSet<&SeriesId> = news.iter().map(|(id, _)| id).collect();
     comparison.only_old = olds.iter().map(|(id, _)| id).filter(|id| !present.contains(id)).cloned().collect();
+}
+
+/// Share of false ones among all that are called better or worse.
+const FALSE_DISCOVERIES: f64 = 0.05;
+
+/// Takes many series at once into account: of a hundred that did not change, some look as if. A change that does not
+/// stand out of their number is inconclusive.
+fn control(series: &mut [SeriesVerdict]) {
+    let tested: Vec<usize> = (0..series.len()).filter(|at| series[*at].p.is_some()).collect();
+    let p_values: Vec<f64> = tested.iter().filter_map(|at| series[*at].p).collect();
+    for (at, adjusted) in tested.iter().zip(adjusted(&p_values)) {
+        let one = &mut series[*at];
+        one.adjusted_p = Some(adjusted);
+        if matches!(one.verdict, Verdict::Better | Verdict::Worse) && adjusted > FALSE_DISCOVERIES {
+            one.verdict = Verdict::Inconclusive;
+            one.reason = format!(
+                "{}, but among {} series at once that is not sure enough (p = {:.3}, adjusted {adjusted:.3})",
+                one.reason,
+                p_values.len(),
+                one.p.unwrap_or(f64::NAN),
+            );
+        }
+    }
 }
 
 #[cfg(test)]

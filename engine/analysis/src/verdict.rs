@@ -11,9 +11,11 @@ use engine_core::judgement::{Change, Verdict};
 use engine_core::measurement::{MIN_ROUNDS, Measurement};
 use engine_core::metric::Goal;
 use engine_core::stats::bootstrap::Ratio;
-use engine_core::stats::{Interval, normal_quantile};
+use engine_core::stats::{Interval, normal_cdf, normal_quantile};
 
+use crate::change::noise::{correlation, inflation};
 use crate::shift::{Shift, shift};
+use crate::significance::{p_value, p_value_paired, scaled};
 
 /// What a verdict is held against.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -43,6 +45,8 @@ pub struct Decided {
     pub reason: String,
     /// Rounds a side that would decide it, when inconclusive and it can be told.
     pub rounds_needed: Option<u32>,
+    /// Two-sided p-value of "nothing changed", by permutation of the rounds; none where there is no test.
+    pub p: Option<f64>,
 }
 
 /// Decides whether `new` is better or worse than `old`. With `interleaved`, rounds of one number were taken side by
@@ -57,12 +61,68 @@ pub fn decide(old: &Measurement, new: &Measurement, interleaved: bool, criteria:
         _ if rounds < MIN_ROUNDS => None,
         _ => shift(&olds, &news, criteria.confidence).map(|shift| (shift, Paired::Apart)),
     };
-    match found {
+    let dependence = dependence(&olds, &news);
+    let found = found.map(|(shift, paired)| match paired {
+        Paired::ByRound => (shift, paired),
+        Paired::Apart => (widened(shift, dependence), paired),
+    });
+    let p = match found {
+        Some((_, Paired::ByRound)) => p_value_paired(&logs_by_round(old, new)),
+        _ => p_value(&olds, &news).map(|p| tempered(p, dependence)),
+    };
+    let decided = match found {
         Some((shift, paired)) if shift.interval.low >= 0.0 && shift.ratio > 0.0 => {
             from_ratio(&shift, paired, new.metric.goal, rounds, criteria)
         }
         _ => without_ratio(old, new),
+    };
+    Decided { p, ..decided }
+}
+
+/// Fewest rounds a side from which it is told how much each resembles the one before.
+const MIN_DEPENDENT: usize = 20;
+
+/// By how much the variance of a level exceeds that of independent rounds: rounds of one process, or of one hour, may
+/// each resemble the one before. Only what is beyond chance counts.
+fn dependence(olds: &[f64], news: &[f64]) -> f64 {
+    if olds.len().min(news.len()) < MIN_DEPENDENT {
+        return 1.0;
     }
+    let (olds, news) = scaled(olds, news);
+    let centred = |values: &[f64]| {
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        values.iter().map(|value| value - mean).collect::<Vec<f64>>()
+    };
+    let (mut all, news) = (centred(&olds), centred(&news));
+    let bounds = [0, all.len(), all.len() + news.len()];
+    all.extend(news);
+    let found = correlation(&all, &bounds);
+    if found > 1.645 / (all.len() as f64).sqrt() { inflation(found) } else { 1.0 }
+}
+
+/// The interval for rounds that depend on each other.
+fn widened(shift: Shift, dependence: f64) -> Shift {
+    let end = |end: f64| shift.ratio * (end / shift.ratio).powf(dependence.sqrt());
+    let usable = dependence > 1.0 && shift.interval.low > 0.0 && shift.ratio > 0.0;
+    if usable {
+        Shift { interval: Interval::new(end(shift.interval.low), end(shift.interval.high)), ..shift }
+    } else {
+        shift
+    }
+}
+
+/// The p-value for rounds that depend on each other: as many standard errors, each wider.
+fn tempered(p: f64, dependence: f64) -> f64 {
+    if dependence > 1.0 { 2.0 * normal_cdf(normal_quantile((0.5 * p).max(1e-300)) / dependence.sqrt()) } else { p }
+}
+
+/// Logarithms of the ratios of rounds of one number.
+fn logs_by_round(old: &Measurement, new: &Measurement) -> Vec<f64> {
+    let value = |m: &Measurement, number: u32| {
+        m.counted().find(|round| round.number == number).and_then(|round| m.round_value(round))
+    };
+    let numbers = new.counted().map(|round| round.number);
+    numbers.filter_map(|number| Some((value(new, number)? / value(old, number)?).ln())).collect()
 }
 
 fn from_ratio(shift: &Shift, paired: Paired, goal: Goal, rounds: usize, criteria: &Criteria) -> Decided {
@@ -98,13 +158,18 @@ fn from_ratio(shift: &Shift, paired: Paired, goal: Goal, rounds: usize, criteria
     };
     let how = if paired == Paired::ByRound { ", paired by round" } else { "" };
     let change = Some(Change { ratio, interval: Some(interval) });
-    Decided { change, verdict, reason: format!("{reason}{how}"), rounds_needed }
+    Decided { change, verdict, reason: format!("{reason}{how}"), rounds_needed, p: None }
 }
 
 /// Fewer rounds than an interval needs, or values that have no ratio.
 fn without_ratio(old: &Measurement, new: &Measurement) -> Decided {
-    let inconclusive =
-        |change, reason, rounds_needed| Decided { change, verdict: Verdict::Inconclusive, reason, rounds_needed };
+    let inconclusive = |change, reason, rounds_needed| Decided {
+        change,
+        verdict: Verdict::Inconclusive,
+        reason,
+        rounds_needed,
+        p: None,
+    };
     let (olds, news) = (old.round_values(), new.round_values());
     let value = |m: &Measurement| m.estimate().map_or(f64::NAN, |estimate| estimate.value);
     let (before, after) = (value(old), value(new));
@@ -123,7 +188,7 @@ fn without_ratio(old: &Measurement, new: &Measurement) -> Decided {
             let interval = Some(Interval { low: 1.0, high: 1.0 });
             let change = Some(Change { ratio: 1.0, interval });
             let reason = format!("always {from}, before and after");
-            return Decided { change, verdict: Verdict::Equivalent, reason, rounds_needed: None };
+            return Decided { change, verdict: Verdict::Equivalent, reason, rounds_needed: None, p: None };
         }
         let reason = format!("went from always {from} to always {to}");
         let verdict = match new.metric.goal {
@@ -135,7 +200,7 @@ fn without_ratio(old: &Measurement, new: &Measurement) -> Decided {
             Goal::Higher if after > before => Verdict::Better,
             _ => Verdict::Worse,
         };
-        return Decided { change: None, verdict, reason, rounds_needed: None };
+        return Decided { change: None, verdict, reason, rounds_needed: None, p: None };
     }
     let positive = olds.iter().all(|value| *value > 0.0) && news.iter().all(|value| *value >= 0.0);
     let reason = if positive {

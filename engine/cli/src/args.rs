@@ -1,5 +1,6 @@
 //! The command line.
 
+mod series;
 mod stored;
 
 use std::path::PathBuf;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use series::{AnomalyArgs, DetectorName, GoalName, TrendArgs};
 pub(crate) use stored::{BaselineCommand, ConfigCommand, DbCommand, RunsCommand};
 
 const STYLES: Styles =
@@ -72,6 +74,10 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
     /// Compare two runs and say which metrics changed
     Compare(CompareArgs),
+    /// Find what changed in series from files, since when, and by how much
+    Trend(TrendArgs),
+    /// Score each point of a series as it comes: CSV time,value,score,flag
+    Anomaly(AnomalyArgs),
     /// Named runs to compare with
     #[command(subcommand)]
     Baseline(BaselineCommand),
@@ -353,6 +359,21 @@ pub(crate) struct CompareArgs {
     /// The run in question
     #[arg(default_value = "@last")]
     pub(crate) new: String,
+    /// Both are files of values: one a line, each from a process run of its own, or CSV with a column that names the run
+    #[arg(long)]
+    pub(crate) file: bool,
+    /// Column of the values in such files, by name or number
+    #[arg(long, value_name = "COLUMN", requires = "file")]
+    pub(crate) value: Option<String>,
+    /// Column that names the process run
+    #[arg(long, value_name = "COLUMN", requires = "file")]
+    pub(crate) group: Option<String>,
+    /// Which direction is good
+    #[arg(long, value_name = "WHICH", default_value = "lower", requires = "file")]
+    pub(crate) goal: GoalName,
+    /// The runs of one place in both files were taken side by side
+    #[arg(long, requires = "file")]
+    pub(crate) paired: bool,
     /// What makes the command fail
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     pub(crate) fail_on: Vec<FailOn>,

@@ -69,6 +69,51 @@ pub struct SeriesVerdict {
     pub reason: String,
     /// How many rounds a side would be needed to decide, where the verdict is `inconclusive` and that can be told.
     pub rounds_needed: Option<u32>,
+    /// Two-sided p-value of "nothing changed"; none where there is no test.
+    #[serde(default)]
+    pub p: Option<f64>,
+    /// The p-value adjusted for all series of the comparison (Benjamini and Hochberg): calling all series with at most
+    /// 0.05 changed is wrong for at most 5 % of them.
+    #[serde(default)]
+    pub adjusted_p: Option<f64>,
+    /// What changed in the distribution beside its middle.
+    #[serde(default)]
+    pub shape: Vec<ShapeChange>,
+}
+
+/// A property of a distribution that does not depend on its level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shape {
+    /// How far its middle half reaches, relative to the median.
+    Spread,
+    /// How far its tail reaches, relative to its middle half.
+    Tail,
+    /// Whether it has one mode or two.
+    Modes,
+}
+
+impl Shape {
+    /// The word in reports and JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Spread => "spread",
+            Self::Tail => "tail",
+            Self::Modes => "modes",
+        }
+    }
+}
+
+/// A change of a distribution that is no shift of its middle.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ShapeChange {
+    /// What changed.
+    pub shape: Shape,
+    /// New over old.
+    pub ratio: f64,
+    /// Its p-value.
+    pub p: f64,
 }
 
 /// The comparison of two runs.

@@ -6,6 +6,7 @@
 
 pub mod args;
 pub mod arrivals;
+pub mod change;
 pub mod clock;
 pub mod code;
 pub mod comparison;

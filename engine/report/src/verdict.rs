@@ -1,6 +1,6 @@
 //! A comparison in words, the same in every format.
 
-use engine_core::comparison::{Comparison, SeriesVerdict};
+use engine_core::comparison::{Comparison, SeriesVerdict, Shape, ShapeChange};
 use engine_core::judgement::Verdict;
 
 use crate::number;
@@ -54,4 +54,14 @@ pub(crate) fn tally(comparison: &Comparison) -> String {
         .map(|(number, name)| format!("{number} {name}"))
         .collect();
     if parts.is_empty() { "nothing to compare: the runs have no series in common".to_owned() } else { parts.join(", ") }
+}
+
+/// What changed in a distribution beside its middle, in words.
+pub(crate) fn shape(change: &ShapeChange) -> String {
+    let what = match change.shape {
+        Shape::Spread => "the spread",
+        Shape::Tail => "the tail",
+        Shape::Modes => "the share of two modes",
+    };
+    format!("not only the middle counts: {what} is {:.2} times what it was (p = {:.2e})", change.ratio, change.p)
 }

@@ -11,6 +11,9 @@ use crate::reports::write;
 
 /// Compares, shows, and decides by `--fail-on`.
 pub(crate) fn run(app: &App, args: &CompareArgs) -> Result<Exit, Fatal> {
+    if args.file {
+        return super::compare_files::run(app, args);
+    }
     let (old, new) = (app.lookup(&args.old)?, app.lookup(&args.new)?);
     let effect = args
         .min_effect

@@ -1,8 +1,10 @@
 //! The commands, one file each.
 
+mod anomaly;
 mod baseline;
 mod check;
 mod compare;
+mod compare_files;
 mod configure;
 mod database;
 mod doc;
@@ -15,6 +17,7 @@ mod report;
 mod round;
 mod run;
 mod runs;
+mod trend;
 
 pub(crate) use run::{once, options as run_options, scratch_base};
 
@@ -59,6 +62,8 @@ fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
         Command::Doc(args) => doc::run(&app, &args),
         Command::Doctor(args) => doctor::run(&app, &args),
         Command::Compare(args) => compare::run(&app, &args),
+        Command::Trend(args) => trend::run(&app, &args),
+        Command::Anomaly(args) => anomaly::run(&app, &args),
         Command::Baseline(command) => baseline::run(&app, command),
         Command::Runs(command) => runs::run(&app, command),
         Command::Report(args) => report::run(&app, &args),

@@ -23,6 +23,13 @@ pub fn comparison(comparison: &Comparison) -> String {
         verdict: fill::verdict(one.verdict),
         reason: &one.reason,
         rounds_needed: one.rounds_needed,
+        p: one.p.and_then(finite),
+        adjusted_p: one.adjusted_p.and_then(finite),
+        shape: one
+            .shape
+            .iter()
+            .map(|change| ShapeText { shape: change.shape.name(), ratio: finite(change.ratio), p: finite(change.p) })
+            .collect(),
     });
     let refusals = comparison.refusals.iter().map(|refusal| RefusalText {
         subject: refusal.subject.as_deref(),
@@ -104,6 +111,16 @@ struct SeriesText<'a> {
     verdict: VerdictText,
     reason: &'a str,
     rounds_needed: Option<u32>,
+    p: Option<f64>,
+    adjusted_p: Option<f64>,
+    shape: Vec<ShapeText>,
+}
+
+#[derive(Debug, Serialize)]
+struct ShapeText {
+    shape: &'static str,
+    ratio: Option<f64>,
+    p: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]

@@ -11,11 +11,13 @@ mod fill;
 mod list;
 mod results;
 mod steps;
+mod trend;
 
 pub use comparison::comparison;
 pub use document::SCHEMA_VERSION;
 pub(crate) use fill::failure_kind;
 pub use list::{baselines, runs};
+pub use trend::{samples, trends};
 
 use crate::input::Report;
 

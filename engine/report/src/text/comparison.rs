@@ -101,6 +101,9 @@ fn series(out: &mut String, comparison: &Comparison, style: Style) {
         if matches!(one.verdict, Verdict::Inconclusive | Verdict::Worse) {
             table.across(2, explanation(one), Paint::Dim);
         }
+        for change in &one.shape {
+            table.across(2, verdict::shape(change), Paint::Doubt);
+        }
     }
     table.draw(out, 2, style);
     for (word, ids) in [("old", &comparison.only_old), ("new", &comparison.only_new)] {

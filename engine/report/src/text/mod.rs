@@ -12,6 +12,7 @@ mod spark;
 mod style;
 mod summary;
 mod table;
+mod trend;
 mod wrap;
 
 pub use comparison::comparison;
@@ -19,3 +20,4 @@ pub use list::{baselines, runs};
 pub use result_line::result_line;
 pub use style::Style;
 pub use summary::{health, summary};
+pub use trend::trend;

@@ -436,6 +436,9 @@ pub(crate) fn comparison() -> Comparison {
         }
         .into(),
         rounds_needed,
+        p: None,
+        adjusted_p: None,
+        shape: vec![],
     };
     let side = |id: &str, started: i64, code: &str| Side {
         run: RunId(id.into()),

@@ -1,6 +1,10 @@
 //! Neural activation mapping as a library of its own: small networks, activation maps, online learning, precision ladder.
 
+pub mod cam;
+mod classes;
 pub mod data;
+mod file;
+mod gate;
 mod gradient;
 pub mod kernel;
 mod map;
@@ -8,6 +12,7 @@ mod map;
 mod naive;
 mod network;
 mod prepared;
+mod prune;
 mod random;
 pub mod score;
 mod table;
@@ -21,3 +26,8 @@ pub use prepared::{Precision, PrepareError, Prepared};
 pub use random::Random;
 pub use table::{DataError, Labelled, Table};
 pub use train::{Descent, Optimizer, TrainError, Training, train};
+pub use cam::{CamError, Heat, cam, grad_cam};
+pub use classes::{ClassMap, UnitSummary};
+pub use file::FileError;
+pub use gate::{Gate, GateError, Reading};
+pub use prune::prune;

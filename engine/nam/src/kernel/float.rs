@@ -95,7 +95,7 @@ pub(crate) fn multiply<T: Float>(
 pub(crate) struct Fast;
 
 /// Chosen by the weight's type.
-pub(crate) trait Pick<T> {
+pub(crate) trait Pick<T: Float> {
     /// Runs all tiles.
     ///
     /// # Safety

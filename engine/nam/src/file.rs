@@ -114,7 +114,9 @@ impl Network {
     /// # Errors
     /// When it cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), FileError> {
-        let beside = path.with_added_extension("part");
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".part");
+        let beside = std::path::PathBuf::from(beside);
         let written = std::fs::File::create(&beside).and_then(|mut file| {
             file.write_all(&self.to_bytes())?;
             file.sync_all()

@@ -1,6 +1,7 @@
 //! Neural activation mapping as a library of its own: small networks, activation maps, online learning, precision ladder.
 
-pub mod cam;
+mod additive;
+mod cam;
 mod classes;
 pub mod data;
 mod file;
@@ -11,6 +12,7 @@ mod map;
 #[cfg(test)]
 mod naive;
 mod network;
+pub mod online;
 mod prepared;
 mod prune;
 mod random;
@@ -31,3 +33,4 @@ pub use classes::{ClassMap, UnitSummary};
 pub use file::FileError;
 pub use gate::{Gate, GateError, Reading};
 pub use prune::prune;
+pub use additive::{Additive, AdditiveError, AdditiveOptions, FirstUnits, Shape, Task};

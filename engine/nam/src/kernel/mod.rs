@@ -25,4 +25,4 @@ pub(crate) use float::{Finish, Rows, multiply};
 pub(crate) use integer::{Steps, multiply_integers, quantise};
 pub(crate) use panels::{Bits, Float, IntegerPanels, Panels};
 pub(crate) use sparse::{LANES as SPARSE_LANES, SparseMatrix};
-pub(crate) use vector::{adam, axpy, descend, dot, norms};
+pub(crate) use vector::{adam, backward_row, descend, forward_row, norms};

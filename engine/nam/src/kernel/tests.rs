@@ -130,15 +130,31 @@ fn sparse_products_skip_zeros_and_equal_the_dense_ones() {
 #[test]
 fn vector_loops_equal_plain_ones() {
     let (x, y) = (numbers(1, 77), numbers(2, 77));
-    let right: f64 = x.iter().zip(&y).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum();
+    let sum = |x: &[f32], y: &[f32]| x.iter().zip(y).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum::<f64>();
+    let right = [sum(&x, &y), sum(&x, &x), sum(&y, &y)];
+    let (k, n) = (13, 37);
+    let (weights, bias, inputs, slope) = (numbers(3, k * n), numbers(4, n), numbers(5, k), numbers(6, n));
     for isa in available() {
-        assert!((f64::from(dot(isa, &x, &y)) - right).abs() < 1e-4);
-        let [xy, xx, yy] = norms(isa, &x, &y);
-        assert!((f64::from(xy) - right).abs() < 1e-4);
-        assert!((xx - dot(isa, &x, &x)).abs() < 1e-4 && (yy - dot(isa, &y, &y)).abs() < 1e-4);
-        let mut sum = y.clone();
-        axpy(isa, 2.0, &x, &mut sum);
-        assert!(sum.iter().zip(&x).zip(&y).all(|((s, x), y)| (s - (y + 2.0 * x)).abs() < 1e-5));
+        for (ours, right) in norms(isa, &x, &y).iter().zip(right) {
+            assert!((f64::from(*ours) - right).abs() < 1e-4, "{isa}");
+        }
+        let mut outputs = vec![0.0; n];
+        forward_row(isa, &weights, &bias, &inputs, false, &mut outputs);
+        for (ours, right) in outputs.iter().zip(product(&inputs, &weights, &bias, 1, k, n)) {
+            assert!((f64::from(*ours) - right).abs() < 1e-5, "{isa}");
+        }
+        let (mut parameters, mut gradient, mut inner) = ([weights.clone(), bias.clone()].concat(), vec![0.0; (k + 1) * n], vec![0.0; k]);
+        backward_row(isa, &mut parameters, Some(&mut gradient), &inputs, &slope, 0.0, &mut inner);
+        assert_eq!((&parameters[..k * n], &gradient[k * n..]), (&weights[..], &slope[..]));
+        let mut stepped = parameters.clone();
+        backward_row(isa, &mut stepped, None, &inputs, &slope, 0.5, &mut inner);
+        for (i, inner) in inner.iter().enumerate() {
+            assert!((f64::from(*inner) - sum(&weights[i * n..(i + 1) * n], &slope)).abs() < 1e-5, "{isa}");
+            assert!((gradient[i * n + 3] - inputs[i] * slope[3]).abs() < 1e-6);
+        }
+        for ((stepped, before), gradient) in stepped.iter().zip(&parameters).zip(&gradient) {
+            assert!((stepped - (before - 0.5 * gradient)).abs() < 1e-6, "{isa}");
+        }
     }
 }
 

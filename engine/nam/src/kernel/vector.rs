@@ -36,26 +36,61 @@ pub(super) use versions;
 const LANES: usize = 32;
 
 versions! {
-    /// `y += factor x`.
-    axpy(factor: f32, x: &[f32], y: &mut [f32]) {
-        for (y, x) in y.iter_mut().zip(x) {
-            *y += factor * x;
+    /// One row through a dense layer: `y = finish(x W + b)` with `W` in rows of the outputs. An input of zero costs nothing.
+    forward_row(weights: &[f32], bias: &[f32], x: &[f32], relu: bool, y: &mut [f32]) {
+        y.copy_from_slice(bias);
+        for (value, weights) in x.iter().zip(weights.chunks_exact(y.len())) {
+            if *value != 0.0 {
+                for (y, weight) in y.iter_mut().zip(weights) {
+                    *y += value * weight;
+                }
+            }
+        }
+        if relu {
+            y.iter_mut().for_each(|y| *y = y.max(0.0));
         }
     }
 }
 
 versions! {
-    /// The scalar product.
-    dot(x: &[f32], y: &[f32]) -> f32 {
-        let mut sums = [0.0_f32; LANES];
-        let (a, b) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
-        let rest: f32 = a.remainder().iter().zip(b.remainder()).map(|(x, y)| x * y).sum();
-        for (x, y) in a.zip(b) {
-            for lane in 0..LANES {
-                sums[lane] += x[lane] * y[lane];
+    /// One row backwards through a dense layer whose `parameters` are weights, then biases: the slope of the inputs by the
+    /// weights as they were; then a step of the size `rate`, or the gradient where there is room for one.
+    backward_row(
+        parameters: &mut [f32], gradient: Option<&mut [f32]>, x: &[f32], slope: &[f32], rate: f32, inner: &mut [f32]
+    ) {
+        let n = slope.len();
+        let (weights, bias) = parameters.split_at_mut(x.len() * n);
+        for (weights, inner) in weights.chunks_exact(n).zip(inner.iter_mut()) {
+            let mut sums = [0.0_f32; LANES / 2];
+            let (a, b) = (weights.chunks_exact(LANES / 2), slope.chunks_exact(LANES / 2));
+            let rest: f32 = a.remainder().iter().zip(b.remainder()).map(|(w, s)| w * s).sum();
+            for (w, s) in a.zip(b) {
+                for lane in 0..LANES / 2 {
+                    sums[lane] += w[lane] * s[lane];
+                }
+            }
+            *inner = sums.iter().sum::<f32>() + rest;
+        }
+        if let Some(gradient) = gradient {
+            let (by_weight, by_bias) = gradient.split_at_mut(x.len() * n);
+            by_bias.copy_from_slice(slope);
+            for (value, to) in x.iter().zip(by_weight.chunks_exact_mut(n)) {
+                for (to, slope) in to.iter_mut().zip(slope) {
+                    *to = value * slope;
+                }
+            }
+        } else {
+            for (bias, slope) in bias.iter_mut().zip(slope) {
+                *bias -= rate * slope;
+            }
+            for (value, weights) in x.iter().zip(weights.chunks_exact_mut(n)) {
+                if *value != 0.0 {
+                    for (weight, slope) in weights.iter_mut().zip(slope) {
+                        *weight -= rate * value * slope;
+                    }
+                }
             }
         }
-        sums.iter().sum::<f32>() + rest
     }
 }
 

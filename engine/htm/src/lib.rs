@@ -1,5 +1,16 @@
 //! Hierarchical Temporal Memory as a library of its own: encoders, spatial pooler, temporal memory, pattern store.
+#![expect(unsafe_code, reason = "vector instructions are called behind a check that the processor has them")]
 
+pub mod encode;
+mod hash;
+pub mod hello;
+pub mod memory;
+pub mod permanence;
+pub mod pooler;
+pub mod random;
+mod saved;
 mod sdr;
+mod topology;
 
+pub use saved::LoadError;
 pub use sdr::{Sdr, SdrError};

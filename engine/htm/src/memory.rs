@@ -5,8 +5,9 @@
 //! cell. A column that was predicted activates the predicted cells alone, one that was not activates all (it bursts), and
 //! the segments learn. (Numenta, *Biological and Machine Intelligence*, temporal memory; Hawkins and Ahmad, 2016.)
 //!
-//! Where the published text leaves a choice open: a bursting column without a matching segment takes as its winner the
-//! cell that has the fewest segments, drawn among equals; of equally matching segments the oldest of the first cell learns.
+//! Where the published text leaves a choice open, it is made as in the community's implementation: a bursting column
+//! without a matching segment takes as its winner the cell that was one a step before, else the cell that has the fewest
+//! segments, drawn among equals; of equally matching segments the oldest of the first cell learns.
 
 mod arena;
 mod index;
@@ -252,7 +253,7 @@ impl TemporalMemory {
             let best = mine.iter().rev().max_by_key(|(_, found)| found.potential);
             let winner = match best {
                 Some((key, _)) => (*key >> 32) as u32,
-                None => learning.least_used(column),
+                None => learning.previous_winner(column).unwrap_or_else(|| learning.least_used(column)),
             };
             self.winners.push(winner);
             if learn {

@@ -203,6 +203,12 @@ impl Learning<'_> {
         }
     }
 
+    /// The first cell of a column that was a winner a step before.
+    pub(super) fn previous_winner(&self, column: u32) -> Option<u32> {
+        let first = column * self.params.cells_per_column;
+        (first..first + self.params.cells_per_column).find(|&cell| self.before.state[cell as usize] > ACTIVE)
+    }
+
     /// The cell of a column that has the fewest segments; of equal ones any, drawn.
     pub(super) fn least_used(&mut self, column: u32) -> u32 {
         let first = column * self.params.cells_per_column;

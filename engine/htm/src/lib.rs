@@ -1,6 +1,8 @@
 //! Hierarchical Temporal Memory as a library of its own: encoders, spatial pooler, temporal memory, pattern store.
 #![expect(unsafe_code, reason = "vector instructions are called behind a check that the processor has them")]
 
+pub mod anomaly;
+pub mod classifier;
 pub mod encode;
 mod hash;
 pub mod hello;

@@ -14,8 +14,6 @@ mod index;
 mod learn;
 mod params;
 mod saved;
-#[cfg(test)]
-mod tests;
 
 pub use params::{MemoryError, MemoryParams};
 

@@ -10,8 +10,6 @@ mod params;
 mod pools;
 mod rows;
 mod saved;
-#[cfg(test)]
-mod tests;
 
 pub use params::{PoolerError, PoolerParams};
 

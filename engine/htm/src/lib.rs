@@ -3,6 +3,7 @@
 
 pub mod anomaly;
 pub mod classifier;
+pub mod detect;
 pub mod encode;
 mod hash;
 pub mod hello;

@@ -3,6 +3,8 @@
 //! The parameters are those that Numenta published for its anomaly benchmark. The first values are only learned; from
 //! them the width of the encoder's buckets is taken, so nothing has to be known beforehand, and they have no score.
 
+use std::collections::VecDeque;
+
 use crate::anomaly::{AnomalyLikelihood, LikelihoodParams, log_likelihood};
 use crate::encode::{DateEncoder, DateParams, EncodeError, Rdse, RdseParams};
 use crate::memory::{MemoryError, MemoryParams, TemporalMemory};
@@ -16,11 +18,13 @@ pub struct DetectorParams {
     pub probation: usize,
     /// Buckets of the encoder over the range of the first values.
     pub buckets: f64,
+    /// Values after a score within which only a higher one counts: an event is told once, not with every value of it.
+    pub rest: usize,
 }
 
 impl Default for DetectorParams {
     fn default() -> Self {
-        Self { probation: 750, buckets: 130.0 }
+        Self { probation: 750, buckets: 130.0, rest: 100 }
     }
 }
 
@@ -45,6 +49,10 @@ pub struct Detector {
     params: DetectorParams,
     first: Vec<(Option<i64>, f64)>,
     model: Option<Box<Model>>,
+    surprise: f64,
+    /// Number and score of the values within the rest that none behind them reaches.
+    told: VecDeque<(usize, f64)>,
+    steps: usize,
 }
 
 impl Detector {
@@ -52,7 +60,20 @@ impl Detector {
     #[must_use]
     pub fn new(params: DetectorParams) -> Self {
         let probation = params.probation.max(2);
-        Self { params: DetectorParams { probation, ..params }, first: Vec::new(), model: None }
+        Self {
+            params: DetectorParams { probation, ..params },
+            first: Vec::new(),
+            model: None,
+            surprise: 0.0,
+            told: VecDeque::new(),
+            steps: 0,
+        }
+    }
+
+    /// How unusual the last value was, 0 to 1, whether or not the same event had been told before.
+    #[must_use]
+    pub const fn surprise(&self) -> f64 {
+        self.surprise
     }
 
     /// Takes the next value, with its time in seconds since 1970 if it has one, and gives its score, 0 to 1: how sure it
@@ -65,7 +86,8 @@ impl Detector {
             return Ok(0.0);
         }
         if let Some(model) = &mut self.model {
-            return model.step(time, value);
+            self.surprise = model.step(time, value)?;
+            return Ok(self.tell(self.surprise));
         }
         self.first.push((time, value));
         if self.first.len() == self.params.probation {
@@ -76,6 +98,20 @@ impl Detector {
             self.model = Some(Box::new(model));
         }
         Ok(0.0)
+    }
+
+    /// The score if it is higher than all within the rest, else 0.
+    fn tell(&mut self, score: f64) -> f64 {
+        self.steps += 1;
+        while self.told.front().is_some_and(|(at, _)| at + self.params.rest < self.steps) {
+            self.told.pop_front();
+        }
+        let known = self.told.front().map_or(0.0, |(_, most)| *most);
+        while self.told.back().is_some_and(|(_, other)| *other <= score) {
+            self.told.pop_back();
+        }
+        self.told.push_back((self.steps, score));
+        if score > known { score } else { 0.0 }
     }
 }
 
@@ -173,5 +209,62 @@ impl Model {
         self.low = self.low.min(value);
         self.high = self.high.max(value);
         leaves
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Random;
+
+    /// A noisy wave of 48 values, with a value at `spike` that breaks it.
+    fn wave(at: usize, spike: usize, random: &mut Random) -> f64 {
+        let angle = at as f64 * std::f64::consts::TAU / 48.0;
+        angle.sin() + 0.02 * random.unit() + if at == spike { 3.0 } else { 0.0 }
+    }
+
+    #[test]
+    fn a_broken_wave_is_told_once_and_the_wave_is_not() {
+        let mut random = Random::new(6);
+        let mut detector = Detector::new(DetectorParams { probation: 480, ..DetectorParams::default() });
+        let mut told = Vec::new();
+        for at in 0..1_500 {
+            let score = detector.update(Some(at as i64 * 1_800), wave(at, 1_200, &mut random)).expect("possible");
+            assert!((0.0..=1.0).contains(&score) && (at >= 480 || score == 0.0));
+            if score > 0.9 {
+                told.push(at);
+            }
+        }
+        assert_eq!(told, [1_200]);
+    }
+
+    #[test]
+    fn gaps_constants_and_extremes_are_no_trouble() {
+        let mut detector = Detector::new(DetectorParams { probation: 5, ..DetectorParams::default() });
+        for at in 0..40 {
+            let value = match at {
+                3 | 20 => f64::NAN,
+                21 => f64::INFINITY,
+                22 => 1e300,
+                23 => -1e300,
+                _ => 7.0,
+            };
+            let score = detector.update(None, value).expect("possible");
+            assert!((0.0..=1.0).contains(&score), "{at}: {score}");
+            assert!(value.is_finite() || score == 0.0);
+        }
+        let mut wild = Detector::new(DetectorParams { probation: 3, ..DetectorParams::default() });
+        for value in [f64::MAX, f64::MIN, 0.0, 1.0] {
+            assert!((0.0..=1.0).contains(&wild.update(Some(0), value).expect("possible")));
+        }
+    }
+
+    #[test]
+    fn only_a_higher_score_counts_within_the_rest() {
+        let mut detector = Detector::new(DetectorParams { rest: 3, ..DetectorParams::default() });
+        let told: Vec<f64> = [0.5, 0.5, 0.6, 0.1, 0.6, 0.6, 0.2].iter().map(|score| detector.tell(*score)).collect();
+        assert_eq!(told, [0.5, 0.0, 0.6, 0.0, 0.0, 0.0, 0.0]);
+        let later: Vec<f64> = [0.1, 0.3, 0.2, 0.1].iter().map(|score| detector.tell(*score)).collect();
+        assert_eq!(later, [0.0, 0.0, 0.0, 0.0]);
     }
 }

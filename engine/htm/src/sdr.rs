@@ -52,6 +52,46 @@ impl Sdr {
         }
     }
 
+    /// From indices that are ascending and inside already; used where a set is made that way.
+    pub(crate) fn sorted(size: u32, on: Vec<u32>) -> Self {
+        debug_assert!(on.is_sorted_by(|a, b| a < b) && on.last().is_none_or(|&bit| bit < size));
+        Self { size, on }
+    }
+
+    /// Turns the bits on whose bits are set in the words, least significant first, and all others off.
+    pub(crate) fn set_words(&mut self, words: &[u64]) {
+        self.on.clear();
+        for (base, &word) in (0_u32..).step_by(64).zip(words) {
+            let mut left = word;
+            while left != 0 {
+                self.on.push(base + left.trailing_zeros());
+                left &= left - 1;
+            }
+        }
+    }
+
+    /// Turns these bits on, ascending and inside already, and all others off.
+    pub(crate) fn set_sorted(&mut self, on: &[u32]) {
+        debug_assert!(on.is_sorted_by(|a, b| a < b) && on.last().is_none_or(|&bit| bit < self.size));
+        self.on.clear();
+        self.on.extend_from_slice(on);
+    }
+
+    /// One representation behind the other: as wide as both together.
+    #[must_use]
+    pub fn followed_by(&self, other: &Self) -> Self {
+        let behind = other.on.iter().map(|bit| bit + self.size);
+        Self { size: self.size + other.size, on: self.on.iter().copied().chain(behind).collect() }
+    }
+
+    /// That it has this many bits.
+    ///
+    /// # Errors
+    /// Another number of bits.
+    pub fn expect_size(&self, expected: u32) -> Result<(), SdrError> {
+        if self.size == expected { Ok(()) } else { Err(SdrError::Size { expected, got: self.size }) }
+    }
+
     /// How many bits there are.
     #[must_use]
     pub fn size(&self) -> u32 {
@@ -98,6 +138,17 @@ mod tests {
         let bits = Sdr::new(10, vec![7, 2, 7]).expect("inside");
         assert_eq!(bits.on(), [2, 7]);
         assert_eq!(Sdr::new(10, vec![10]), Err(SdrError::Outside { bit: 10, size: 10 }));
+    }
+
+    #[test]
+    fn one_lies_behind_the_other() {
+        let a = Sdr::new(10, vec![1, 9]).expect("inside");
+        let both = a.followed_by(&Sdr::new(5, vec![0, 4]).expect("inside"));
+        assert_eq!((both.size(), both.on()), (15, [1, 9, 10, 14].as_slice()));
+        assert_eq!(a.expect_size(15), Err(SdrError::Size { expected: 15, got: 10 }));
+        let mut words = Sdr::empty(70);
+        words.set_words(&[1 | 1 << 63, 0b10]);
+        assert_eq!(words.on(), [0, 63, 65]);
     }
 
     #[test]

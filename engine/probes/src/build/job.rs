@@ -95,10 +95,10 @@ impl Job {
             let toolchain = Toolchain::find(&environment, &workspace.root, &runner, cx)?;
             (Project::own(workspace), toolchain)
         } else {
-            let here = std::path::absolute(given).ok().filter(|path| path.is_dir());
-            let place = here.unwrap_or_else(|| Path::new(given).parent().unwrap_or(Path::new("/")).to_owned());
-            let place = if place.is_dir() { place } else { folder.clone() };
-            let toolchain = Toolchain::find(&environment, &place, &runner, cx)?;
+            // A toolchain file in the project counts.
+            let whole = std::path::absolute(given).unwrap_or_else(|_| PathBuf::from(given));
+            let place = whole.ancestors().take(2).find(|path| path.is_dir()).unwrap_or(&folder);
+            let toolchain = Toolchain::find(&environment, place, &runner, cx)?;
             let ask = Asker { cargo: &toolchain.cargo, environment: &environment, runner: &runner };
             (Project::given(given, &folder, &ask, cx)?, toolchain)
         };

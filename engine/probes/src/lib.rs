@@ -4,6 +4,7 @@ pub mod cpu;
 pub mod gpu;
 pub mod harness;
 pub mod host;
+pub mod htm;
 pub mod kernel;
 pub mod memory;
 pub mod network;

@@ -1,6 +1,6 @@
 //! All probes, by id. A new probe is one file, one line in its area's `mod.rs` and one line here.
 
-use crate::{Probe, cache, cpu, gpu, memory, network, storage, tool};
+use crate::{Probe, cache, cpu, gpu, htm, memory, network, storage, tool};
 
 /// Every probe of this version, sorted by id.
 static PROBES: &[&Probe] = &[
@@ -29,6 +29,11 @@ static PROBES: &[&Probe] = &[
     &gpu::launch::PROBE,
     &gpu::local::PROBE,
     &gpu::transfer::PROBE,
+    &htm::encode::PROBE,
+    &htm::memory::PROBE,
+    &htm::sequence::PROBE,
+    &htm::sp_step::PROBE,
+    &htm::tm_step::PROBE,
     &memory::allocate::PROBE,
     &memory::latency::PROBE,
     &memory::loaded::PROBE,

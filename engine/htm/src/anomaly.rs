@@ -1,8 +1,10 @@
 //! How surprising a step is: the raw anomaly, and how unlikely a run of raw anomalies is.
 
 mod likelihood;
+mod rarity;
 
 pub use likelihood::{AnomalyLikelihood, LikelihoodParams, log_likelihood, tail};
+pub use rarity::Rarity;
 
 use crate::sdr::{Sdr, SdrError};
 

@@ -1,11 +1,13 @@
 //! A detector of anomalies in a stream of numbers: encoder, pooler, memory and likelihood behind one call.
 //!
-//! The parameters are those that Numenta published for its anomaly benchmark. The first values are only learned; from
-//! them the width of the encoder's buckets is taken, so nothing has to be known beforehand, and they have no score.
+//! Encoder, pooler, memory and likelihood have the parameters that Numenta published for its anomaly benchmark. Three
+//! things are our own: the width of the encoder's buckets is taken from the first values, which are only learned and have
+//! no score, so nothing has to be known beforehand; what is unlikely must also be rare by count; and an event is told
+//! once.
 
 use std::collections::VecDeque;
 
-use crate::anomaly::{AnomalyLikelihood, LikelihoodParams, log_likelihood};
+use crate::anomaly::{AnomalyLikelihood, LikelihoodParams, Rarity, log_likelihood};
 use crate::encode::{DateEncoder, DateParams, EncodeError, Rdse, RdseParams};
 use crate::memory::{MemoryError, MemoryParams, TemporalMemory};
 use crate::pooler::{PoolerError, PoolerParams, SpatialPooler};
@@ -123,6 +125,9 @@ struct Model {
     pooler: SpatialPooler,
     memory: TemporalMemory,
     likelihood: AnomalyLikelihood,
+    rarity: Rarity,
+    steps: usize,
+    learning: usize,
     bits: Sdr,
     columns: Sdr,
     low: f64,
@@ -178,6 +183,9 @@ impl Model {
             pooler,
             memory,
             likelihood,
+            rarity: Rarity::default(),
+            steps: 0,
+            learning,
             bits,
             columns,
             low: f64::INFINITY,
@@ -198,7 +206,14 @@ impl Model {
             None => self.pooler.step(&self.bits, true, &mut self.columns)?,
         }
         self.memory.step(&self.columns, true)?;
-        let score = log_likelihood(self.likelihood.update(self.memory.anomaly()));
+        let likelihood = self.likelihood.update(self.memory.anomaly());
+        let mean = self.likelihood.mean();
+        // Unlikely by the normal distribution, and rare by count: either alone has many false alarms.
+        let score = log_likelihood(likelihood).min(self.rarity.of(mean));
+        self.steps += 1;
+        if self.steps > self.learning {
+            self.rarity.learn(mean);
+        }
         Ok(if self.leaves_range(value) { 1.0 } else { score })
     }
 

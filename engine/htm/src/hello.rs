@@ -66,7 +66,7 @@ impl Hello {
             gone.push(on.swap_remove(at));
         }
         // Where a bit was turned off, none is turned on.
-        while gone.len() > 0 && on.len() < bits.on().len() {
+        while !gone.is_empty() && on.len() < bits.on().len() {
             let bit = self.noise.below(bits.size());
             if bits.on().binary_search(&bit).is_err() && !on.contains(&bit) {
                 on.push(bit);

@@ -61,7 +61,7 @@ impl AnomalyLikelihood {
         if self.recent.len() > window.max(1) {
             self.recent.pop_front();
         }
-        let mean = self.recent.iter().sum::<f64>() / self.recent.len() as f64;
+        let mean = self.mean();
         self.steps += 1;
         let known = self.steps > learning + estimation;
         if known && (self.usual.is_none() || self.steps.is_multiple_of(interval.max(1))) {
@@ -75,6 +75,12 @@ impl AnomalyLikelihood {
             }
         }
         self.usual.map_or(0.5, |usual| 1.0 - tail((mean - usual.mean) / usual.deviation))
+    }
+
+    /// The mean of the last raw anomalies; 0 before the first.
+    #[must_use]
+    pub fn mean(&self) -> f64 {
+        self.recent.iter().sum::<f64>() / self.recent.len().max(1) as f64
     }
 
     /// Mean and deviation of the history, with the published lower bounds, so that a series without any anomaly does not

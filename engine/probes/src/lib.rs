@@ -1,4 +1,5 @@
 //! What measures this machine: one file a probe, and the facts about the host.
+pub mod anam;
 pub mod cache;
 pub mod cpu;
 pub mod gpu;
@@ -6,6 +7,7 @@ pub mod harness;
 pub mod host;
 pub mod kernel;
 pub mod memory;
+pub mod nam;
 pub mod network;
 pub mod probe;
 pub mod registry;

@@ -16,7 +16,9 @@ pub enum CamError {
     #[error("layer {0} is not a convolution")]
     NoImage(usize),
     /// CAM needs the mean of the channels and one dense layer behind the convolution.
-    #[error("a class activation map needs a convolution, then the mean of its channels, then one dense layer; use Grad-CAM")]
+    #[error(
+        "a class activation map needs a convolution, then the mean of its channels, then one dense layer; use Grad-CAM"
+    )]
     NoMean,
     /// No such class.
     #[error("the class {class} is out of range, the network has {classes} outputs")]
@@ -109,7 +111,11 @@ fn bounds(network: &Network, map: &ActivationMap, row: usize, class: usize) -> R
         return Err(CamError::Row { row, rows: map.rows() });
     }
     let (expected, found) = (network.layers().len(), map.layers());
-    if expected == found { Ok(()) } else { Err(ShapeError { what: "layers of the activation map", expected, found }.into()) }
+    if expected == found {
+        Ok(())
+    } else {
+        Err(ShapeError { what: "layers of the activation map", expected, found }.into())
+    }
 }
 
 /// The weighted sum of the channels at each place.

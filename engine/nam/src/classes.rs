@@ -109,7 +109,8 @@ impl ClassMap {
                 let rest: Vec<UnitSummary> = others.iter().map(|other| self.unit(layer, *other, unit)).collect();
                 let groups = (rest.len() as f64).max(1.0);
                 let mean = rest.iter().map(|summary| summary.mean).sum::<f64>() / groups;
-                let variance = (own.variance + rest.iter().map(|summary| summary.variance).sum::<f64>()) / (groups + 1.0);
+                let variance =
+                    (own.variance + rest.iter().map(|summary| summary.variance).sum::<f64>()) / (groups + 1.0);
                 let lead = own.mean - mean;
                 (unit, if variance > 0.0 { lead / variance.sqrt() } else { lead })
             })

@@ -9,18 +9,49 @@ static PHISHING: &[u8] = include_bytes!("../data/phishing.bin");
 
 /// Columns of the breast-cancer data, in order.
 pub const BREAST_CANCER_COLUMNS: [&str; 30] = [
-    "mean radius", "mean texture", "mean perimeter", "mean area", "mean smoothness", "mean compactness",
-    "mean concavity", "mean concave points", "mean symmetry", "mean fractal dimension", "radius error",
-    "texture error", "perimeter error", "area error", "smoothness error", "compactness error", "concavity error",
-    "concave points error", "symmetry error", "fractal dimension error", "worst radius", "worst texture",
-    "worst perimeter", "worst area", "worst smoothness", "worst compactness", "worst concavity",
-    "worst concave points", "worst symmetry", "worst fractal dimension",
+    "mean radius",
+    "mean texture",
+    "mean perimeter",
+    "mean area",
+    "mean smoothness",
+    "mean compactness",
+    "mean concavity",
+    "mean concave points",
+    "mean symmetry",
+    "mean fractal dimension",
+    "radius error",
+    "texture error",
+    "perimeter error",
+    "area error",
+    "smoothness error",
+    "compactness error",
+    "concavity error",
+    "concave points error",
+    "symmetry error",
+    "fractal dimension error",
+    "worst radius",
+    "worst texture",
+    "worst perimeter",
+    "worst area",
+    "worst smoothness",
+    "worst compactness",
+    "worst concavity",
+    "worst concave points",
+    "worst symmetry",
+    "worst fractal dimension",
 ];
 
 /// Columns of the phishing data, in order.
 pub const PHISHING_COLUMNS: [&str; 9] = [
-    "empty_server_form_handler", "popup_window", "https", "request_from_other_domain", "anchor_from_other_domain",
-    "is_popular", "long_url", "age_of_domain", "ip_in_url",
+    "empty_server_form_handler",
+    "popup_window",
+    "https",
+    "request_from_other_domain",
+    "anchor_from_other_domain",
+    "is_popular",
+    "long_url",
+    "age_of_domain",
+    "ip_in_url",
 ];
 
 /// A data set in a part to learn from and a part to judge by.

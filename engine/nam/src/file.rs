@@ -90,7 +90,8 @@ impl Network {
         }
         let layers = word(8).ok_or_else(|| short(24))? as usize;
         // Nothing is allocated by a number from the file before the file is known to be as long.
-        let table = layers.checked_mul(WORDS * 4).and_then(|size| size.checked_add(12)).ok_or_else(|| short(usize::MAX))?;
+        let table =
+            layers.checked_mul(WORDS * 4).and_then(|size| size.checked_add(12)).ok_or_else(|| short(usize::MAX))?;
         let (Some(low), Some(high)) = (word(table), word(table.saturating_add(4))) else {
             return Err(short(table.saturating_add(12)));
         };

@@ -87,7 +87,15 @@ impl Backward {
     }
 
     /// One layer: its gradient, and the slope of its inputs when asked for.
-    fn layer(&mut self, network: &Network, at: usize, source: &[f32], rows: usize, gradient: &mut [f32], further: bool) {
+    fn layer(
+        &mut self,
+        network: &Network,
+        at: usize,
+        source: &[f32],
+        rows: usize,
+        gradient: &mut [f32],
+        further: bool,
+    ) {
         let layer = network.layers()[at];
         let (k, n) = layer.weights();
         let (weights, bias) = gradient.split_at_mut(k * n);

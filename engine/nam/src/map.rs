@@ -93,7 +93,11 @@ impl ActivationMap {
     pub(crate) fn begin(&mut self, units: impl Iterator<Item = usize> + Clone, rows: usize) -> Result<(), ShapeError> {
         if !units.clone().eq(self.units.iter().copied()) {
             let (expected, found) = (units.sum(), self.units.iter().sum());
-            return Err(ShapeError { what: "units of the activation map, which is another network's", expected, found });
+            return Err(ShapeError {
+                what: "units of the activation map, which is another network's",
+                expected,
+                found,
+            });
         }
         if rows > self.capacity {
             return Err(ShapeError { what: "rows of the activation map", expected: self.capacity, found: rows });

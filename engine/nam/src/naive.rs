@@ -29,8 +29,8 @@ pub(crate) fn forward(layers: &[Layer], parameters: &[f64], input: &[f64]) -> Ve
                                 for ky in 0..kernel {
                                     for kx in 0..kernel {
                                         let (at_y, at_x) = (y + ky as isize - half, x + kx as isize - half);
-                                        let inside = (0..height as isize).contains(&at_y)
-                                            && (0..width as isize).contains(&at_x);
+                                        let inside =
+                                            (0..height as isize).contains(&at_y) && (0..width as isize).contains(&at_x);
                                         for c in 0..channels * usize::from(inside) {
                                             let place = (at_y * width as isize + at_x) as usize;
                                             let weight = ((ky * kernel + kx) * channels + c) * filters + f;

@@ -139,9 +139,8 @@ impl Prepared {
         let mut stages = Vec::with_capacity(steps.len());
         for (at, (layer, steps)) in network.layers().iter().zip(steps).enumerate() {
             let ((k, n), (weights, bias)) = (layer.weights(), network.of_layer(at));
-            let integers = |bits| {
-                Weights::Integer(IntegerPanels::of(bits, k, n, weights, bias, steps.step, steps.zero), steps)
-            };
+            let integers =
+                |bits| Weights::Integer(IntegerPanels::of(bits, k, n, weights, bias, steps.step, steps.zero), steps);
             let packed = match precision {
                 _ if n == 0 => Weights::None,
                 Precision::F32 => Weights::F32(Panels::of(k, n, weights, bias)),
@@ -284,7 +283,7 @@ impl Prepared {
 
     fn rows(&self, input: &[f32]) -> Result<usize, ShapeError> {
         let inputs = self.inputs();
-        if input.len() % inputs == 0 {
+        if input.len().is_multiple_of(inputs) {
             return Ok(input.len() / inputs);
         }
         let expected = input.len().div_ceil(inputs) * inputs;
@@ -372,7 +371,7 @@ fn product(
             quantise(isa, *steps, input, k, bytes, panels.row_bytes());
             multiply_integers(isa, bytes, rows, panels, relu, output, n);
         }
-        Weights::Sparse(matrix) => matrix.multiply(isa, input, rows, relu, output, n, lanes),
+        Weights::Sparse(matrix) => matrix.multiply(isa, input, rows, relu, output, lanes),
         Weights::None => {}
     }
 }

@@ -76,13 +76,11 @@ impl Table {
         if values.is_empty() {
             return Err(DataError::Empty);
         }
-        if columns == 0 || values.len() % columns != 0 {
+        if columns == 0 || !values.len().is_multiple_of(columns) {
             return Err(DataError::Ragged { values: values.len(), columns });
         }
         match values.iter().position(|value| !value.is_finite()) {
-            Some(at) => {
-                Err(DataError::NotFinite { row: at / columns, column: at % columns, value: values[at] })
-            }
+            Some(at) => Err(DataError::NotFinite { row: at / columns, column: at % columns, value: values[at] }),
             None => Ok(Self { values, columns }),
         }
     }
@@ -200,10 +198,7 @@ mod tests {
         let table = Table::new(vec![1.0, 2.0, 3.0, 4.0], 2).unwrap();
         let error = Labelled::new(table.clone(), vec![0, 3], 3).unwrap_err();
         assert_eq!(error.to_string(), "row 1: the label 3 is out of range, there are 3 classes (0..3)");
-        assert_eq!(
-            Labelled::new(table.clone(), vec![0], 3),
-            Err(DataError::Count { rows: 2, targets: 1 })
-        );
+        assert_eq!(Labelled::new(table.clone(), vec![0], 3), Err(DataError::Count { rows: 2, targets: 1 }));
         let data = Labelled::new(table, vec![0, 2], 3).unwrap();
         let last = data.select(&[1, 1]).unwrap();
         assert_eq!((last.table().values(), last.labels()), (&[3.0, 4.0, 3.0, 4.0][..], &[2, 2][..]));

@@ -59,7 +59,7 @@ impl Descent {
                 let root = (1.0 - 0.999_f32.powi(self.steps)).sqrt().recip();
                 let shrink = 1.0 - rate * scale * self.decay;
                 let (first, second) = (&mut self.first, &mut self.second);
-                adam(self.isa, parameters, gradient, first, second, corrected, root, shrink);
+                adam(self.isa, parameters, gradient, first, second, [corrected, root, shrink]);
             }
         }
     }

@@ -1,8 +1,9 @@
 //! Activations against numpy's (`golden.py` wrote `golden.bin`) and against nested loops, in every precision and on every
 //! instruction set; and the promise of the ladder on real data.
-#![expect(clippy::unwrap_used, reason = "these are tests")]
 
-use engine_nam::{Activation, ActivationMap, Isa, Layer, Network, Precision, Prepared, Training, data, prune, score, train};
+use engine_nam::{
+    Activation, ActivationMap, Isa, Layer, Network, Precision, Prepared, Training, data, prune, score, train,
+};
 
 /// The parameters of `golden.py`.
 fn parameters(layers: &[Layer]) -> Vec<f32> {

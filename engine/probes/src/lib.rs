@@ -1,4 +1,5 @@
 //! What measures this machine: one file a probe, and the facts about the host.
+pub mod anam;
 pub mod build;
 pub mod cache;
 pub mod cpu;
@@ -9,6 +10,7 @@ pub mod host;
 pub mod htm;
 pub mod kernel;
 pub mod memory;
+pub mod nam;
 pub mod network;
 pub mod probe;
 pub mod registry;

@@ -1,9 +1,10 @@
 //! All probes, by id. A new probe is one file, one line in its area's `mod.rs` and one line here.
 
-use crate::{Probe, build, cache, cpu, ffi, gpu, htm, memory, network, storage, tool};
+use crate::{Probe, anam, build, cache, cpu, ffi, gpu, htm, memory, nam, network, storage, tool};
 
 /// Every probe of this version, sorted by id.
 static PROBES: &[&Probe] = &[
+    &anam::adapt::PROBE,
     &build::check::PROBE,
     &build::clean::PROBE,
     &build::crates::PROBE,
@@ -58,6 +59,10 @@ static PROBES: &[&Probe] = &[
     &memory::random::PROBE,
     &memory::read::PROBE,
     &memory::stream::PROBE,
+    &nam::additive::PROBE,
+    &nam::gate::PROBE,
+    &nam::map::PROBE,
+    &nam::tradeoff::PROBE,
     &network::connect::PROBE,
     &network::latency::PROBE,
     &network::namespaces::PROBE,

@@ -80,6 +80,7 @@ fn bad_input_is_named() {
     let model = Additive::fit(&table, &targets, Task::Regression, &AdditiveOptions { epochs: 1, ..usual }).unwrap();
     let narrow = Table::new(vec![1.0; 6], 3).unwrap();
     assert_eq!(model.predict(&narrow), Err(DataError::Columns { expected: 4, found: 3 }));
-    let constant = Additive::fit(&table, &[5.0; 10], Task::Regression, &AdditiveOptions { epochs: 200, ..usual }).unwrap();
+    let constant =
+        Additive::fit(&table, &[5.0; 10], Task::Regression, &AdditiveOptions { epochs: 200, ..usual }).unwrap();
     assert!(constant.predict(&table).unwrap().iter().all(|value| (value - 5.0).abs() < 0.5));
 }

@@ -69,14 +69,8 @@ pub(crate) trait Tiles<T> {
 ///
 /// # Panics
 /// When a slice is too short: shapes are checked by the callers, and a mistake there must not reach unchecked memory.
-pub(crate) fn multiply<T: Float>(
-    isa: Isa,
-    a: Rows<'_>,
-    b: &Panels<T>,
-    finish: Finish,
-    c: &mut [f32],
-    c_stride: usize,
-) where
+pub(crate) fn multiply<T: Float>(isa: Isa, a: Rows<'_>, b: &Panels<T>, finish: Finish, c: &mut [f32], c_stride: usize)
+where
     portable::Plain: Tiles<T>,
     Fast: Pick<T>,
 {

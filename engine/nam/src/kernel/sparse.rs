@@ -24,8 +24,7 @@ pub(crate) struct SparseMatrix {
 impl SparseMatrix {
     /// Takes what is not zero from `weights[k][n]`; `k` is at most 65,536.
     pub(crate) fn of(k: usize, n: usize, weights: &[f32], bias: &[f32]) -> Self {
-        let mut matrix =
-            Self { k, starts: vec![0], rows: Vec::new(), weights: Vec::new(), bias: bias.to_vec() };
+        let mut matrix = Self { k, starts: vec![0], rows: Vec::new(), weights: Vec::new(), bias: bias.to_vec() };
         for j in 0..n {
             for (at, row) in weights.chunks_exact(n).enumerate() {
                 if row[j] != 0.0 {
@@ -49,18 +48,9 @@ impl SparseMatrix {
         self.weights.len() * 6 + self.starts.len() * 4 + self.bias.len() * 4
     }
 
-    /// Multiplies rows of `k` values into `c`, whose rows are `c_stride` apart. `lanes` is scratch memory of
-    /// `(k + n) * LANES` values.
-    pub(crate) fn multiply(
-        &self,
-        isa: Isa,
-        a: &[f32],
-        rows: usize,
-        relu: bool,
-        c: &mut [f32],
-        c_stride: usize,
-        lanes: &mut [f32],
-    ) {
+    /// Multiplies rows of `k` values into rows of `n`. `lanes` is scratch memory of `(k + n) * LANES` values.
+    pub(crate) fn multiply(&self, isa: Isa, a: &[f32], rows: usize, relu: bool, c: &mut [f32], lanes: &mut [f32]) {
+        let n = self.n();
         let (inputs, outputs) = lanes.split_at_mut(self.k * LANES);
         for first in (0..rows).step_by(LANES) {
             let count = LANES.min(rows - first);
@@ -69,10 +59,9 @@ impl SparseMatrix {
                     inputs[k * LANES + lane] = *value;
                 }
             }
-            columns(isa, &self.starts, &self.rows, &self.weights, &self.bias, relu, inputs, outputs);
-            for lane in 0..count {
-                let at = (first + lane) * c_stride;
-                for (j, to) in c[at..at + self.n()].iter_mut().enumerate() {
+            columns(isa, self, relu, inputs, outputs);
+            for (lane, row) in c[first * n..].chunks_exact_mut(n).take(count).enumerate() {
+                for (j, to) in row.iter_mut().enumerate() {
                     *to = outputs[j * LANES + lane];
                 }
             }
@@ -82,13 +71,13 @@ impl SparseMatrix {
 
 versions! {
     /// All columns for one group of samples.
-    columns(
-        starts: &[u32], rows: &[u16], weights: &[f32], bias: &[f32], relu: bool, inputs: &[f32], outputs: &mut [f32]
-    ) {
-        for ((bounds, bias), output) in starts.windows(2).zip(bias).zip(outputs.chunks_exact_mut(LANES)) {
+    columns(matrix: &SparseMatrix, relu: bool, inputs: &[f32], outputs: &mut [f32]) {
+        for ((bounds, bias), output) in
+            matrix.starts.windows(2).zip(&matrix.bias).zip(outputs.chunks_exact_mut(LANES))
+        {
             let mut sums = [*bias; LANES];
             let range = bounds[0] as usize..bounds[1] as usize;
-            for (row, weight) in rows[range.clone()].iter().zip(&weights[range]) {
+            for (row, weight) in matrix.rows[range.clone()].iter().zip(&matrix.weights[range]) {
                 let at = usize::from(*row) * LANES;
                 let values = &inputs[at..at + LANES];
                 for (sum, value) in sums.iter_mut().zip(values) {

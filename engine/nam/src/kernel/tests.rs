@@ -23,7 +23,8 @@ fn product(a: &[f32], b: &[f32], bias: &[f32], rows: usize, k: usize, n: usize) 
 #[test]
 fn float_products_equal_nested_loops_at_every_shape() {
     for isa in available() {
-        for (rows, k, n) in [(1, 1, 1), (1, 64, 128), (2, 3, 16), (5, 128, 10), (12, 17, 33), (49, 64, 47), (64, 9, 64)] {
+        for (rows, k, n) in [(1, 1, 1), (1, 64, 128), (2, 3, 16), (5, 128, 10), (12, 17, 33), (49, 64, 47), (64, 9, 64)]
+        {
             let (a, b, bias) = (numbers(1, rows * k), numbers(2, k * n), numbers(3, n));
             let right = product(&a, &b, &bias, rows, k, n);
             for finish in [Finish::Store, Finish::Relu, Finish::Add] {
@@ -121,7 +122,7 @@ fn sparse_products_skip_zeros_and_equal_the_dense_ones() {
     let right = product(&a, &b, &bias, rows, k, n);
     for isa in available() {
         let (mut c, mut lanes) = (vec![0.0; rows * n], vec![0.0; (k + n) * SPARSE_LANES]);
-        matrix.multiply(isa, &a, rows, true, &mut c, n, &mut lanes);
+        matrix.multiply(isa, &a, rows, true, &mut c, &mut lanes);
         let worst = c.iter().zip(&right).map(|(c, r)| (f64::from(*c) - r.max(0.0)).abs()).fold(0.0, f64::max);
         assert!(worst < 1e-4, "{isa}: {worst}");
     }
@@ -143,7 +144,8 @@ fn vector_loops_equal_plain_ones() {
         for (ours, right) in outputs.iter().zip(product(&inputs, &weights, &bias, 1, k, n)) {
             assert!((f64::from(*ours) - right).abs() < 1e-5, "{isa}");
         }
-        let (mut parameters, mut gradient, mut inner) = ([weights.clone(), bias.clone()].concat(), vec![0.0; (k + 1) * n], vec![0.0; k]);
+        let (mut parameters, mut gradient, mut inner) =
+            ([weights.clone(), bias.clone()].concat(), vec![0.0; (k + 1) * n], vec![0.0; k]);
         backward_row(isa, &mut parameters, Some(&mut gradient), &inputs, &slope, 0.0, &mut inner);
         assert_eq!((&parameters[..k * n], &gradient[k * n..]), (&weights[..], &slope[..]));
         let mut stepped = parameters.clone();

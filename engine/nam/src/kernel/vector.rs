@@ -8,7 +8,6 @@ macro_rules! versions {
     ($(#[$doc:meta])* $name:ident ( $($arg:ident : $type:ty),* ) $(-> $result:ty)? $body:block) => {
         $(#[$doc])*
         #[inline]
-        #[expect(clippy::allow_attributes, clippy::too_many_arguments, reason = "one body for all versions")]
         pub(crate) fn $name(isa: Isa, $($arg: $type),*) $(-> $result)? {
             #[inline(always)]
             fn body($($arg: $type),*) $(-> $result)? $body
@@ -125,9 +124,10 @@ versions! {
 }
 
 versions! {
-    /// One step of Adam with decoupled decay; `rate` is already corrected for the bias of the first moment, `root` is the
-    /// square root of the correction of the second.
-    adam(w: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32], rate: f32, root: f32, shrink: f32) {
+    /// One step of Adam with decoupled decay. `step` is the rate, corrected for the bias of the first moment; the root of the
+    /// correction of the second; and what the weights are multiplied by.
+    adam(w: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32], step: [f32; 3]) {
+        let [rate, root, shrink] = step;
         for (((w, g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
             *m += 0.1 * (g - *m);
             *v += 0.001 * (g * g - *v);

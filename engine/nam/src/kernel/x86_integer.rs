@@ -2,14 +2,13 @@
 #![expect(unsafe_code, reason = "vector instructions on pointers")]
 
 use std::arch::x86_64::{
-    __m256i, __m512i, _mm_storeu_si128, _mm256_add_epi32, _mm256_and_si256, _mm256_cvtepi32_ps, _mm256_loadu_ps,
-    _mm256_loadu_si256, _mm256_add_ps, _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_max_ps, _mm256_mul_ps,
-    _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_setzero_ps, _mm256_setzero_si256,
-    _mm256_srli_epi16, _mm256_storeu_ps, _mm256_sub_epi8, _mm512_add_ps, _mm512_and_si512, _mm512_cvtepi32_ps,
-    _mm512_cvtepi32_epi8, _mm512_cvtps_epi32, _mm512_dpbusd_epi32, _mm512_load_ps,
-    _mm512_load_si512, _mm512_loadu_ps, _mm512_mask_storeu_ps, _mm512_max_ps, _mm512_min_ps,
-    _mm512_mul_ps, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512,
-    _mm512_srli_epi16, _mm512_sub_epi8,
+    __m256i, __m512i, _mm_storeu_si128, _mm256_add_epi32, _mm256_add_ps, _mm256_and_si256, _mm256_cvtepi32_ps,
+    _mm256_loadu_ps, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_max_ps, _mm256_mul_ps,
+    _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_setzero_ps, _mm256_setzero_si256, _mm256_srli_epi16,
+    _mm256_storeu_ps, _mm256_sub_epi8, _mm512_add_ps, _mm512_and_si512, _mm512_cvtepi32_epi8, _mm512_cvtepi32_ps,
+    _mm512_cvtps_epi32, _mm512_dpbusd_epi32, _mm512_load_ps, _mm512_load_si512, _mm512_loadu_ps, _mm512_mask_storeu_ps,
+    _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps,
+    _mm512_setzero_ps, _mm512_setzero_si512, _mm512_srli_epi16, _mm512_sub_epi8,
 };
 
 use super::integer::{IntegerTile, Steps, plain_quantise};
@@ -50,13 +49,19 @@ unsafe fn wide_tile<const BITS: u8, const ROWS: usize, const STRIPS: usize>(tile
     for line in 0..tile.lines {
         // SAFETY: a strip has so many aligned lines, and each row `depth` bytes for each of them.
         unsafe {
-            let packed: [__m512i; STRIPS] = std::array::from_fn(|strip| _mm512_load_si512(tile.b[strip].add(line).cast()));
+            let packed: [__m512i; STRIPS] =
+                std::array::from_fn(|strip| _mm512_load_si512(tile.b[strip].add(line).cast()));
             let a = tile.a.add(line * depth);
             if BITS == 8 {
                 step(&mut sums, a, tile.stride, packed);
             } else {
                 let (mask, eight) = (_mm512_set1_epi8(15), _mm512_set1_epi8(8));
-                step(&mut sums, a, tile.stride, packed.map(|line| _mm512_sub_epi8(_mm512_and_si512(line, mask), eight)));
+                step(
+                    &mut sums,
+                    a,
+                    tile.stride,
+                    packed.map(|line| _mm512_sub_epi8(_mm512_and_si512(line, mask), eight)),
+                );
                 let high = packed.map(|line| _mm512_srli_epi16::<4>(line));
                 let high = high.map(|line| _mm512_sub_epi8(_mm512_and_si512(line, mask), eight));
                 step(&mut sums, a.add(4), tile.stride, high);

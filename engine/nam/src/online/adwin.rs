@@ -69,7 +69,7 @@ impl Adwin {
         self.rows[0].push_back(one);
         self.merge();
         let mut changed = false;
-        if self.seen % CLOCK == 0 && self.window.count > GRACE {
+        if self.seen.is_multiple_of(CLOCK) && self.window.count > GRACE {
             while self.differs() {
                 changed = true;
                 self.drop_oldest();

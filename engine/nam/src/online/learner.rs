@@ -103,10 +103,26 @@ impl Learner for OnlineNetwork {
             // With plain descent the parameters are changed at once, else the gradient is kept.
             let inputs = &self.values[at];
             if let Some(rate) = self.rate {
-                backward_row(self.isa, &mut self.network.parameters_mut()[range], None, inputs, &outer[0], rate, &mut inner[at]);
+                backward_row(
+                    self.isa,
+                    &mut self.network.parameters_mut()[range],
+                    None,
+                    inputs,
+                    &outer[0],
+                    rate,
+                    &mut inner[at],
+                );
             } else {
                 let gradient = Some(&mut self.gradient[range.clone()]);
-                backward_row(self.isa, &mut self.network.parameters_mut()[range], gradient, inputs, &outer[0], 0.0, &mut inner[at]);
+                backward_row(
+                    self.isa,
+                    &mut self.network.parameters_mut()[range],
+                    gradient,
+                    inputs,
+                    &outer[0],
+                    0.0,
+                    &mut inner[at],
+                );
             }
             if at > 0 && matches!(self.network.layers()[at - 1], Layer::Dense { activation: Activation::Relu, .. }) {
                 for (slope, value) in inner[at].iter_mut().zip(&self.values[at]) {

@@ -74,7 +74,58 @@ pub struct Prequential {
     pub drifts: Vec<usize>,
 }
 
+/// Parts of the stream whose mean losses are kept.
+const TENTHS: usize = 10;
+
 impl Prequential {
+    /// Room for so many rows.
+    #[must_use]
+    pub fn with_room(rows: usize) -> Self {
+        let (losses, right, drifts) = (Vec::with_capacity(TENTHS), Vec::with_capacity(rows), Vec::with_capacity(64));
+        Self { rows: 0, accuracy: 0.0, losses, right, drifts }
+    }
+
+    /// Runs a learner over a stream: each row is predicted, then learned. Its errors go through `detector`, where there is one;
+    /// what that sees is told to the learner. What was here before is replaced; with room for all rows and no detector
+    /// nothing is allocated.
+    ///
+    /// # Errors
+    /// When the learner refuses a row.
+    pub fn run(
+        &mut self,
+        learner: &mut dyn Learner,
+        stream: &Labelled,
+        mut detector: Option<&mut Adwin>,
+    ) -> Result<(), OnlineError> {
+        let rows = stream.labels().len();
+        self.right.clear();
+        self.drifts.clear();
+        self.losses.clear();
+        self.losses.resize(TENTHS.min(rows), 0.0);
+        let mut counts = [0.0; TENTHS];
+        for (at, label) in stream.labels().iter().enumerate() {
+            let row = stream.table().row(at);
+            let is_right = learner.predict(row) == *label;
+            self.right.push(is_right);
+            let loss = learner.learn(row, *label)?;
+            let tenth = at * self.losses.len() / rows;
+            self.losses[tenth] += loss;
+            counts[tenth] += 1.0;
+            if let Some(detector) = detector.as_deref_mut() {
+                let before = detector.mean();
+                // A window that shrinks because errors became fewer is progress, no drift.
+                if detector.add(f64::from(u8::from(!is_right))) && detector.mean() > before {
+                    self.drifts.push(at + 1);
+                    learner.drifted();
+                }
+            }
+        }
+        self.losses.iter_mut().zip(counts).for_each(|(sum, count)| *sum /= count);
+        self.rows = rows;
+        self.accuracy = self.right.iter().filter(|right| **right).count() as f64 / rows as f64;
+        Ok(())
+    }
+
     /// The first row, counted from `from`, at which the share of right ones among the last `window` reached `share`: how
     /// many rows it took. `None` when it never did.
     #[must_use]
@@ -95,40 +146,18 @@ impl Prequential {
     }
 }
 
-/// Runs a learner over a stream. Its errors go through `detector`, where there is one; what that sees is told to the learner.
+/// Runs a learner over a stream, see [`Prequential::run`].
 ///
 /// # Errors
 /// When the learner refuses a row.
 pub fn prequential(
     learner: &mut dyn Learner,
     stream: &Labelled,
-    mut detector: Option<&mut Adwin>,
+    detector: Option<&mut Adwin>,
 ) -> Result<Prequential, OnlineError> {
-    let rows = stream.labels().len();
-    let mut right = Vec::with_capacity(rows);
-    let mut losses = vec![0.0; 10.min(rows)];
-    let mut counts = vec![0.0; losses.len()];
-    let mut drifts = Vec::new();
-    for (at, label) in stream.labels().iter().enumerate() {
-        let row = stream.table().row(at);
-        let is_right = learner.predict(row) == *label;
-        right.push(is_right);
-        let loss = learner.learn(row, *label)?;
-        let tenth = at * losses.len() / rows;
-        losses[tenth] += loss;
-        counts[tenth] += 1.0;
-        if let Some(detector) = detector.as_deref_mut() {
-            let before = detector.mean();
-            // A window that shrinks because errors became fewer is progress, no drift.
-            if detector.add(f64::from(u8::from(!is_right))) && detector.mean() > before {
-                drifts.push(at + 1);
-                learner.drifted();
-            }
-        }
-    }
-    losses.iter_mut().zip(&counts).for_each(|(sum, count)| *sum /= count);
-    let accuracy = right.iter().filter(|right| **right).count() as f64 / rows as f64;
-    Ok(Prequential { rows, accuracy, losses, right, drifts })
+    let mut outcome = Prequential::with_room(stream.labels().len());
+    outcome.run(learner, stream, detector)?;
+    Ok(outcome)
 }
 
 /// The stream `passes` times over, each time in an order of its own; in the second half every label is another: the classes

@@ -21,7 +21,15 @@ fn coins() -> Vec<f64> {
 
 /// Reals whose mean changes twice.
 fn levels() -> Vec<f64> {
-    let level = |at: usize| if at < 1500 { 0.0 } else if at < 3000 { 0.2 } else { -0.5 };
+    let level = |at: usize| {
+        if at < 1500 {
+            0.0
+        } else if at < 3000 {
+            0.2
+        } else {
+            -0.5
+        }
+    };
     uniform(6000).iter().enumerate().map(|(at, u)| u + level(at)).collect()
 }
 
@@ -42,7 +50,10 @@ fn plain_adwin(stream: &[f64]) -> Vec<(usize, usize)> {
             rows[row + 1].push(merged);
         }
         let mut changed = false;
-        while (at + 1) % 32 == 0 {
+        if (at + 1) % 32 != 0 {
+            continue;
+        }
+        loop {
             let buckets: Vec<&Vec<f64>> = rows.iter().rev().flatten().collect();
             let all: Vec<f64> = buckets.iter().copied().flatten().copied().collect();
             let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
@@ -187,7 +198,8 @@ fn no_class_keeps_its_name_after_the_half() {
     let stream = data::digits_in_order().unwrap();
     let changed = permuted_at_half(&stream, 2, 9).unwrap();
     assert_eq!(changed.labels().len(), 2 * 1797);
-    let count = |labels: &[usize]| (0..10).map(|class| labels.iter().filter(|label| **label == class).count()).collect();
+    let count =
+        |labels: &[usize]| (0..10).map(|class| labels.iter().filter(|label| **label == class).count()).collect();
     let mut before: Vec<usize> = count(&changed.labels()[..1797]);
     let mut after: Vec<usize> = count(&changed.labels()[1797..]);
     assert_eq!(before, count(stream.labels()));

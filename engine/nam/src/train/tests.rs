@@ -38,10 +38,7 @@ fn what_cannot_be_trained_is_refused_and_nothing_changes() {
     let error = train(&mut network, &data, &Training::default()).unwrap_err();
     assert_eq!(error.to_string(), "the model tells 3 classes apart, the data has 2");
     let mut wide = Network::dense(&[3, 2], 1).unwrap();
-    assert_eq!(
-        train(&mut wide, &data, &Training::default()),
-        Err(DataError::Columns { expected: 3, found: 2 }.into())
-    );
+    assert_eq!(train(&mut wide, &data, &Training::default()), Err(DataError::Columns { expected: 3, found: 2 }.into()));
     assert_eq!(train(&mut network, &data, &Training { batch: 0, ..Training::default() }), Err(TrainError::Options));
     let bad = Training { optimizer: Optimizer::Adam { rate: f32::NAN }, ..Training::default() };
     assert_eq!(train(&mut network, &data, &bad), Err(TrainError::Options));

@@ -7,6 +7,7 @@ use engine_core::judgement::Verdict;
 use engine_core::measurement::Measurement;
 use engine_core::run::RunRecord;
 use engine_core::series::SeriesId;
+use engine_core::stats::normal_quantile;
 
 use crate::alike::{compared_series, step_refusals, whole_refusals};
 use crate::significance::adjusted;
@@ -114,6 +115,7 @@ fn control(series: &mut [SeriesVerdict]) {
         one.adjusted_p = Some(adjusted);
         if matches!(one.verdict, Verdict::Better | Verdict::Worse) && adjusted > FALSE_DISCOVERIES {
             one.verdict = Verdict::Inconclusive;
+            one.rounds_needed = rounds_to_stand_out(one, p_values.len());
             one.reason = format!(
                 "{}, but among {} series at once that is not sure enough (p = {:.3}, adjusted {adjusted:.3})",
                 one.reason,
@@ -122,6 +124,16 @@ fn control(series: &mut [SeriesVerdict]) {
             );
         }
     }
+}
+
+/// Rounds a side with which a change that is what it now seems to be would stand out of so many series even alone: its
+/// distance in standard errors grows with the square root of the rounds.
+fn rounds_to_stand_out(one: &SeriesVerdict, among: usize) -> Option<u32> {
+    let distance = normal_quantile(0.5 * one.p?.clamp(1e-12, 0.999));
+    let wanted = normal_quantile(0.5 * FALSE_DISCOVERIES / among as f64);
+    let rounds = one.old.rounds.min(one.new.rounds) as f64;
+    let needed = (rounds * (wanted / distance).powi(2)).ceil();
+    (needed.is_finite() && needed < 10_000.0).then_some((needed as u32).max(rounds as u32 + 1))
 }
 
 #[cfg(test)]

@@ -126,3 +126,44 @@ fn another_unit_is_another_metric() {
     assert_eq!(comparison.series.len(), 2);
     assert_eq!(comparison.refusals[0].reason, "it was measured in s and is now in B");
 }
+
+/// Of many series that did not change, hardly any is called better or worse, and a real change among them is found.
+#[test]
+fn many_series_at_once_raise_no_more_alarms() {
+    let mut stream = engine_core::stats::Stream::new(14, &[]);
+    let mut run = |changed: f64| {
+        let mut run = Simulated::new();
+        for number in 0..100 {
+            let scale = if number == 0 { changed } else { 1.0 };
+            run = run.step(&format!("s{number}"), "wall", &crate::simulated::rounds(&mut stream, 10, scale, 0.03));
+        }
+        run.record()
+    };
+    let comparison = compare(&run(1.0), &run(1.25), &Options::default());
+    let called: Vec<&str> = comparison
+        .series
+        .iter()
+        .filter(|series| matches!(series.verdict, Verdict::Better | Verdict::Worse))
+        .map(|series| series.id.step.as_str())
+        .collect();
+    assert!(called.contains(&"s0") && called.len() <= 2, "{called:?}");
+    assert!(comparison.series.iter().all(|series| series.p.is_some() && series.adjusted_p >= series.p));
+}
+
+#[test]
+fn a_change_that_does_not_stand_out_of_many_says_how_many_rounds_would() {
+    let mut stream = engine_core::stats::Stream::new(15, &[]);
+    let mut run = |changed: f64| {
+        let mut run = Simulated::new();
+        for number in 0..60 {
+            let scale = if number == 0 { changed } else { 1.0 };
+            run = run.step(&format!("s{number}"), "wall", &crate::simulated::rounds(&mut stream, 5, scale, 0.02));
+        }
+        run.record()
+    };
+    // Five against five rounds, wholly apart, have a p-value of 0.008: too much among 60.
+    let comparison = compare(&run(1.0), &run(1.5), &Options::default());
+    let first = &comparison.series[0];
+    assert_eq!(first.verdict, Verdict::Inconclusive, "{first:?}");
+    assert!(first.reason.contains("among 60 series") && first.rounds_needed.is_some_and(|rounds| rounds > 5));
+}

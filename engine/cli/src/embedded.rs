@@ -4,6 +4,7 @@
 pub(crate) const SCENARIOS: &[(&str, &str)] = &[
     ("quick", include_str!("../../../scenarios/quick.rhai")),
     ("hardware", include_str!("../../../scenarios/hardware.rhai")),
+    ("code", include_str!("../../../scenarios/code.rhai")),
     ("full", include_str!("../../../scenarios/full.rhai")),
 ];
 

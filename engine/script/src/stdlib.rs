@@ -2,6 +2,7 @@
 
 /// Name and text of each; a test compares it with the folder.
 pub(crate) const STDLIB: &[(&str, &str)] = &[
+    ("code", include_str!("../../../stdlib/code.rhai")),
     ("hardware", include_str!("../../../stdlib/hardware.rhai")),
     ("sla", include_str!("../../../stdlib/sla.rhai")),
     ("sweep", include_str!("../../../stdlib/sweep.rhai")),

@@ -4,10 +4,10 @@
 
 use std::time::{Duration, Instant};
 
+use engine_htm::Sdr;
 use engine_htm::hello::Hello;
 use engine_htm::memory::{MemoryParams, TemporalMemory};
 use engine_htm::pooler::{PoolerParams, SpatialPooler};
-use engine_htm::Sdr;
 
 /// Runs `work` and adds its time to `total`.
 fn timed<T>(total: &mut Duration, work: impl FnOnce() -> T) -> T {

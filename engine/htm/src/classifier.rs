@@ -95,9 +95,12 @@ impl Classifier {
     /// As [`Classifier::infer`].
     pub fn classify(&mut self, pattern: &Sdr) -> Result<u32, ClassifierError> {
         let likelihoods = self.infer(pattern)?;
-        let best = (0..).zip(likelihoods).fold((0, f32::MIN), |best, (class, &likely)| {
-            if likely > best.1 { (class, likely) } else { best }
-        });
+        let best = (0..).zip(likelihoods).fold(
+            (0, f32::MIN),
+            |best, (class, &likely)| {
+                if likely > best.1 { (class, likely) } else { best }
+            },
+        );
         Ok(best.0)
     }
 
@@ -151,7 +154,8 @@ impl Classifier {
         if !right || !weights.iter().all(|weight| weight.is_finite()) {
             return Err(LoadError::Content("its weights are not those of its sizes"));
         }
-        let mut classifier = Self::new(size, classes, rate).map_err(|_| LoadError::Content("its sizes are impossible"))?;
+        let mut classifier =
+            Self::new(size, classes, rate).map_err(|_| LoadError::Content("its sizes are impossible"))?;
         classifier.weights = weights;
         Ok(classifier)
     }

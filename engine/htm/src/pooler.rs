@@ -228,7 +228,8 @@ impl SpatialPooler {
             return;
         }
         for (column, boost) in self.boost.iter_mut().enumerate() {
-            let near = self.areas.of(column).iter().flat_map(|run| &self.active_duty[run.start as usize..run.end as usize]);
+            let near =
+                self.areas.of(column).iter().flat_map(|run| &self.active_duty[run.start as usize..run.end as usize]);
             let (count, sum) = near.fold((0_u32, 0.0_f32), |(count, sum), duty| (count + 1, sum + duty));
             *boost = ((sum / count as f32 - self.active_duty[column]) * strength).exp();
         }

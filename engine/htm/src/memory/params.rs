@@ -118,8 +118,7 @@ impl MemoryParams {
         ] {
             to.u32(value);
         }
-        for value in
-            [self.initial_permanence, self.connected, self.increment, self.decrement, self.predicted_decrement]
+        for value in [self.initial_permanence, self.connected, self.increment, self.decrement, self.predicted_decrement]
         {
             to.f64(value);
         }

@@ -229,12 +229,8 @@ mod tests {
                 })
                 .collect();
             assert_eq!(after, expected);
-            let crossed: Vec<u32> = before
-                .iter()
-                .zip(&after)
-                .filter(|(a, b)| (a.1 >= 6_000) != (b.1 >= 6_000))
-                .map(|(a, _)| a.0)
-                .collect();
+            let crossed: Vec<u32> =
+                before.iter().zip(&after).filter(|(a, b)| (a.1 >= 6_000) != (b.1 >= 6_000)).map(|(a, _)| a.0).collect();
             assert_eq!(flipped, crossed);
         }
     }

@@ -44,9 +44,7 @@ impl SpatialPooler {
         let mut pooler = Self::from_parts(params, inputs, columns, pools);
         pooler.iteration = iteration;
         let count = pooler.overlaps.len();
-        for list in
-            [&mut pooler.active_duty, &mut pooler.overlap_duty, &mut pooler.min_duty, &mut pooler.boost]
-        {
+        for list in [&mut pooler.active_duty, &mut pooler.overlap_duty, &mut pooler.min_duty, &mut pooler.boost] {
             *list = reader.f32s(Some(count))?;
             if !list.iter().all(|value| value.is_finite() && *value >= 0.0) {
                 return Err(LoadError::Content("a duty cycle is no number"));

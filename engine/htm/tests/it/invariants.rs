@@ -101,7 +101,13 @@ fn a_saved_model_goes_on_as_if_nothing_had_happened() {
     let pooler = PoolerParams { inputs: vec![200], columns: vec![256], boost_strength: 1.0, ..PoolerParams::default() };
     for global_inhibition in [true, false] {
         let mut pool = SpatialPooler::new(PoolerParams { global_inhibition, ..pooler.clone() }).unwrap();
-        let memory = MemoryParams { columns: 256, cells_per_column: 4, activation_threshold: 6, min_threshold: 4, ..MemoryParams::default() };
+        let memory = MemoryParams {
+            columns: 256,
+            cells_per_column: 4,
+            activation_threshold: 6,
+            min_threshold: 4,
+            ..MemoryParams::default()
+        };
         let mut memory = TemporalMemory::new(memory).unwrap();
         let mut random = Random::new(9);
         let known: Vec<Sdr> = (0..9).map(|_| Sdr::new(200, random.sample(200, 30)).unwrap()).collect();

@@ -69,8 +69,7 @@ impl Slow {
         let mut bursts = 0;
         for column in 0..self.p.columns {
             if columns.contains(&column) {
-                let predicted =
-                    self.cells_of(column).any(|c| self.cells[c as usize].iter().any(|s| self.is_active(s)));
+                let predicted = self.cells_of(column).any(|c| self.cells[c as usize].iter().any(|s| self.is_active(s)));
                 if predicted {
                     self.activate_predicted(column, &before_active, &before_winners, learn);
                 } else {
@@ -227,8 +226,7 @@ impl Slow {
 /// 2,000 steps: sequences that come back, with noise, among random columns.
 fn stream(columns: u32, active: u32, seed: u64) -> Vec<(Vec<u32>, bool, bool)> {
     let mut random = Random::new(seed);
-    let known: Vec<Vec<Vec<u32>>> =
-        (0..4).map(|_| (0..7).map(|_| random.sample(columns, active)).collect()).collect();
+    let known: Vec<Vec<Vec<u32>>> = (0..4).map(|_| (0..7).map(|_| random.sample(columns, active)).collect()).collect();
     let mut steps = Vec::new();
     while steps.len() < 2_000 {
         let sequence = random.below(5) as usize;
@@ -327,6 +325,7 @@ fn one_cell_a_column() {
 #[test]
 fn many_winners() {
     // More than fit one word of marks.
-    let params = MemoryParams { columns: 200, cells_per_column: 2, activation_threshold: 13, min_threshold: 10, ..small() };
+    let params =
+        MemoryParams { columns: 200, cells_per_column: 2, activation_threshold: 13, min_threshold: 10, ..small() };
     compare(MemoryParams { max_new_synapses: 20, ..params }, 80);
 }

@@ -156,9 +156,8 @@ impl Slow {
             }
             let period = self.iteration.min(u64::from(self.p.duty_period)) as f32;
             for column in 0..self.synapses.len() {
-                let share = |duty: f32, on: bool| {
-                    duty * ((period - 1.0) / period) + if on { 1.0 / period } else { 0.0 }
-                };
+                let share =
+                    |duty: f32, on: bool| duty * ((period - 1.0) / period) + if on { 1.0 / period } else { 0.0 };
                 self.overlap_duty[column] = share(self.overlap_duty[column], overlaps[column] > 0);
                 self.active_duty[column] = share(self.active_duty[column], winners.contains(&(column as u32)));
             }
@@ -285,7 +284,13 @@ fn global_inhibition() {
 
 #[test]
 fn global_inhibition_with_boosting_and_whole_pools() {
-    let params = PoolerParams { boost_strength: 3.0, potential_radius: 90, potential_share: 0.8, min_overlap_duty: 1.0, ..small() };
+    let params = PoolerParams {
+        boost_strength: 3.0,
+        potential_radius: 90,
+        potential_share: 0.8,
+        min_overlap_duty: 1.0,
+        ..small()
+    };
     compare(PoolerParams { increment: 0.003, decrement: 0.0005, connected: 0.2, stimulus_threshold: 2, ..params });
 }
 

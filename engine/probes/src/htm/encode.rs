@@ -143,7 +143,10 @@ fn verify(encoder: &mut Encoder, values: &[f64]) -> Result<(), ProbeError> {
         if !exact {
             encoder.encode(pair[0] + 0.000_15, &mut other).map_err(failed)?;
             if one.overlap(&other) + 3 < bits as u32 {
-                return Err(ProbeError::verification(format!("neighbouring values share {} bits", one.overlap(&other))));
+                return Err(ProbeError::verification(format!(
+                    "neighbouring values share {} bits",
+                    one.overlap(&other)
+                )));
             }
         }
     }

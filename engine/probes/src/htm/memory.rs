@@ -29,7 +29,8 @@ const STEPS: ParamDef = ParamDef {
 };
 
 const COUNTED: MetricDef = MetricDef::cost("synapse", Unit::Bytes, "bytes of a synapse, by the capacity of all arrays");
-const RESIDENT: MetricDef = MetricDef::cost("resident", Unit::Bytes, "bytes of a synapse, by the growth of the process");
+const RESIDENT: MetricDef =
+    MetricDef::cost("resident", Unit::Bytes, "bytes of a synapse, by the growth of the process");
 const DENSE: MetricDef =
     MetricDef::cost("dense_ratio", Unit::Ratio, "size against a bitmap of a bit for each segment and cell");
 const PATTERN: MetricDef =

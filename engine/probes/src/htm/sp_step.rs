@@ -118,9 +118,8 @@ fn verify(pooler: &SpatialPooler, winners: &Sdr, global: bool) -> Result<(), Pro
 fn verify_overlaps(pooler: &SpatialPooler, input: &Sdr) -> Result<(), ProbeError> {
     let connected = pooler.params().connected;
     for (column, &overlap) in (0..).zip(pooler.overlaps()) {
-        let on = |(from, permanence): &(u32, f64)| {
-            *permanence >= connected - 1e-9 && input.on().binary_search(from).is_ok()
-        };
+        let on =
+            |(from, permanence): &(u32, f64)| *permanence >= connected - 1e-9 && input.on().binary_search(from).is_ok();
         let counted = pooler.synapses(column).filter(on).count();
         if counted != usize::from(overlap) {
             let wrong = format!("column {column} has an overlap of {counted}, and {overlap} was found");

@@ -374,7 +374,7 @@ impl PatternStore {
         memory
     }
 
-    /// Closes the store after [`PatternStore::sync`], and removes its file.
+    /// Closes the store and removes its file, if it has one.
     ///
     /// # Errors
     /// Those of the system.

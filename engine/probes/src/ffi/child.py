@@ -133,12 +133,9 @@ def extension(rows, native, data, items):
     add("gil_released", "pyo3", "f()", {"f": native.gil_released}, None, arrived)
     add("called_back", "pyo3", "f(g)", {"f": native.called_back, "g": lambda x: x + 1}, 22, arrived)
 
-    seen = []
-    def called():
-        rows.rows and seen.append(None)
-
     def check_calls():
-        native.call_often(called, 3)
+        seen = []
+        native.call_often(lambda: seen.append(None), 3)
         equal(len(seen), 3, "calls of a function of Python")
 
     def noop():

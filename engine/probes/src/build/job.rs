@@ -21,6 +21,9 @@ use crate::{Context, ProbeError};
 /// Written last into a target folder that is kept for later rounds.
 const COMPLETE: &str = "engine-complete";
 
+/// Where cargo writes what lies between sources and results, when that is not the target folder.
+const BUILD_DIR: &str = "CARGO_BUILD_BUILD_DIR";
+
 /// A build that can be run.
 #[derive(Debug)]
 pub(crate) struct Job {
@@ -92,21 +95,18 @@ impl Job {
             };
             let workspace = Workspace::write(&folder, shape)
                 .map_err(|error| ProbeError::failed(format!("cannot write the workspace to build: {error}")))?;
+            configured(&workspace.root, true, &mut environment, cx);
             let toolchain = Toolchain::find(&environment, &workspace.root, &runner, cx)?;
             (Project::own(workspace), toolchain)
         } else {
             // A toolchain file in the project counts.
             let whole = std::path::absolute(given).unwrap_or_else(|_| PathBuf::from(given));
             let place = whole.ancestors().take(2).find(|path| path.is_dir()).unwrap_or(&folder);
+            configured(place, false, &mut environment, cx);
             let toolchain = Toolchain::find(&environment, place, &runner, cx)?;
             let ask = Asker { cargo: &toolchain.cargo, environment: &environment, runner: &runner };
             (Project::given(given, &folder, &ask, cx)?, toolchain)
         };
-        let files = settings_files(project.folder(), &environment);
-        without_wrapper(&files, &mut environment, cx);
-        if let (Origin::Own(_), Some(file)) = (&project.origin, files.first()) {
-            cx.note(format!("cargo reads `{}` too: it lies above the folder for test files", file.display()));
-        }
         for (name, value) in options::variables(args, kind) {
             environment.set(&name, value);
         }
@@ -117,7 +117,7 @@ impl Job {
 
         let mut settings: Vec<OsString> = Vec::new();
         let mut add = |words: [&str; 2]| settings.extend(words.map(OsString::from));
-        match args.text(options::PACKAGE.name) {
+        match args.text(options::MEMBER.name) {
             "" => {}
             package => add(["--package", package]),
         }
@@ -154,8 +154,9 @@ impl Job {
         arguments.extend(self.project.arguments());
         arguments.extend(["--target-dir".into(), target.as_os_str().to_owned()]);
         let mut environment = self.environment.clone();
-        // A configuration file may send what lies between sources and results elsewhere.
-        environment.set("CARGO_BUILD_BUILD_DIR", target);
+        if environment.get(BUILD_DIR).is_some() {
+            environment.set(BUILD_DIR, target);
+        }
         Call { program: self.toolchain.cargo.clone(), arguments, folder: self.project.folder().to_owned(), environment }
     }
 
@@ -274,9 +275,11 @@ fn settings_files(folder: &Path, environment: &Environment) -> Vec<PathBuf> {
     files.filter(|path| path.is_file()).collect()
 }
 
-/// A compiler cache that a configuration file names would answer instead of the compiler: it is switched off. Only where
-/// there is one, because cargo then asks the compiler for its version every time instead of remembering it.
-fn without_wrapper(files: &[PathBuf], environment: &mut Environment, cx: &mut Context<'_>) {
+/// Looks at the configuration files that count in a folder. A compiler cache that one of them names would answer instead
+/// of the compiler: it is switched off. Only where there is one, because cargo then asks the compiler for its version
+/// every time instead of remembering it.
+fn configured(folder: &Path, own: bool, environment: &mut Environment, cx: &mut Context<'_>) {
+    let files = settings_files(folder, environment);
     let named = |path: &&PathBuf| {
         let text = fs::read_to_string(path).unwrap_or_default();
         text.contains("rustc-wrapper") || text.contains("rustc-workspace-wrapper")
@@ -285,6 +288,13 @@ fn without_wrapper(files: &[PathBuf], environment: &mut Environment, cx: &mut Co
         environment.set("RUSTC_WRAPPER", "");
         environment.set("RUSTC_WORKSPACE_WRAPPER", "");
         cx.note(format!("the compiler is called without the wrapper that `{}` names", file.display()));
+    }
+    // Only where a file sends it elsewhere: to be asked costs cargo some memory.
+    if files.iter().any(|path| fs::read_to_string(path).is_ok_and(|text| text.contains("build-dir"))) {
+        environment.set(BUILD_DIR, "/nonexistent");
+    }
+    if let Some(file) = files.first().filter(|_| own) {
+        cx.note(format!("cargo reads `{}` too: it lies above the folder for test files", file.display()));
     }
 }
 

@@ -64,8 +64,8 @@ pub(crate) const MANIFEST: ParamDef = ParamDef {
         "a `Cargo.toml` or its folder, whose build scripts then run; a workspace that the engine writes when empty",
     )
 };
-pub(crate) const PACKAGE: ParamDef =
-    text("package", "the package to build (`-p`); what cargo takes by itself when empty");
+pub(crate) const MEMBER: ParamDef =
+    text("member", "the member of the workspace to build (`-p`); what cargo takes by itself when empty");
 pub(crate) const CRATES: ParamDef = ParamDef {
     tiny: Some("1"),
     ..count("crates", 1, 64, "8", "crates of the engine's own workspace: 1 is a program alone")
@@ -106,7 +106,7 @@ macro_rules! params {
         &[
             $($own,)*
             o::MANIFEST,
-            o::PACKAGE,
+            o::MEMBER,
             o::CRATES,
             o::MODULES,
             o::OPT_LEVEL,

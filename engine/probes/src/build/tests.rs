@@ -269,7 +269,7 @@ fn what_cargo_does_not_accept_is_named() {
     let folder = project(&[("Cargo.toml", MANIFEST), ("build.rs", script), ("src/lib.rs", "")]);
     let said = complaint(take(&check::PROBE, &[("manifest", folder.path().to_str().unwrap())]));
     assert!(said.contains("build command for `mine") && said.contains("no luck today"), "{said}");
-    let said = complaint(take(&check::PROBE, &[("package", "nobody")]));
+    let said = complaint(take(&check::PROBE, &[("member", "nobody")]));
     assert!(said.contains("nobody"), "{said}");
 }
 

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 const BASE: &str = include_str!("workspace/base.rs.in");
 const PART: &str = include_str!("workspace/part.rs.in");
+const APP: &str = include_str!("workspace/app.rs.in");
 /// Written last: a folder without it was left half-written.
 const COMPLETE: &str = "complete";
 /// How many records each part makes.
@@ -189,10 +190,7 @@ fn program(member: &Member, alone: bool) -> String {
         let _ = writeln!(adds, "    total = total.wrapping_add({}::value()?);", name.replace('-', "_"));
     }
     let base = if alone { "mod base;\n" } else { "" };
-    format!(
-        "//! Adds up what the parts compute.\n{base}{modules}\nfn main() -> Result<(), String> {{\n    let mut total: u64 = \
-         0;\n{adds}    println!(\"{{total}}\");\n    Ok(())\n}}\n"
-    )
+    APP.replace("{{modules}}", &format!("{base}{modules}")).replace("{{adds}}", &adds)
 }
 
 fn module(number: usize, alone: bool) -> String {

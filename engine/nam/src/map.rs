@@ -1,5 +1,6 @@
 //! The activation map: every layer's outputs for every row of a batch, in memory that is allocated once.
 
+use crate::kernel::Buffer;
 use crate::network::Network;
 
 /// Values of the wrong shape.
@@ -20,7 +21,7 @@ pub struct ActivationMap {
     units: Vec<usize>,
     capacity: usize,
     rows: usize,
-    layers: Vec<Vec<f32>>,
+    layers: Vec<Buffer>,
 }
 
 impl ActivationMap {
@@ -28,7 +29,7 @@ impl ActivationMap {
     #[must_use]
     pub fn new(network: &Network, capacity: usize) -> Self {
         let units: Vec<usize> = network.layers().iter().map(|layer| layer.outputs()).collect();
-        let layers = units.iter().map(|units| vec![0.0; units * capacity]).collect();
+        let layers = units.iter().map(|units| Buffer::zeros(units * capacity)).collect();
         Self { units, capacity, rows: 0, layers }
     }
 

@@ -6,7 +6,7 @@
 use half::f16;
 
 use crate::kernel::{
-    Bits, Finish, Float, IntegerPanels, Isa, Panels, Rows, SPARSE_LANES, SparseMatrix, Steps, multiply,
+    Bits, Buffer, Finish, Float, IntegerPanels, Isa, Panels, Rows, SPARSE_LANES, SparseMatrix, Steps, multiply,
     multiply_integers, quantise,
 };
 use crate::map::{ActivationMap, ShapeError};
@@ -92,7 +92,7 @@ pub struct Prepared {
     stages: Vec<(Layer, Weights)>,
     scratch: Scratch,
     /// Outputs of the last layer but one and so on, for one block, in turns.
-    turns: [Vec<f32>; 2],
+    turns: [Buffer; 2],
 }
 
 /// Rows that go through all layers at once: a multiple of every tile's height.
@@ -180,7 +180,7 @@ impl Prepared {
                 _ => {}
             }
         }
-        Self { isa, precision, stages, scratch, turns: [vec![0.0; widest * BLOCK], vec![0.0; widest * BLOCK]] }
+        Self { isa, precision, stages, scratch, turns: [Buffer::zeros(widest * BLOCK), Buffer::zeros(widest * BLOCK)] }
     }
 
     /// Takes over changed parameters of the same network. Allocates nothing. Only for floats.

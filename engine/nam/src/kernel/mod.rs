@@ -5,6 +5,7 @@
 //! there is no blocking of `k`: the longest column fits the second-level cache many times over. The scheme of packed
 //! panels and register tiles is that of Goto and van de Geijn, "Anatomy of high-performance matrix multiplication" (2008).
 
+mod buffer;
 mod float;
 mod integer;
 mod isa;
@@ -21,6 +22,7 @@ mod x86_integer;
 
 pub use isa::Isa;
 
+pub(crate) use buffer::Buffer;
 pub(crate) use float::{Finish, Rows, multiply};
 pub(crate) use integer::{Steps, multiply_integers, quantise};
 pub(crate) use panels::{Bits, Float, IntegerPanels, Panels};

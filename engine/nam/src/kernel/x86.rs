@@ -78,16 +78,24 @@ macro_rules! wide {
         unsafe fn $single<const STRIPS: usize>(tile: &Tile<$weight>) {
             let mut sums = [[_mm512_setzero_ps(); STRIPS]; 4];
             let (a, [b0, b1]) = (tile.a, tile.b);
-            for k in 0..tile.k {
-                // SAFETY: as in the tile.
-                unsafe {
-                    let value = _mm512_set1_ps(*a.add(k * tile.step));
-                    let sums = &mut sums[k % 4];
-                    sums[0] = _mm512_fmadd_ps(value, $load(b0.add(k * STRIP)), sums[0]);
-                    if STRIPS == 2 {
-                        sums[1] = _mm512_fmadd_ps(value, $load(b1.add(k * STRIP)), sums[1]);
-                    }
+            // SAFETY: as in the tile; `k` stays below the number of lines.
+            let add = |sums: &mut [__m512; STRIPS], k: usize| unsafe {
+                let value = _mm512_set1_ps(*a.add(k * tile.step));
+                sums[0] = _mm512_fmadd_ps(value, $load(b0.add(k * STRIP)), sums[0]);
+                if STRIPS == 2 {
+                    sums[1] = _mm512_fmadd_ps(value, $load(b1.add(k * STRIP)), sums[1]);
                 }
+            };
+            let whole = tile.k / 4 * 4;
+            for k in (0..whole).step_by(4) {
+                let [s0, s1, s2, s3] = &mut sums;
+                add(s0, k);
+                add(s1, k + 1);
+                add(s2, k + 2);
+                add(s3, k + 3);
+            }
+            for k in whole..tile.k {
+                add(&mut sums[0], k);
             }
             let total: [__m512; STRIPS] = std::array::from_fn(|strip| {
                 let half = |at: usize| _mm512_add_ps(sums[at][strip], sums[at + 1][strip]);
@@ -169,15 +177,23 @@ macro_rules! narrow {
         #[target_feature(enable = "avx2,fma,f16c")]
         unsafe fn $single(tile: &Tile<$weight>) {
             let mut sums = [[_mm256_setzero_ps(); 2]; 4];
-            for k in 0..tile.k {
-                // SAFETY: as in the tile.
-                unsafe {
-                    let value = _mm256_set1_ps(*tile.a.add(k * tile.step));
-                    let line = tile.b[0].add(k * STRIP);
-                    let sums = &mut sums[k % 4];
-                    sums[0] = _mm256_fmadd_ps(value, $load(line), sums[0]);
-                    sums[1] = _mm256_fmadd_ps(value, $load(line.add(8)), sums[1]);
-                }
+            // SAFETY: as in the tile; `k` stays below the number of lines.
+            let add = |sums: &mut [__m256; 2], k: usize| unsafe {
+                let value = _mm256_set1_ps(*tile.a.add(k * tile.step));
+                let line = tile.b[0].add(k * STRIP);
+                sums[0] = _mm256_fmadd_ps(value, $load(line), sums[0]);
+                sums[1] = _mm256_fmadd_ps(value, $load(line.add(8)), sums[1]);
+            };
+            let whole = tile.k / 4 * 4;
+            for k in (0..whole).step_by(4) {
+                let [s0, s1, s2, s3] = &mut sums;
+                add(s0, k);
+                add(s1, k + 1);
+                add(s2, k + 2);
+                add(s3, k + 3);
+            }
+            for k in whole..tile.k {
+                add(&mut sums[0], k);
             }
             let total: [__m256; 2] = std::array::from_fn(|half| {
                 let pair = |at: usize| _mm256_add_ps(sums[at][half], sums[at + 1][half]);

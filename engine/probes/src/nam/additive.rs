@@ -85,7 +85,8 @@ fn run(args: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
         let parts = model.contributions(&judged)?;
         for (row, score) in parts.chunks_exact(model.features()).zip(&scores) {
             let logit = f64::from(model.bias()) + row.iter().map(|part| f64::from(*part)).sum::<f64>();
-            if !((1.0 / (1.0 + (-logit).exp()) - f64::from(*score)).abs() < 1e-4) {
+            let off = (1.0 / (1.0 + (-logit).exp()) - f64::from(*score)).abs();
+            if off.is_nan() || off > 1e-4 {
                 return Err(ProbeError::verification("the contributions do not add up to the prediction"));
             }
         }

@@ -105,7 +105,7 @@ fn run(args: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
     prepared.forward(&input, &mut outputs)?;
     let compared = rows.min(COMPARED);
     let worst = difference(&map, &reference::activations(&network, &input[..compared * width]));
-    if !(worst <= BOUND) || outputs != map.output() {
+    if worst.is_nan() || worst > BOUND || outputs != map.output() {
         return Err(ProbeError::verification(format!("activations differ from double precision by {worst:e}")));
     }
 

@@ -55,7 +55,7 @@ fn main() {
 /// uniform distribution, relative to what has a probability of 1 %.
 fn comparisons(out: &mut Map<String, Value>, s: &mut Stream, name: &str, noise: Noise) {
     let criteria = Criteria::default();
-    let mut share = |s: &mut Stream, level: f64| {
+    let share = |s: &mut Stream, level: f64| {
         let called = (0..400).filter(|_| {
             let (old, new) = (side(s, noise, 10, 1.0), side(s, noise, 10, level));
             let verdict = compare_samples(&old, &new, Goal::Lower, false, &criteria).verdict;

@@ -1,4 +1,5 @@
 //! Simulates how often the verdicts are wrong, and prints the shares as JSON: for `benches/claims/statistics`.
+#![expect(clippy::print_stdout, reason = "an example prints")]
 
 use engine_analysis::change::{ChangePoint, History, Kind, Tier, detect};
 use engine_analysis::{Criteria, compare_samples};

@@ -1,6 +1,7 @@
 //! Reads a JSON list of series, prints the confirmed changes of each and the seconds that a series took: for
 //! `benches/peers/change_points`. With `--many N LENGTH` it analyses so many generated series on all threads instead, and
 //! with `--append N` it times the appending of single points to a history.
+#![expect(clippy::print_stdout, reason = "an example prints")]
 
 use std::time::Instant;
 

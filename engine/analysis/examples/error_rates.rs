@@ -1,4 +1,5 @@
 //! Simulates how often the verdicts are wrong, and prints the shares as JSON: for `benches/claims/statistics`.
+#![expect(clippy::print_stdout, reason = "an example prints")]
 
 use engine_analysis::change::{ChangePoint, History, Kind, Tier, detect};
 use engine_analysis::{Criteria, compare_samples};
@@ -55,7 +56,7 @@ fn main() {
 /// uniform distribution, relative to what has a probability of 1 %.
 fn comparisons(out: &mut Map<String, Value>, s: &mut Stream, name: &str, noise: Noise) {
     let criteria = Criteria::default();
-    let mut share = |s: &mut Stream, level: f64| {
+    let share = |s: &mut Stream, level: f64| {
         let called = (0..400).filter(|_| {
             let (old, new) = (side(s, noise, 10, 1.0), side(s, noise, 10, level));
             let verdict = compare_samples(&old, &new, Goal::Lower, false, &criteria).verdict;

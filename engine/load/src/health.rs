@@ -59,7 +59,10 @@ impl Health {
         if !open && !spinning && busiest > BUSY {
             doubt(
                 Weight::Degraded,
-                format!("a thread of the generator was busy {:.0} % of the time: more threads may send more", busiest * 100.0),
+                format!(
+                    "a thread of the generator was busy {:.0} % of the time: more threads may send more",
+                    busiest * 100.0
+                ),
             );
         }
         if self.steal > 0.02 {

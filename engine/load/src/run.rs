@@ -145,11 +145,7 @@ impl Runner {
         let open = matches!(load.workload, Workload::Arrivals { .. });
         let mut doubts = health.doubts(&requests, self.shared.spin, open);
         doubts.extend(
-            conservation
-                .violations()
-                .into_iter()
-                .chain(errors)
-                .map(|reason| Doubt { weight: Weight::Invalid, reason }),
+            conservation.violations().into_iter().chain(errors).map(|reason| Doubt { weight: Weight::Invalid, reason }),
         );
         let panics: u64 = reports.iter().map(|report| report.panics).sum();
         if panics > 0 {

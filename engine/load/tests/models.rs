@@ -121,7 +121,8 @@ fn journeys_have_their_shares() {
 fn phases_are_told_apart_by_intended_start() {
     let server = Server::good();
     let flat = |rate, duration| vec![Phase { from: rate, to: rate, duration, spacing: Spacing::Even }];
-    let plan = ArrivalPlan::phases(&[("one".into(), flat(100.0, 0.4)), ("two".into(), flat(50.0, 0.4))], 0).expect("a plan");
+    let plan =
+        ArrivalPlan::phases(&[("one".into(), flat(100.0, 0.4)), ("two".into(), flat(50.0, 0.4))], 0).expect("a plan");
     let workload = Workload::Arrivals { plan, max_users: 50, catch_up: CatchUp::Burst };
     let outcome = run(load(workload, server.origin(), || |user: &User| user.get("/").map(drop)));
     let of = |name: &str| outcome.totals.sum(|l| l.kind == Kind::Request && &*l.phase == name).started;
@@ -226,7 +227,8 @@ fn intervals_add_up_in_any_order_and_twice() {
     });
     load.threads = 2;
     let mut intervals: Vec<Interval> = Vec::new();
-    let outcome = Runner::new(load).expect("a load").run(&mut |interval| intervals.push(interval.clone())).expect("a run");
+    let outcome =
+        Runner::new(load).expect("a load").run(&mut |interval| intervals.push(interval.clone())).expect("a run");
     assert!(intervals.len() >= 6, "{}", intervals.len());
     // Through their stored form, backwards, and each twice.
     let mut again = Totals::default();

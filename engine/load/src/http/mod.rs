@@ -13,7 +13,7 @@ mod response;
 mod tests;
 mod url;
 
-pub use head::{Framing, Head, MAX_HEADERS, MAX_HEAD};
+pub use head::{Framing, Head, MAX_HEAD, MAX_HEADERS};
 pub use receiver::{HeadMemo, Keep, Progress, Receiver};
 pub use request::{Body, Method, Request, TIMEOUT};
 pub use response::{Headers, Response, Timings};

@@ -197,16 +197,12 @@ impl User {
                     Err(failure) => return failed(failure, first_sent.unwrap_or(called), connected, repeated, 0),
                 },
             };
-            let receiver = Receiver::new(
-                prepared.request.method.clone(),
-                prepared.request.keep,
-                cell.reactor.load.limits.body,
-            );
+            let receiver =
+                Receiver::new(prepared.request.method.clone(), prepared.request.keep, cell.reactor.load.limits.body);
             {
                 let mut inner = cell.reactor.inner.borrow_mut();
                 let inner = &mut *inner;
-                let began =
-                    inner.net.begin_exchange(inner.driver.as_mut(), conn, cell.task, receiver, &prepared.bytes);
+                let began = inner.net.begin_exchange(inner.driver.as_mut(), conn, cell.task, receiver, &prepared.bytes);
                 if let Err(failure) = began {
                     inner.net.abandon(conn, true);
                     return failed(failure, first_sent.unwrap_or(called), connected, repeated, 0);
@@ -263,7 +259,10 @@ impl User {
     fn connect(&self, origin: &Rc<Origin>, deadline: u64, timings: &mut Timings) -> Result<ConnRef, Failure> {
         let cell = &*self.cell;
         if !cell.reactor.load.permit.allows(origin) {
-            return Err(Failure::new(ErrorClass::Denied, format!("{} is not among the permitted hosts", origin.authority())));
+            return Err(Failure::new(
+                ErrorClass::Denied,
+                format!("{} is not among the permitted hosts", origin.authority()),
+            ));
         }
         let started = clock::now();
         let addresses = self.resolve(origin, deadline)?;

@@ -127,7 +127,8 @@ impl Worker {
         let scripts = load.journeys.iter().map(|(journey, _)| journey.script()).collect::<Result<_, _>>()?;
         let names = load.journeys.iter().map(|(journey, _)| journey.name().into()).collect();
         let phases = load.phase_ends();
-        let recorder = Recorder::new(names, phases.iter().map(|(name, _)| Arc::clone(name)).collect(), load.limits.series);
+        let recorder =
+            Recorder::new(names, phases.iter().map(|(name, _)| Arc::clone(name)).collect(), load.limits.series);
         let inner = Inner { driver, net: Net::default(), timers: Timers::default(), recorder };
         let reactor = Rc::new(Reactor {
             inner: RefCell::new(inner),
@@ -183,7 +184,8 @@ impl Worker {
                 self.start_arrivals(now.min(end));
                 self.stop_accepting(now.min(end));
             }
-            let grace_over = stopped_at.is_some_and(|at| now >= at.saturating_add(clock::nanos(self.shared.load.grace)));
+            let grace_over =
+                stopped_at.is_some_and(|at| now >= at.saturating_add(clock::nanos(self.shared.load.grace)));
             if stop == END_NOW || grace_over || self.is_done(stopped_at.is_some()) {
                 stopped_at.get_or_insert(now.min(end));
                 break;
@@ -326,8 +328,12 @@ impl Worker {
         }
         self.starts.clear();
         self.reactor.idle.borrow_mut().clear();
-        let idle: Vec<usize> =
-            self.tasks.iter().filter(|(_, entry)| entry.user.cell.iterating.get().is_none()).map(|(task, _)| task).collect();
+        let idle: Vec<usize> = self
+            .tasks
+            .iter()
+            .filter(|(_, entry)| entry.user.cell.iterating.get().is_none())
+            .map(|(task, _)| task)
+            .collect();
         for task in idle {
             let entry = self.tasks.remove(task);
             self.release(&entry.user);
@@ -362,8 +368,10 @@ impl Worker {
         let mut inner = self.reactor.inner.borrow_mut();
         let cpu = clock::thread_cpu();
         let seconds = |nanos: u64| nanos as f64 / 1e9;
-        let scheduled =
-            self.arriving.as_ref().map_or(0, |arriving| arriving.scheduled(seconds(until.saturating_sub(start)), self.id));
+        let scheduled = self
+            .arriving
+            .as_ref()
+            .map_or(0, |arriving| arriving.scheduled(seconds(until.saturating_sub(start)), self.id));
         let interval = Interval {
             source: self.id,
             sequence: self.sequence,

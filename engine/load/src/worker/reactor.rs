@@ -77,7 +77,8 @@ impl Reactor {
             Iterations::Endless => Some(done),
             Iterations::PerUser(most) => (done < most).then_some(done),
             Iterations::Shared(most) => {
-                let left = self.unclaimed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+                let left =
+                    self.unclaimed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
                 left.ok().map(|left| most - left)
             }
         }

@@ -65,6 +65,15 @@ impl Health {
                 ),
             );
         }
+        if self.connected > self.ports * 4 / 5 {
+            doubt(
+                Weight::Degraded,
+                format!(
+                    "{} connections were made and {} local ports are there: closed ones hold theirs for a minute",
+                    self.connected, self.ports
+                ),
+            );
+        }
         if self.steal > 0.02 {
             doubt(Weight::Degraded, format!("{:.1} % of the time went to other machines (steal)", self.steal * 100.0));
         }

@@ -44,8 +44,10 @@ impl Runner {
     ///
     /// # Errors
     /// If it is impossible.
-    pub fn new(load: Load) -> Result<Self, LoadError> {
+    pub fn new(mut load: Load) -> Result<Self, LoadError> {
         load.check()?;
+        // A thread without a user would leave its arrivals waiting.
+        load.threads = load.threads.min(load.most_users());
         let unclaimed = match &load.workload {
             Workload::Users { iterations: Iterations::Shared(count), .. } => *count,
             _ => 0,

@@ -149,7 +149,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body: 64 << 20, series: 1000 }
+        Self { body: 64 << 20, series: 500 }
     }
 }
 

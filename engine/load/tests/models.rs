@@ -83,6 +83,30 @@ fn bodies_are_sent_as_announced_and_heads_have_none() {
 }
 
 #[test]
+fn cookies_and_redirects_are_followed() {
+    // The first request of a connection is sent on with a cookie, the second must bring it.
+    let server = Server::new(|stream, number| {
+        let answer = match number {
+            0 => "HTTP/1.1 302 Found\r\nLocation: /next\r\nSet-Cookie: id=7; Path=/\r\nContent-Length: 0\r\n\r\n",
+            1 => "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+            _ => "HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n",
+        };
+        stream.write_all(answer.as_bytes()).is_ok()
+    });
+    let outcome = run(load(iterations(1, 1), server.origin(), || {
+        |user: &User| {
+            assert_eq!(user.request(&Request::get("/first").expecting(vec![200]))?.text(), "ok");
+            let failure = user.get("/round").expect_err("it goes round for ever");
+            assert_eq!(failure.class, engine_load::ErrorClass::Redirect);
+            Ok(())
+        }
+    }));
+    let rows: Vec<(String, u64)> = outcome.endpoints().map(|(l, row)| (l.endpoint.to_string(), row.ok)).collect();
+    let of = |name: &str| rows.iter().find(|(known, _)| known.ends_with(name)).map_or(0, |(_, ok)| *ok);
+    assert_eq!((of("/first"), of("/next"), of("/round"), of("/again")), (1, 1, 1, 10), "{rows:?}");
+}
+
+#[test]
 fn shared_iterations_are_made_exactly_once_each() {
     let server = Server::good();
     let seen: Arc<Mutex<Vec<u64>>> = Arc::default();

@@ -289,7 +289,7 @@ impl Driver for Epoll {
 impl Epoll {
     /// For kernels before 5.11.
     fn wait_in_milliseconds(&mut self, time: &libc::timespec) -> io::Result<usize> {
-        let millis = time.tv_sec as i64 * 1000 + (time.tv_nsec as i64 + 999_999) / 1_000_000;
+        let millis = time.tv_sec * 1000 + (time.tv_nsec + 999_999) / 1_000_000;
         let (list, len) = (self.fired.as_mut_ptr(), self.fired.len() as libc::c_int);
         // SAFETY: as above.
         let count = unsafe { libc::epoll_wait(self.epoll.as_raw_fd(), list, len, millis.min(60_000) as libc::c_int) };

@@ -107,10 +107,10 @@ pub enum DriverChoice {
 /// # Errors
 /// If not even `epoll` can be had.
 pub fn open(choice: DriverChoice, sockets: usize) -> io::Result<Box<dyn Driver>> {
-    if choice == DriverChoice::Auto {
-        if let Ok(ring) = Uring::new(sockets) {
-            return Ok(Box::new(ring));
-        }
+    if choice == DriverChoice::Auto
+        && let Ok(ring) = Uring::new(sockets)
+    {
+        return Ok(Box::new(ring));
     }
     Ok(Box::new(Epoll::new()?))
 }

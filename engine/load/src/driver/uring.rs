@@ -303,9 +303,12 @@ impl Driver for Uring {
                 break;
             }
         }
-        while let Some(key) = self.closable.pop() {
-            drop(self.sockets.remove(key));
-            handler(stamp, key, Event::Closed);
+        // What was pushed since may name these sockets and their bytes: they go only when the kernel has seen it all.
+        if self.overflow.is_empty() && self.ring.submission().is_empty() {
+            while let Some(key) = self.closable.pop() {
+                drop(self.sockets.remove(key));
+                handler(stamp, key, Event::Closed);
+            }
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 
 mod body;
 mod chunked;
+mod cookies;
 mod head;
 mod receiver;
 mod request;
@@ -13,6 +14,7 @@ mod response;
 mod tests;
 mod url;
 
+pub use cookies::Cookies;
 pub use head::{Framing, Head, MAX_HEAD, MAX_HEADERS};
 pub use receiver::{HeadMemo, Keep, Progress, Receiver};
 pub use request::{Body, Method, Request, TIMEOUT};

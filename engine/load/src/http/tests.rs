@@ -169,6 +169,28 @@ fn requests_are_written_as_they_should() {
         assert_eq!(bad.encode(&origin, "/").unwrap_err().class, ErrorClass::Invalid);
     }
     assert_eq!(Request::get("/a?b=1").endpoint(), "GET /a");
+    let many = "/p/12/7b3f0c9e-1d2a-4c5b-8e6f-001122334455/0123456789abcdef0123/deadbeef/v2";
+    assert_eq!(Request::get(many).endpoint(), "GET /p/:id/:id/:id/deadbeef/v2");
+    assert_eq!(Request::get("http://127.0.0.1:80/5").endpoint(), "GET http://127.0.0.1:80/:id");
+}
+
+#[test]
+fn redirects_follow_rfc_9110() {
+    let from = Url::parse("http://a/b").unwrap();
+    let post = Request::post("/b", "x").header("Content-Type", "t").header("Authorization", "s").header("X", "y");
+    for (status, method) in
+        [(301, Method::Get), (302, Method::Get), (303, Method::Get), (307, Method::Post), (308, Method::Post)]
+    {
+        let next = post.redirected(&from, status, "/c").unwrap();
+        assert_eq!(
+            (&next.method, next.target.as_str(), next.body == Body::None),
+            (&method, "http://a/c", method == Method::Get)
+        );
+        assert_eq!(next.redirects + 1, post.redirects);
+    }
+    let away = post.redirected(&from, 307, "http://other/").unwrap();
+    assert_eq!(away.headers.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["Content-Type", "X"]);
+    assert_eq!(post.redirected(&from, 301, "no where").unwrap_err().class, ErrorClass::Redirect);
 }
 
 proptest! {

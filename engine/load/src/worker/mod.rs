@@ -140,7 +140,7 @@ impl Worker {
             idle: RefCell::new(Vec::new()),
             active: Cell::new(0),
             phase_ends: phases.iter().map(|(_, end)| clock::nanos(*end)).collect(),
-            nothing: "".into(),
+            iterations: load.journeys.iter().map(|_| Cell::new(None)).collect(),
             unclaimed: Arc::clone(&shared.unclaimed),
         });
         let arriving = Arriving::of(&load, id);
@@ -226,7 +226,7 @@ impl Worker {
             let Some(task) = self.ready.pop_front() else { break };
             self.resume(task);
         }
-        let wait = self.next_wait();
+        let wait = self.next_wait(now);
         let mut inner = self.reactor.inner.borrow_mut();
         let Inner { driver, net, .. } = &mut *inner;
         net.flush(driver.as_mut());
@@ -243,16 +243,18 @@ impl Worker {
         Ok(())
     }
 
-    /// How long the driver may wait.
-    fn next_wait(&self) -> Wait {
+    /// How long the driver may wait; `now` is as of the round's beginning, which spares a reading of the clock
+    /// where nothing is due soon.
+    fn next_wait(&self, now: u64) -> Wait {
         if !self.ready.is_empty() || self.shared.spin {
             return Wait::No;
         }
-        let now = clock::now();
         let timer = self.reactor.inner.borrow().timers.next();
         let arrival = self.arriving.as_ref().and_then(Arriving::next_look);
         let next = [timer, arrival, self.starts.next(), Some(self.interval_began + SECOND)].into_iter().flatten().min();
-        match next.map_or(LONGEST_WAIT, |at| at.saturating_sub(now)) {
+        let left = next.map_or(LONGEST_WAIT, |at| at.saturating_sub(now));
+        let soon = left < LONGEST_WAIT / 10;
+        match if soon { next.map_or(0, |at| at.saturating_sub(clock::now())) } else { left } {
             0 => Wait::No,
             nanos => Wait::Nanos(nanos.min(LONGEST_WAIT)),
         }
@@ -342,7 +344,10 @@ impl Worker {
     }
 
     /// Whether nothing more can happen.
-    fn is_done(&self, stopped: bool) -> bool {
+    fn is_done(&mut self, stopped: bool) -> bool {
+        if self.tasks.is_empty() && !self.starts.is_empty() && self.reactor.is_used_up() {
+            self.starts.clear();
+        }
         self.tasks.is_empty() && (stopped || (self.starts.is_empty() && self.arriving.is_none()))
     }
 

@@ -76,6 +76,6 @@ fn main() {
         outcome.conservation.cut_off,
         outcome.conservation.not_started,
         outcome.conservation.violations(),
-        outcome.catch_up,
+        outcome.catch_up.unwrap_or_default(),
     );
 }

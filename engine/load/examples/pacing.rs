@@ -49,12 +49,13 @@ fn main() {
             let now = steal();
             let lag = |q| row.lag.value_at_quantile(q).map_or(0, |value| value.floor()) as f64 / 1e3;
             println!(
-                "{{\"at\": {:.0}, \"count\": {}, \"lag_p50_us\": {:.2}, \"lag_p99_us\": {:.2}, \"lag_p999_us\": {:.2}, \"steal\": {}}}",
+                "{{\"at\": {:.0}, \"count\": {}, \"lag_p50_us\": {:.2}, \"lag_p99_us\": {:.2}, \"lag_p999_us\": {:.2}, \"cpu\": {:.3}, \"steal\": {}}}",
                 interval.at,
                 row.started,
                 lag(0.5),
                 lag(0.99),
                 lag(0.999),
+                interval.cpu / interval.seconds,
                 now - before
             );
             before = now;

@@ -59,7 +59,19 @@ impl Health {
         if !open && !spinning && busiest > BUSY {
             doubt(
                 Weight::Degraded,
-                format!("a thread of the generator was busy {:.0} % of the time: more threads may send more", busiest * 100.0),
+                format!(
+                    "a thread of the generator was busy {:.0} % of the time: more threads may send more",
+                    busiest * 100.0
+                ),
+            );
+        }
+        if self.connected > self.ports * 4 / 5 {
+            doubt(
+                Weight::Degraded,
+                format!(
+                    "{} connections were made and {} local ports are there: closed ones hold theirs for a minute",
+                    self.connected, self.ports
+                ),
             );
         }
         if self.steal > 0.02 {

@@ -16,6 +16,7 @@ pub mod error;
 pub mod health;
 pub mod http;
 pub mod journey;
+pub mod json;
 pub mod model;
 pub mod outcome;
 pub mod record;

@@ -44,8 +44,10 @@ impl Runner {
     ///
     /// # Errors
     /// If it is impossible.
-    pub fn new(load: Load) -> Result<Self, LoadError> {
+    pub fn new(mut load: Load) -> Result<Self, LoadError> {
         load.check()?;
+        // A thread without a user would leave its arrivals waiting.
+        load.threads = load.threads.min(load.most_users());
         let unclaimed = match &load.workload {
             Workload::Users { iterations: Iterations::Shared(count), .. } => *count,
             _ => 0,
@@ -145,11 +147,7 @@ impl Runner {
         let open = matches!(load.workload, Workload::Arrivals { .. });
         let mut doubts = health.doubts(&requests, self.shared.spin, open);
         doubts.extend(
-            conservation
-                .violations()
-                .into_iter()
-                .chain(errors)
-                .map(|reason| Doubt { weight: Weight::Invalid, reason }),
+            conservation.violations().into_iter().chain(errors).map(|reason| Doubt { weight: Weight::Invalid, reason }),
         );
         let panics: u64 = reports.iter().map(|report| report.panics).sum();
         if panics > 0 {

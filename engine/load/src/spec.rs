@@ -149,7 +149,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body: 64 << 20, series: 1000 }
+        Self { body: 64 << 20, series: 500 }
     }
 }
 
@@ -202,7 +202,8 @@ impl Load {
     /// # Errors
     /// If the load is impossible.
     pub fn check(&self) -> Result<(), LoadError> {
-        let number = |good: bool, name, want, got: f64| if good { Ok(()) } else { Err(LoadError::Number { name, want, got }) };
+        let number =
+            |good: bool, name, want, got: f64| if good { Ok(()) } else { Err(LoadError::Number { name, want, got }) };
         self.shares().ok_or(LoadError::Journeys)?;
         number((1..=1024).contains(&self.threads), "threads", "from 1 to 1024", self.threads as f64)?;
         number(self.grace >= 0.0 && self.grace.is_finite(), "grace", "a number of seconds", self.grace)?;

@@ -174,7 +174,9 @@ fn a_slow_drip() {
     for driver in DRIVERS {
         let row = requests_to(&server(), driver, 300);
         assert_eq!(row.ok, 0);
-        assert!(row.errors.iter().all(|error| matches!(error.class, ErrorClass::TimeoutInHead | ErrorClass::Malformed)));
+        assert!(
+            row.errors.iter().all(|error| matches!(error.class, ErrorClass::TimeoutInHead | ErrorClass::Malformed))
+        );
     }
 }
 
@@ -264,9 +266,8 @@ fn a_journey_that_panics_fails_its_iteration_and_no_other() {
 
 #[test]
 fn a_host_that_is_not_permitted_is_not_contacted() {
-    let load = load(iterations(1, 1), Server::good().origin(), || {
-        |user: &User| user.get("http://192.0.2.1:9/").map(drop)
-    });
+    let load =
+        load(iterations(1, 1), Server::good().origin(), || |user: &User| user.get("http://192.0.2.1:9/").map(drop));
     let row = run(load).requests();
     assert_eq!((row.errors[0].class, row.failed, row.connections), (ErrorClass::Denied, 1, 0));
 }

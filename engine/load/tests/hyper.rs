@@ -1,6 +1,5 @@
 //! The HTTP/1.1 receiver against hyper's client, on generated answers: same status, headers, body and end, or both refuse.
 
-
 use engine_load::http::{HeadMemo, Keep, Method, Progress, Receiver};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
@@ -75,7 +74,8 @@ fn by_hyper(method: &str, answer: &[u8]) -> Option<Seen> {
         let work = async {
             let response = sender.send_request(request.expect("a request")).await.ok()?;
             let status = response.status().as_u16();
-            let headers = response.headers().iter().map(|(n, v)| (n.as_str().to_owned(), v.as_bytes().to_vec())).collect();
+            let headers =
+                response.headers().iter().map(|(n, v)| (n.as_str().to_owned(), v.as_bytes().to_vec())).collect();
             let body = response.into_body().collect().await.ok()?.to_bytes().to_vec();
             Some(Seen { status, headers: sorted(headers), body })
         };
@@ -143,10 +143,12 @@ fn answers() -> impl Strategy<Value = Vec<u8>> {
         1 => Just("HTTP/1.1 20 OK".to_owned()),
         1 => Just("nonsense".to_owned()),
     ];
-    (interim, line, prop::collection::vec(header, 0..4), framing).prop_map(|(interim, line, headers, (framing, body))| {
-        let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
-        format!("{interim}{line}\r\n{headers}{framing}\r\n{body}").into_bytes()
-    })
+    (interim, line, prop::collection::vec(header, 0..4), framing).prop_map(
+        |(interim, line, headers, (framing, body))| {
+            let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+            format!("{interim}{line}\r\n{headers}{framing}\r\n{body}").into_bytes()
+        },
+    )
 }
 
 proptest! {

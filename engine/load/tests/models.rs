@@ -83,6 +83,30 @@ fn bodies_are_sent_as_announced_and_heads_have_none() {
 }
 
 #[test]
+fn cookies_and_redirects_are_followed() {
+    // The first request of a connection is sent on with a cookie, the second must bring it.
+    let server = Server::new(|stream, number| {
+        let answer = match number {
+            0 => "HTTP/1.1 302 Found\r\nLocation: /next\r\nSet-Cookie: id=7; Path=/\r\nContent-Length: 0\r\n\r\n",
+            1 => "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+            _ => "HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n",
+        };
+        stream.write_all(answer.as_bytes()).is_ok()
+    });
+    let outcome = run(load(iterations(1, 1), server.origin(), || {
+        |user: &User| {
+            assert_eq!(user.request(&Request::get("/first").expecting(vec![200]))?.text(), "ok");
+            let failure = user.get("/round").expect_err("it goes round for ever");
+            assert_eq!(failure.class, engine_load::ErrorClass::Redirect);
+            Ok(())
+        }
+    }));
+    let rows: Vec<(String, u64)> = outcome.endpoints().map(|(l, row)| (l.endpoint.to_string(), row.ok)).collect();
+    let of = |name: &str| rows.iter().find(|(known, _)| known.ends_with(name)).map_or(0, |(_, ok)| *ok);
+    assert_eq!((of("/first"), of("/next"), of("/round"), of("/again")), (1, 1, 1, 10), "{rows:?}");
+}
+
+#[test]
 fn shared_iterations_are_made_exactly_once_each() {
     let server = Server::good();
     let seen: Arc<Mutex<Vec<u64>>> = Arc::default();
@@ -121,7 +145,8 @@ fn journeys_have_their_shares() {
 fn phases_are_told_apart_by_intended_start() {
     let server = Server::good();
     let flat = |rate, duration| vec![Phase { from: rate, to: rate, duration, spacing: Spacing::Even }];
-    let plan = ArrivalPlan::phases(&[("one".into(), flat(100.0, 0.4)), ("two".into(), flat(50.0, 0.4))], 0).expect("a plan");
+    let plan =
+        ArrivalPlan::phases(&[("one".into(), flat(100.0, 0.4)), ("two".into(), flat(50.0, 0.4))], 0).expect("a plan");
     let workload = Workload::Arrivals { plan, max_users: 50, catch_up: CatchUp::Burst };
     let outcome = run(load(workload, server.origin(), || |user: &User| user.get("/").map(drop)));
     let of = |name: &str| outcome.totals.sum(|l| l.kind == Kind::Request && &*l.phase == name).started;
@@ -226,7 +251,8 @@ fn intervals_add_up_in_any_order_and_twice() {
     });
     load.threads = 2;
     let mut intervals: Vec<Interval> = Vec::new();
-    let outcome = Runner::new(load).expect("a load").run(&mut |interval| intervals.push(interval.clone())).expect("a run");
+    let outcome =
+        Runner::new(load).expect("a load").run(&mut |interval| intervals.push(interval.clone())).expect("a run");
     assert!(intervals.len() >= 6, "{}", intervals.len());
     // Through their stored form, backwards, and each twice.
     let mut again = Totals::default();

@@ -41,9 +41,7 @@ fn freezing(from: f64, until: f64) -> Server {
 fn arrivals(server: &Server, rate: f64, seconds: f64, users: usize, catch_up: CatchUp) -> Load {
     let plan = ArrivalPlan::new("all", &Arrivals::Constant { rate }, seconds, 0).expect("a plan");
     let workload = Workload::Arrivals { plan, max_users: users, catch_up };
-    let load = load(workload, server.origin(), || {
-        |user: &User| user.request(&Request::get("/").named("x")).map(drop)
-    });
+    let load = load(workload, server.origin(), || |user: &User| user.request(&Request::get("/").named("x")).map(drop));
     Load { pacing: Pacing::Sleep, ..load }
 }
 

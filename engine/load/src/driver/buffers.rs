@@ -26,8 +26,12 @@ pub(super) const GROUP: u16 = 0;
 impl Buffers {
     /// Registers `count` buffers, a power of two.
     pub(super) fn new(ring: &IoUring, count: u16) -> io::Result<Self> {
-        let mut buffers =
-            Self { entries: zeroed(Self::entry_layout(count)).cast(), bytes: zeroed(Self::byte_layout(count)), count, tail: 0 };
+        let mut buffers = Self {
+            entries: zeroed(Self::entry_layout(count)).cast(),
+            bytes: zeroed(Self::byte_layout(count)),
+            count,
+            tail: 0,
+        };
         // SAFETY: the memory is page-aligned, has room for `count` entries, and lives until the ring is gone: the driver
         // drops its ring before its buffers.
         unsafe { ring.submitter().register_buf_ring_with_flags(buffers.entries as u64, count, GROUP, 0) }?;

@@ -30,7 +30,8 @@ struct Socket {
 #[derive(Debug, Clone, Copy)]
 enum Ready {
     Connected(Key, Result<(), i32>),
-    Sent(Key, Result<(), i32>),
+    /// Sending failed.
+    Sent(Key, i32),
     Closed(Key),
 }
 
@@ -89,9 +90,9 @@ impl Epoll {
         socket.watched = wanted;
     }
 
-    /// Writes what the socket takes; says when all is gone or it failed.
-    fn write(&mut self, key: Key) {
-        let Some(Some(socket)) = self.sockets.get_mut(key) else { return };
+    /// Writes what the socket takes; whether that was all.
+    fn write(&mut self, key: Key) -> bool {
+        let Some(Some(socket)) = self.sockets.get_mut(key) else { return false };
         while let Some(bytes) = &socket.sending {
             let rest = &bytes[socket.sent..];
             // SAFETY: the slice is alive during the call.
@@ -99,11 +100,11 @@ impl Epoll {
                 unsafe { libc::send(socket.fd.as_raw_fd(), rest.as_ptr().cast(), rest.len(), libc::MSG_NOSIGNAL) };
             if done < 0 {
                 match errno() {
-                    libc::EAGAIN => return,
+                    libc::EAGAIN => return false,
                     libc::EINTR => {}
                     error => {
                         socket.sending = None;
-                        self.ready.push_back(Ready::Sent(key, Err(error)));
+                        self.ready.push_back(Ready::Sent(key, error));
                     }
                 }
                 continue;
@@ -111,9 +112,10 @@ impl Epoll {
             socket.sent += done as usize;
             if socket.sent == bytes.len() {
                 socket.sending = None;
-                self.ready.push_back(Ready::Sent(key, Ok(())));
+                return true;
             }
         }
+        false
     }
 
     /// Reads once; a full chunk is followed by the next event, as epoll is level-triggered here.
@@ -123,8 +125,7 @@ impl Epoll {
             return;
         }
         // SAFETY: the chunk is ours and as long as we say.
-        let done =
-            unsafe { libc::recv(socket.fd.as_raw_fd(), self.chunk.as_mut_ptr().cast(), self.chunk.len(), 0) };
+        let done = unsafe { libc::recv(socket.fd.as_raw_fd(), self.chunk.as_mut_ptr().cast(), self.chunk.len(), 0) };
         let event = match done {
             1.. => Event::Data(&self.chunk[..done as usize]),
             0 => Event::End(Ok(())),
@@ -155,7 +156,7 @@ impl Epoll {
         while let Some(ready) = self.ready.pop_front() {
             match ready {
                 Ready::Connected(key, result) if self.alive(key) => handler(stamp, key, Event::Connected(result)),
-                Ready::Sent(key, result) if self.alive(key) => handler(stamp, key, Event::Sent(result)),
+                Ready::Sent(key, error) if self.alive(key) => handler(stamp, key, Event::Sent(Err(error))),
                 Ready::Closed(key) => {
                     self.sockets.remove(key);
                     handler(stamp, key, Event::Closed);
@@ -171,8 +172,7 @@ fn error_of(fd: RawFd) -> i32 {
     let mut error: libc::c_int = 0;
     let mut len = size_of_val(&error) as libc::socklen_t;
     // SAFETY: value and length are locals of the right type.
-    let done =
-        unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_ERROR, (&raw mut error).cast(), &raw mut len) };
+    let done = unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_ERROR, (&raw mut error).cast(), &raw mut len) };
     if done < 0 { errno() } else { error }
 }
 
@@ -209,12 +209,15 @@ impl Driver for Epoll {
         }
     }
 
-    fn send(&mut self, key: Key, bytes: Rc<Vec<u8>>) {
-        let Some(Some(socket)) = self.sockets.get_mut(key) else { return };
+    fn send(&mut self, key: Key, bytes: Rc<Vec<u8>>) -> bool {
+        let Some(Some(socket)) = self.sockets.get_mut(key) else { return false };
         socket.sending = Some(bytes);
         socket.sent = 0;
-        self.write(key);
+        if self.write(key) {
+            return false;
+        }
         self.watch(key);
+        true
     }
 
     fn receive(&mut self, key: Key) {
@@ -270,8 +273,8 @@ impl Driver for Epoll {
             let Some(Some(socket)) = self.sockets.get(key) else { continue };
             if socket.connecting {
                 self.connected(key);
-            } else if events & (libc::EPOLLOUT | libc::EPOLLERR | libc::EPOLLHUP) as u32 != 0 {
-                self.write(key);
+            } else if events & (libc::EPOLLOUT | libc::EPOLLERR | libc::EPOLLHUP) as u32 != 0 && self.write(key) {
+                handler(stamp, key, Event::Sent(Ok(())));
             }
             if events & (libc::EPOLLIN | libc::EPOLLERR | libc::EPOLLHUP) as u32 != 0 {
                 self.read(key, stamp, handler);
@@ -286,7 +289,7 @@ impl Driver for Epoll {
 impl Epoll {
     /// For kernels before 5.11.
     fn wait_in_milliseconds(&mut self, time: &libc::timespec) -> io::Result<usize> {
-        let millis = time.tv_sec as i64 * 1000 + (time.tv_nsec as i64 + 999_999) / 1_000_000;
+        let millis = time.tv_sec * 1000 + (time.tv_nsec + 999_999) / 1_000_000;
         let (list, len) = (self.fired.as_mut_ptr(), self.fired.len() as libc::c_int);
         // SAFETY: as above.
         let count = unsafe { libc::epoll_wait(self.epoll.as_raw_fd(), list, len, millis.min(60_000) as libc::c_int) };

@@ -73,8 +73,9 @@ pub trait Driver {
     /// Starts connecting; ends with [`Event::Connected`].
     fn connect(&mut self, key: Key, address: SocketAddr);
 
-    /// Starts sending all of `bytes`; ends with [`Event::Sent`]. One at a time for each socket.
-    fn send(&mut self, key: Key, bytes: Rc<Vec<u8>>);
+    /// Starts sending all of `bytes`, one message at a time for each socket. Gives whether [`Event::Sent`] will follow;
+    /// where not, the socket can be taken to have taken the bytes already, and a failure shows when receiving.
+    fn send(&mut self, key: Key, bytes: Rc<Vec<u8>>) -> bool;
 
     /// Receives from now on: [`Event::Data`] as it comes, until [`Event::End`].
     fn receive(&mut self, key: Key);
@@ -106,10 +107,10 @@ pub enum DriverChoice {
 /// # Errors
 /// If not even `epoll` can be had.
 pub fn open(choice: DriverChoice, sockets: usize) -> io::Result<Box<dyn Driver>> {
-    if choice == DriverChoice::Auto {
-        if let Ok(ring) = Uring::new(sockets) {
-            return Ok(Box::new(ring));
-        }
+    if choice == DriverChoice::Auto
+        && let Ok(ring) = Uring::new(sockets)
+    {
+        return Ok(Box::new(ring));
     }
     Ok(Box::new(Epoll::new()?))
 }

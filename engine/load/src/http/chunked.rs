@@ -1,7 +1,7 @@
 //! Bodies in chunks (RFC 9112, 7.1), taken in pieces of any size.
 
-use super::head::{MAX_HEAD, excerpt};
 use super::Headers;
+use super::head::{MAX_HEAD, excerpt};
 use crate::error::{ErrorClass, Failure};
 
 /// Longest line that announces a chunk, its extensions included.

@@ -5,6 +5,7 @@
 
 mod body;
 mod chunked;
+mod cookies;
 mod head;
 mod receiver;
 mod request;
@@ -13,7 +14,8 @@ mod response;
 mod tests;
 mod url;
 
-pub use head::{Framing, Head, MAX_HEADERS, MAX_HEAD};
+pub use cookies::Cookies;
+pub use head::{Framing, Head, MAX_HEAD, MAX_HEADERS};
 pub use receiver::{HeadMemo, Keep, Progress, Receiver};
 pub use request::{Body, Method, Request, TIMEOUT};
 pub use response::{Headers, Response, Timings};

@@ -219,7 +219,9 @@ impl Receiver {
             State::Head if self.received == 0 => (ErrorClass::Closed, "before a byte of the answer".to_owned()),
             State::Head => (ErrorClass::ClosedInHead, format!("after {}", excerpt(&self.partial))),
             State::Length(left) => (ErrorClass::ClosedInBody, format!("{left} bytes before the announced end")),
-            State::Chunked(_) => (ErrorClass::ClosedInBody, format!("before the last chunk, after {} bytes", self.sink.size)),
+            State::Chunked(_) => {
+                (ErrorClass::ClosedInBody, format!("before the last chunk, after {} bytes", self.sink.size))
+            }
         };
         Err(Failure::new(class, what))
     }

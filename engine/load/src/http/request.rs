@@ -95,10 +95,15 @@ pub struct Request {
     pub timeout: u64,
     /// Whether the answer's headers and body are wanted, or only counted.
     pub keep: super::Keep,
+    /// Redirects that are followed at most; needs the answer's headers. Each is a request of its own.
+    pub redirects: u8,
 }
 
 /// Time for a request where none is given: 30 s, in nanoseconds.
 pub const TIMEOUT: u64 = 30_000_000_000;
+
+/// Redirects that are followed where nothing else is said.
+const REDIRECTS: u8 = 10;
 
 impl Request {
     /// A request for `target`.
@@ -112,6 +117,7 @@ impl Request {
             expect: Vec::new(),
             timeout: TIMEOUT,
             keep: super::Keep::All,
+            redirects: REDIRECTS,
         }
     }
 
@@ -160,13 +166,44 @@ impl Request {
         self
     }
 
-    /// The row that it is counted in.
+    /// The row that it is counted in: its name, or method and path without query, with `:id` for segments that are
+    /// numbers, UUIDs or long hexadecimal words, so that each product does not get a row of its own.
     pub fn endpoint(&self) -> String {
         if !self.name.is_empty() {
             return self.name.clone();
         }
         let path = self.target.split(['?', '#']).next().unwrap_or("/");
-        format!("{} {path}", self.method)
+        let (origin, path) = match path.find("://").and_then(|at| path[at + 3..].find('/').map(|slash| at + 3 + slash))
+        {
+            Some(slash) => path.split_at(slash),
+            None => ("", path),
+        };
+        let segments: Vec<&str> = path.split('/').map(|segment| if is_id(segment) { ":id" } else { segment }).collect();
+        format!("{} {origin}{}", self.method, segments.join("/"))
+    }
+
+    /// The request that a redirect with `status` to `location` asks for, seen from `from` (RFC 9110, 15.4).
+    ///
+    /// # Errors
+    /// [`ErrorClass::Redirect`] if it leads nowhere.
+    pub fn redirected(&self, from: &super::Url, status: u16, location: &str) -> Result<Self, Failure> {
+        let to = from.join(location).map_err(|error| Failure::new(ErrorClass::Redirect, error.to_string()))?;
+        let mut next = self.clone();
+        next.redirects -= 1;
+        if status == 303 || (matches!(status, 301 | 302) && self.method == Method::Post) {
+            if next.method != Method::Head {
+                next.method = Method::Get;
+            }
+            next.body = Body::None;
+            next.headers.retain(|(name, _)| !name.to_ascii_lowercase().starts_with("content-"));
+        }
+        if to.origin != from.origin {
+            // Meant for the host that they were given to.
+            let own = ["authorization", "cookie", "host"];
+            next.headers.retain(|(name, _)| !own.contains(&name.to_ascii_lowercase().as_str()));
+        }
+        next.target = to.to_string();
+        Ok(next)
     }
 
     /// Where it goes.
@@ -237,6 +274,13 @@ impl Request {
         }
         Ok(out)
     }
+}
+
+/// Whether a segment of a path names one thing of many.
+fn is_id(segment: &str) -> bool {
+    let hex = |byte: u8| byte.is_ascii_hexdigit() || byte == b'-';
+    let digits = segment.bytes().filter(u8::is_ascii_digit).count();
+    (!segment.is_empty() && digits == segment.len()) || (segment.len() >= 16 && digits > 0 && segment.bytes().all(hex))
 }
 
 fn line(out: &mut Vec<u8>, name: &str, value: &str) {

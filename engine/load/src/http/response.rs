@@ -82,6 +82,11 @@ impl Response {
         self.error.is_none()
     }
 
+    /// Whether it says to look elsewhere, and where.
+    pub fn is_redirect(&self) -> bool {
+        matches!(self.status, 301 | 302 | 303 | 307 | 308) && self.headers.get("location").is_some()
+    }
+
     /// The body as text; bytes that are no UTF-8 are replaced.
     pub fn text(&self) -> std::borrow::Cow<'_, str> {
         String::from_utf8_lossy(&self.body)

@@ -49,11 +49,29 @@ fn framings_of_rfc_9112() {
         ("HTTP/1.1 200 OK\r\nConnection: x, Close\r\nContent-Length: 1\r\n\r\n.", Method::Get, 200, ".", false),
         ("HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\n.", Method::Get, 200, ".", false),
         ("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 1\r\n\r\n.", Method::Get, 200, ".", true),
-        ("HTTP/1.1 100 Go\r\n\r\nHTTP/1.1 103 Hint\r\nA: b\r\n\r\nHTTP/1.1 201 C\r\nContent-Length: 0\r\n\r\n", Method::Post, 201, "", true),
+        (
+            "HTTP/1.1 100 Go\r\n\r\nHTTP/1.1 103 Hint\r\nA: b\r\n\r\nHTTP/1.1 201 C\r\nContent-Length: 0\r\n\r\n",
+            Method::Post,
+            201,
+            "",
+            true,
+        ),
         ("HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\nContent-Length: 2\r\n\r\nhi", Method::Get, 200, "hi", true),
         // A coding wins over a length, and the connection is not trusted further.
-        ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n", Method::Get, 200, "x", false),
-        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n3;a=\"b\"\r\nabc\r\nA \r\n0123456789\r\n000\r\nT: u\r\n\r\n", Method::Get, 200, "abc0123456789", true),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
+            Method::Get,
+            200,
+            "x",
+            false,
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n3;a=\"b\"\r\nabc\r\nA \r\n0123456789\r\n000\r\nT: u\r\n\r\n",
+            Method::Get,
+            200,
+            "abc0123456789",
+            true,
+        ),
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, gzip\r\n\r\nraw", Method::Get, 200, "raw", false),
         ("HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", Method::Get, 200, "", true),
         ("\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", Method::Get, 200, "", true),
@@ -61,7 +79,11 @@ fn framings_of_rfc_9112() {
     ] {
         for size in [1, 2, 3, 7, text.len()] {
             let (response, kept, used) = receive(method.clone(), text.as_bytes(), &[size]).expect(text);
-            assert_eq!((response.status, &*response.text(), kept, used), (status, body, reusable, text.len()), "{text} {size}");
+            assert_eq!(
+                (response.status, &*response.text(), kept, used),
+                (status, body, reusable, text.len()),
+                "{text} {size}"
+            );
         }
     }
 }
@@ -147,6 +169,28 @@ fn requests_are_written_as_they_should() {
         assert_eq!(bad.encode(&origin, "/").unwrap_err().class, ErrorClass::Invalid);
     }
     assert_eq!(Request::get("/a?b=1").endpoint(), "GET /a");
+    let many = "/p/12/7b3f0c9e-1d2a-4c5b-8e6f-001122334455/0123456789abcdef0123/deadbeef/v2";
+    assert_eq!(Request::get(many).endpoint(), "GET /p/:id/:id/:id/deadbeef/v2");
+    assert_eq!(Request::get("http://127.0.0.1:80/5").endpoint(), "GET http://127.0.0.1:80/:id");
+}
+
+#[test]
+fn redirects_follow_rfc_9110() {
+    let from = Url::parse("http://a/b").unwrap();
+    let post = Request::post("/b", "x").header("Content-Type", "t").header("Authorization", "s").header("X", "y");
+    for (status, method) in
+        [(301, Method::Get), (302, Method::Get), (303, Method::Get), (307, Method::Post), (308, Method::Post)]
+    {
+        let next = post.redirected(&from, status, "/c").unwrap();
+        assert_eq!(
+            (&next.method, next.target.as_str(), next.body == Body::None),
+            (&method, "http://a/c", method == Method::Get)
+        );
+        assert_eq!(next.redirects + 1, post.redirects);
+    }
+    let away = post.redirected(&from, 307, "http://other/").unwrap();
+    assert_eq!(away.headers.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["Content-Type", "X"]);
+    assert_eq!(post.redirected(&from, 301, "no where").unwrap_err().class, ErrorClass::Redirect);
 }
 
 proptest! {

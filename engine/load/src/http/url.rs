@@ -94,7 +94,13 @@ impl Url {
             return Err(UrlError::Host(text.into()));
         }
         let port = match port {
-            None | Some("") => if secure { 443 } else { 80 },
+            None | Some("") => {
+                if secure {
+                    443
+                } else {
+                    80
+                }
+            }
             Some(port) => port.parse().ok().filter(|port| *port > 0).ok_or_else(|| UrlError::Port(text.into()))?,
         };
         let path = path.split('#').next().unwrap_or("");
@@ -160,7 +166,11 @@ fn without_dots(path: &str) -> String {
     for (at, part) in parts.iter().enumerate() {
         let last = at + 1 == parts.len();
         match *part {
-            "." => if last { kept.push("") },
+            "." => {
+                if last {
+                    kept.push("")
+                }
+            }
             ".." => {
                 kept.pop();
                 if last {

@@ -240,7 +240,8 @@ mod tests {
     #[test]
     fn shapes_have_their_integral() {
         // Whole periods of a sine add up to the mean; a step and a burst to what they say.
-        let count = |phases: Vec<Phase>| ArrivalPlan::phases(&[("x".into(), phases)], 0).unwrap().count_until(f64::INFINITY);
+        let count =
+            |phases: Vec<Phase>| ArrivalPlan::phases(&[("x".into(), phases)], 0).unwrap().count_until(f64::INFINITY);
         assert!((count(sine(100.0, 100.0, 2.0, 10.0, Spacing::Even)) as f64 - 1000.0).abs() <= 1.0);
         // A quarter of a period: mean T/4 + amplitude T / tau.
         let quarter = 25.0 * 100.0 + 50.0 * 100.0 / std::f64::consts::TAU;

@@ -179,6 +179,8 @@ mod tests {
         gaps.fold(0.0, f64::max) * (n as f64).sqrt()
     }
 
+    type Distribution = Box<dyn Fn(f64) -> f64>;
+
     #[test]
     fn draws_follow_their_distribution() {
         // The seed is fixed; 1.63 is passed by one seed in a hundred of a right generator (Kolmogorov).
@@ -195,7 +197,7 @@ mod tests {
             }
             (at as f64 + (x - sorted[at]) / (sorted[at + 1] - sorted[at])) / 4.0
         };
-        let cases: Vec<(Think, Box<dyn Fn(f64) -> f64>)> = vec![
+        let cases: Vec<(Think, Distribution)> = vec![
             (Think::Uniform { from: 2.0, to: 10.0 }, Box::new(|x| (x - 2.0) / 8.0)),
             (Think::Exponential { mean: 3.0 }, Box::new(|x| 1.0 - (-x / 3.0).exp())),
             (Think::Normal { mean: 2.0, deviation: 1.0, min: 1.0, max: 4.0 }, Box::new(truncated)),

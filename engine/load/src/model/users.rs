@@ -114,7 +114,9 @@ mod tests {
         let endless = [phase(3.0, 3.0, f64::INFINITY)];
         UserPhase::check(&endless).unwrap();
         assert_eq!(activity(&endless, 2), [(0.0, f64::INFINITY)]);
-        for bad in [phase(-1.0, 1.0, 1.0), phase(0.0, f64::NAN, 1.0), phase(0.0, 1.0, 0.0), phase(0.0, 1.0, f64::INFINITY)] {
+        for bad in
+            [phase(-1.0, 1.0, 1.0), phase(0.0, f64::NAN, 1.0), phase(0.0, 1.0, 0.0), phase(0.0, 1.0, f64::INFINITY)]
+        {
             assert!(UserPhase::check(&[bad]).is_err());
         }
     }

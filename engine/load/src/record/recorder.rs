@@ -18,7 +18,7 @@ pub struct Slot {
 }
 
 /// Series beyond the limit are counted in one row of this name.
-const OVERFLOW: &str = "(too many endpoints)";
+const OVERFLOW: &str = "(other)";
 
 type Key = (Kind, u16, Arc<str>, Arc<str>);
 

@@ -111,10 +111,8 @@ impl Timeline {
         while self.windows.len() >= MOST && !self.windows.contains_key(&place(self.step)) {
             self.halve();
         }
-        let window = self.windows.entry(place(self.step)).or_insert_with(|| Window {
-            at: interval.at,
-            ..Window::default()
-        });
+        let window =
+            self.windows.entry(place(self.step)).or_insert_with(|| Window { at: interval.at, ..Window::default() });
         let first = window.seconds == 0.0 || interval.at < window.at + window.seconds - 0.5;
         window.at = window.at.min(interval.at);
         window.seconds = window.seconds.max(interval.at + interval.seconds - window.at);
@@ -160,8 +158,13 @@ mod tests {
         let mut row = Row { started: 1, ok: 1, ..Row::default() };
         row.response.record(1000 * (at + 1));
         row.lag.record(10);
-        let label =
-            Label { kind: Kind::Request, journey: "j".into(), endpoint: "e".into(), group: "".into(), phase: "p".into() };
+        let label = Label {
+            kind: Kind::Request,
+            journey: "j".into(),
+            endpoint: "e".into(),
+            group: "".into(),
+            phase: "p".into(),
+        };
         Interval {
             source,
             sequence: at,

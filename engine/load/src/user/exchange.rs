@@ -8,7 +8,7 @@ use super::{Flight, User};
 use crate::clock;
 use crate::driver::tcp_socket;
 use crate::error::{ErrorClass, Failure};
-use crate::http::{Method, Origin, Receiver, Request, Response, Target, Timings};
+use crate::http::{Method, Origin, Receiver, Request, Response, Target, Timings, Url};
 use crate::record::{End, Endpoint, Kind, Sample, Slot};
 use crate::worker::net::{ConnRef, Delivery};
 
@@ -41,26 +41,56 @@ impl User {
     /// # Errors
     /// If it is impossible.
     pub fn prepare(&self, request: &Request) -> Result<Prepared, Failure> {
-        let invalid = |what: String| Failure::new(ErrorClass::Invalid, what);
-        let (origin, path) = match request.place().map_err(|error| invalid(error.to_string()))? {
-            Target::Full(url) => (url.origin, url.path),
-            Target::Path(path) => {
-                let target = self.cell.reactor.load.target.clone();
-                (target.ok_or_else(|| invalid(format!("`{path}` is a path, and the load has no target")))?, path)
-            }
-        };
+        let Url { origin, path } = self.address(request)?;
         let bytes = Rc::new(request.encode(&origin, &path)?);
         let name = request.endpoint().into();
         let group = std::cell::RefCell::new(Arc::clone(&self.cell.group.borrow()));
         Ok(Prepared { request: request.clone(), origin: Rc::new(origin), bytes, name, row: Cell::new(None), group })
     }
 
-    /// Sends a request and waits for the answer.
+    /// Sends a request with the user's cookies, follows redirects, and waits for the answer.
     ///
     /// # Errors
     /// If there is no answer. A status that was not expected is an answer, with [`Response::error`] set.
     pub fn request(&self, request: &Request) -> Result<Response, Failure> {
-        self.send(&self.prepare(request)?)
+        let mut redirected: Option<Request> = None;
+        loop {
+            let present = redirected.as_ref().unwrap_or(request);
+            let from = self.address(present)?;
+            let cookie = self.cell.cookies.borrow().header(&from);
+            let set = present.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("cookie"));
+            let response = match cookie.filter(|_| !set) {
+                Some(cookie) => self.send(&self.prepare(&present.clone().header("Cookie", cookie))?)?,
+                None => self.send(&self.prepare(present)?)?,
+            };
+            for header in response.headers.all("set-cookie") {
+                self.cell.cookies.borrow_mut().set(&from, &header);
+            }
+            if !response.is_redirect() || request.redirects == 0 {
+                return Ok(response);
+            }
+            let Some(location) = response.headers.get("location") else { return Ok(response) };
+            if present.redirects == 0 {
+                let detail = format!("more than {} redirects, the last to `{location}`", request.redirects);
+                return Err(Failure::new(ErrorClass::Redirect, detail));
+            }
+            let next = present.redirected(&from, response.status, &location)?;
+            redirected = Some(next);
+        }
+    }
+
+    /// Where a request goes.
+    fn address(&self, request: &Request) -> Result<Url, Failure> {
+        let invalid = |what: String| Failure::new(ErrorClass::Invalid, what);
+        match request.place().map_err(|error| invalid(error.to_string()))? {
+            Target::Full(url) => Ok(url),
+            Target::Path(path) => {
+                let target = self.cell.reactor.load.target.clone();
+                let origin =
+                    target.ok_or_else(|| invalid(format!("`{path}` is a path, and the load has no target")))?;
+                Ok(Url { origin, path })
+            }
+        }
     }
 
     /// `GET path`.
@@ -95,7 +125,7 @@ impl User {
         self.request(&Request::new(Method::Delete, target))
     }
 
-    /// Sends a prepared request and waits for the answer.
+    /// Sends a prepared request and waits for the answer. Its bytes are as they are: no cookies, no redirects.
     ///
     /// # Errors
     /// As [`Self::request`].
@@ -130,7 +160,8 @@ impl User {
             Ok(mut response) => {
                 let expect = &prepared.request.expect;
                 let status = response.status;
-                let good = if expect.is_empty() { status < 400 } else { expect.contains(&status) };
+                let followed = prepared.request.redirects > 0 && response.is_redirect();
+                let good = followed || if expect.is_empty() { status < 400 } else { expect.contains(&status) };
                 let end = if good { End::Ok } else { End::Failed };
                 row.record(Sample { end, intended, begun, ended });
                 row.record_timings(&timings);
@@ -197,16 +228,12 @@ impl User {
                     Err(failure) => return failed(failure, first_sent.unwrap_or(called), connected, repeated, 0),
                 },
             };
-            let receiver = Receiver::new(
-                prepared.request.method.clone(),
-                prepared.request.keep,
-                cell.reactor.load.limits.body,
-            );
+            let receiver =
+                Receiver::new(prepared.request.method.clone(), prepared.request.keep, cell.reactor.load.limits.body);
             {
                 let mut inner = cell.reactor.inner.borrow_mut();
                 let inner = &mut *inner;
-                let began =
-                    inner.net.begin_exchange(inner.driver.as_mut(), conn, cell.task, receiver, &prepared.bytes);
+                let began = inner.net.begin_exchange(inner.driver.as_mut(), conn, cell.task, receiver, &prepared.bytes);
                 if let Err(failure) = began {
                     inner.net.abandon(conn, true);
                     return failed(failure, first_sent.unwrap_or(called), connected, repeated, 0);
@@ -263,7 +290,10 @@ impl User {
     fn connect(&self, origin: &Rc<Origin>, deadline: u64, timings: &mut Timings) -> Result<ConnRef, Failure> {
         let cell = &*self.cell;
         if !cell.reactor.load.permit.allows(origin) {
-            return Err(Failure::new(ErrorClass::Denied, format!("{} is not among the permitted hosts", origin.authority())));
+            return Err(Failure::new(
+                ErrorClass::Denied,
+                format!("{} is not among the permitted hosts", origin.authority()),
+            ));
         }
         let started = clock::now();
         let addresses = self.resolve(origin, deadline)?;

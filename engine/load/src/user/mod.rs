@@ -9,7 +9,7 @@ use engine_core::stats::Stream;
 use crate::clock;
 use crate::coroutine;
 use crate::error::{ErrorClass, Failure};
-use crate::http::Origin;
+use crate::http::{Cookies, Origin};
 use crate::journey::Script;
 use crate::model::Think;
 use crate::record::{End, Kind, Sample, Slot};
@@ -54,6 +54,7 @@ pub(crate) struct UserCell {
     pub(crate) queued: Cell<bool>,
     /// The arrival to serve next: its index and intended start.
     pub(crate) arrival: Cell<Option<(u64, u64)>>,
+    pub(crate) cookies: RefCell<Cookies>,
     stream: RefCell<Option<Stream>>,
     pub(crate) group: RefCell<Arc<str>>,
 }
@@ -85,6 +86,7 @@ impl User {
             timed_out: Cell::new(false),
             queued: Cell::new(false),
             arrival: Cell::new(None),
+            cookies: RefCell::default(),
             stream: RefCell::new(None),
             group: RefCell::new("".into()),
         };
@@ -228,14 +230,8 @@ impl User {
         cell.iteration_start.set(meant);
         cell.pace.set(None);
         *cell.stream.borrow_mut() = None;
-        let slot = {
-            let mut inner = reactor.inner.borrow_mut();
-            let none: Arc<str> = Arc::clone(&reactor.nothing);
-            let endpoint = inner.recorder.endpoint(Kind::Iteration, cell.journey.get(), &none, &none);
-            let slot = Slot { endpoint, phase: reactor.phase_of(meant) };
-            inner.recorder.row(slot).started += 1;
-            slot
-        };
+        let slot = Slot { endpoint: reactor.iterations_of(cell.journey.get()), phase: reactor.phase_of(meant) };
+        reactor.inner.borrow_mut().recorder.row(slot).started += 1;
         cell.iterating.set(Some(Flight { slot, intended: meant, begun }));
         reactor.active.set(reactor.active.get() + 1);
         let result = script.run(self);

@@ -178,6 +178,8 @@ fn serve(user: &User, scripts: &[Rc<dyn Script>]) {
     let cell = &*user.cell;
     while let Some((_, intended)) = cell.arrival.take() {
         let script = &scripts[usize::from(cell.journey.get())];
+        // Each arrival is somebody else; only the connection is shared.
+        cell.cookies.borrow_mut().clear();
         user.iterate(script.as_ref(), 0, Some(intended));
         if !cell.reactor.accepting.get() {
             return;

@@ -127,7 +127,8 @@ impl Worker {
         let scripts = load.journeys.iter().map(|(journey, _)| journey.script()).collect::<Result<_, _>>()?;
         let names = load.journeys.iter().map(|(journey, _)| journey.name().into()).collect();
         let phases = load.phase_ends();
-        let recorder = Recorder::new(names, phases.iter().map(|(name, _)| Arc::clone(name)).collect(), load.limits.series);
+        let recorder =
+            Recorder::new(names, phases.iter().map(|(name, _)| Arc::clone(name)).collect(), load.limits.series);
         let inner = Inner { driver, net: Net::default(), timers: Timers::default(), recorder };
         let reactor = Rc::new(Reactor {
             inner: RefCell::new(inner),
@@ -139,7 +140,7 @@ impl Worker {
             idle: RefCell::new(Vec::new()),
             active: Cell::new(0),
             phase_ends: phases.iter().map(|(_, end)| clock::nanos(*end)).collect(),
-            nothing: "".into(),
+            iterations: load.journeys.iter().map(|_| Cell::new(None)).collect(),
             unclaimed: Arc::clone(&shared.unclaimed),
         });
         let arriving = Arriving::of(&load, id);
@@ -183,7 +184,8 @@ impl Worker {
                 self.start_arrivals(now.min(end));
                 self.stop_accepting(now.min(end));
             }
-            let grace_over = stopped_at.is_some_and(|at| now >= at.saturating_add(clock::nanos(self.shared.load.grace)));
+            let grace_over =
+                stopped_at.is_some_and(|at| now >= at.saturating_add(clock::nanos(self.shared.load.grace)));
             if stop == END_NOW || grace_over || self.is_done(stopped_at.is_some()) {
                 stopped_at.get_or_insert(now.min(end));
                 break;
@@ -224,7 +226,7 @@ impl Worker {
             let Some(task) = self.ready.pop_front() else { break };
             self.resume(task);
         }
-        let wait = self.next_wait();
+        let wait = self.next_wait(now);
         let mut inner = self.reactor.inner.borrow_mut();
         let Inner { driver, net, .. } = &mut *inner;
         net.flush(driver.as_mut());
@@ -241,16 +243,18 @@ impl Worker {
         Ok(())
     }
 
-    /// How long the driver may wait.
-    fn next_wait(&self) -> Wait {
+    /// How long the driver may wait; `now` is as of the round's beginning, which spares a reading of the clock
+    /// where nothing is due soon.
+    fn next_wait(&self, now: u64) -> Wait {
         if !self.ready.is_empty() || self.shared.spin {
             return Wait::No;
         }
-        let now = clock::now();
         let timer = self.reactor.inner.borrow().timers.next();
         let arrival = self.arriving.as_ref().and_then(Arriving::next_look);
         let next = [timer, arrival, self.starts.next(), Some(self.interval_began + SECOND)].into_iter().flatten().min();
-        match next.map_or(LONGEST_WAIT, |at| at.saturating_sub(now)) {
+        let left = next.map_or(LONGEST_WAIT, |at| at.saturating_sub(now));
+        let soon = left < LONGEST_WAIT / 10;
+        match if soon { next.map_or(0, |at| at.saturating_sub(clock::now())) } else { left } {
             0 => Wait::No,
             nanos => Wait::Nanos(nanos.min(LONGEST_WAIT)),
         }
@@ -326,8 +330,12 @@ impl Worker {
         }
         self.starts.clear();
         self.reactor.idle.borrow_mut().clear();
-        let idle: Vec<usize> =
-            self.tasks.iter().filter(|(_, entry)| entry.user.cell.iterating.get().is_none()).map(|(task, _)| task).collect();
+        let idle: Vec<usize> = self
+            .tasks
+            .iter()
+            .filter(|(_, entry)| entry.user.cell.iterating.get().is_none())
+            .map(|(task, _)| task)
+            .collect();
         for task in idle {
             let entry = self.tasks.remove(task);
             self.release(&entry.user);
@@ -336,7 +344,10 @@ impl Worker {
     }
 
     /// Whether nothing more can happen.
-    fn is_done(&self, stopped: bool) -> bool {
+    fn is_done(&mut self, stopped: bool) -> bool {
+        if self.tasks.is_empty() && !self.starts.is_empty() && self.reactor.is_used_up() {
+            self.starts.clear();
+        }
         self.tasks.is_empty() && (stopped || (self.starts.is_empty() && self.arriving.is_none()))
     }
 
@@ -362,8 +373,10 @@ impl Worker {
         let mut inner = self.reactor.inner.borrow_mut();
         let cpu = clock::thread_cpu();
         let seconds = |nanos: u64| nanos as f64 / 1e9;
-        let scheduled =
-            self.arriving.as_ref().map_or(0, |arriving| arriving.scheduled(seconds(until.saturating_sub(start)), self.id));
+        let scheduled = self
+            .arriving
+            .as_ref()
+            .map_or(0, |arriving| arriving.scheduled(seconds(until.saturating_sub(start)), self.id));
         let interval = Interval {
             source: self.id,
             sequence: self.sequence,

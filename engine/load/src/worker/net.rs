@@ -144,8 +144,7 @@ impl Net {
         (conn.sent_at, conn.first_at) = (0, 0);
         match &mut conn.layer {
             None => {
-                conn.sending = true;
-                driver.send(at.key, Rc::clone(bytes));
+                conn.sending = driver.send(at.key, Rc::clone(bytes));
             }
             Some(layer) => {
                 layer.outgoing(bytes, &mut conn.out)?;
@@ -178,8 +177,7 @@ impl Net {
         while let Some(key) = self.to_send.pop() {
             let Some(conn) = self.conns[key].as_deref_mut() else { continue };
             if !conn.sending && !conn.out.is_empty() && conn.stage != Stage::Dead {
-                conn.sending = true;
-                driver.send(key, Rc::new(std::mem::take(&mut conn.out)));
+                conn.sending = driver.send(key, Rc::new(std::mem::take(&mut conn.out)));
             }
         }
         while let Some((key, hard)) = self.to_close.pop() {

@@ -12,8 +12,8 @@ use crate::dns::Resolver;
 use crate::driver::Driver;
 use crate::error::{ErrorClass, Failure};
 use crate::http::Origin;
-use crate::record::Recorder;
-use crate::spec::{Iterations, Load};
+use crate::record::{Endpoint, Kind, Recorder};
+use crate::spec::{Iterations, Load, Workload};
 
 /// What changes while users run. Borrowed for moments only, never across a wait.
 pub(crate) struct Inner {
@@ -40,8 +40,8 @@ pub(crate) struct Reactor {
     pub(crate) active: Cell<u64>,
     /// When each phase ends, in nanoseconds since the start.
     pub(crate) phase_ends: Vec<u64>,
-    /// The empty name.
-    pub(crate) nothing: Arc<str>,
+    /// The series of each journey's iterations, once it is known.
+    pub(crate) iterations: Vec<Cell<Option<Endpoint>>>,
     /// Iterations that nobody has claimed yet, over all threads.
     pub(crate) unclaimed: Arc<AtomicU64>,
 }
@@ -70,6 +70,19 @@ impl Reactor {
         self.phase_ends.partition_point(|end| *end <= since).min(self.phase_ends.len() - 1) as u16
     }
 
+    /// The series of a journey's iterations.
+    #[inline]
+    pub(crate) fn iterations_of(&self, journey: u16) -> Endpoint {
+        let known = &self.iterations[usize::from(journey)];
+        known.get().unwrap_or_else(|| {
+            let nothing: Arc<str> = "".into();
+            let mut inner = self.inner.borrow_mut();
+            let endpoint = inner.recorder.endpoint(Kind::Iteration, journey, &nothing, &nothing);
+            known.set(Some(endpoint));
+            endpoint
+        })
+    }
+
     /// Takes one of the iterations that are left, for a user that has made `done`; `None` if there is none for it.
     /// Gives its number over all users where those are shared.
     pub(crate) fn claim(&self, iterations: Iterations, done: u64) -> Option<u64> {
@@ -77,10 +90,19 @@ impl Reactor {
             Iterations::Endless => Some(done),
             Iterations::PerUser(most) => (done < most).then_some(done),
             Iterations::Shared(most) => {
-                let left = self.unclaimed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+                let left =
+                    self.unclaimed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
                 left.ok().map(|left| most - left)
             }
         }
+    }
+}
+
+impl Reactor {
+    /// Whether shared iterations are all claimed: users that would begin later have nothing to do.
+    pub(crate) fn is_used_up(&self) -> bool {
+        matches!(self.load.workload, Workload::Users { iterations: Iterations::Shared(_), .. })
+            && self.unclaimed.load(Ordering::Relaxed) == 0
     }
 }
 

@@ -53,11 +53,7 @@ impl Starts {
 fn spans(load: &Load, number: usize) -> Vec<Active> {
     let Workload::Users { phases, spread, .. } = &load.workload else { return Vec::new() };
     let delay = spread * number as f64 / most_users(phases).max(1) as f64;
-    activity(phases, number)
-        .into_iter()
-        .map(|(on, off)| (on + delay, off))
-        .filter(|(on, off)| off > on)
-        .collect()
+    activity(phases, number).into_iter().map(|(on, off)| (on + delay, off)).filter(|(on, off)| off > on).collect()
 }
 
 impl Worker {

@@ -131,8 +131,10 @@ pub enum ParamKind {
     Text,
     /// `true` or `false`.
     Flag,
-    /// A program and its arguments.
+    /// A program and its arguments; none when the text is empty.
     Command,
+    /// A map, such as the arguments of a tool; a text is read as JSON.
+    Object,
 }
 
 impl ParamKind {
@@ -148,6 +150,7 @@ impl ParamKind {
             Self::Text => "text".to_owned(),
             Self::Flag => "true or false".to_owned(),
             Self::Command => "program and arguments".to_owned(),
+            Self::Object => "map".to_owned(),
         }
     }
 
@@ -158,7 +161,7 @@ impl ParamKind {
             Self::Size { .. } => Some(Dimension::DATA),
             Self::Time { .. } => Some(Dimension::TIME),
             Self::Count { .. } | Self::Threads => Some(Dimension::NONE),
-            Self::Choice(_) | Self::Text | Self::Flag | Self::Command => None,
+            Self::Choice(_) | Self::Text | Self::Flag | Self::Command | Self::Object => None,
         }
     }
 }

@@ -15,6 +15,7 @@ mod report;
 mod round;
 mod run;
 mod runs;
+mod tool;
 
 pub(crate) use run::{once, options as run_options, scratch_base};
 
@@ -45,9 +46,12 @@ pub(crate) fn main(cli: Cli) -> Exit {
 
 fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
     let Some(command) = cli.command else { return Ok(pages::welcome(cli.global.quiet)) };
-    if let Command::Round = command {
-        return round::run();
-    }
+    tool::lend();
+    let command = match command {
+        Command::Round => return round::run(),
+        Command::Tool { protocol } => return tool::run(&protocol),
+        other => other,
+    };
     let app = App::new(cli.global)?;
     log(&app)?;
     match command {
@@ -68,6 +72,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
         Command::Completions { shell } => Ok(pages::completions(shell)),
         Command::Man { out } => pages::man(&app, out.as_deref()),
         Command::Round => round::run(),
+        Command::Tool { protocol } => tool::run(&protocol),
     }
 }
 

@@ -9,3 +9,4 @@ mod gate;
 mod machines;
 mod sandbox;
 mod scenarios;
+mod tools;

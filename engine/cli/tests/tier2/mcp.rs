@@ -42,7 +42,7 @@ fn a_python_server_is_measured_and_its_errors_are_told() {
     assert_eq!(good.code, 0, "{}", good.err);
     let report = good.json();
     let metrics = report["steps"][0]["metrics"].as_array().unwrap();
-    let value = |id: &str| metrics.iter().find(|metric| metric["metric"] == id).unwrap()["value"].as_f64().unwrap();
+    let value = |id: &str| metrics.iter().find(|metric| metric["metric"] == id).unwrap()["estimate"]["value"].as_f64().unwrap();
     assert!(value("tools") > 1.5 && value("errors") < 0.5, "{report}");
     // A Python server takes tens of megabytes, and starts in more than a hundredth of a second.
     assert!(value("peak_memory") > 1e7 && value("startup") > 0.01 && value("server_cpu") > 0.0, "{report}");

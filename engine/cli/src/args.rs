@@ -111,6 +111,12 @@ pub(crate) enum Command {
     /// One isolated round: the engine's own child.
     #[command(name = "__round", hide = true)]
     Round,
+    /// The engine's own tool server, for probes to talk to.
+    #[command(name = "__tool", hide = true)]
+    Tool {
+        /// What it speaks: `mcp` or `echo`.
+        protocol: String,
+    },
 }
 
 /// What scenarios may do.

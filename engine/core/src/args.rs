@@ -21,6 +21,8 @@ pub enum ArgValue {
     Flag(bool),
     /// Several texts.
     List(Vec<String>),
+    /// A map of JSON values.
+    Object(serde_json::Map<String, serde_json::Value>),
 }
 
 impl std::fmt::Display for ArgValue {
@@ -31,6 +33,10 @@ impl std::fmt::Display for ArgValue {
             Self::Text(text) => f.write_str(text),
             Self::Flag(flag) => flag.fmt(f),
             Self::List(parts) => f.write_str(&parts.join(" ")),
+            Self::Object(map) => match serde_json::to_string(map) {
+                Ok(text) => f.write_str(&text),
+                Err(_) => Err(std::fmt::Error),
+            },
         }
     }
 }
@@ -172,6 +178,15 @@ impl ParamDef {
             (ParamKind::Command, ArgValue::List(parts)) if parts.first().is_some_and(|p| !p.is_empty()) => {
                 Ok(value.clone())
             }
+            // Only as a default: the probe knows what it runs then.
+            (ParamKind::Command, ArgValue::Text(text)) if text.is_empty() && self.default == Some("") => {
+                Ok(ArgValue::List(Vec::new()))
+            }
+            (ParamKind::Object, ArgValue::Object(_)) => Ok(value.clone()),
+            (ParamKind::Object, ArgValue::Text(text)) => match serde_json::from_str(text) {
+                Ok(map) => Ok(ArgValue::Object(map)),
+                Err(_) => Err(self.kind_error(value, ": write a map, or its JSON as text")),
+            },
             _ => Err(self.kind_error(value, "")),
         }
     }
@@ -183,7 +198,7 @@ impl ParamDef {
             ArgValue::Text(text) => {
                 text.parse().map_err(|source| ArgError::Quantity { name: self.name.to_owned(), source })?
             }
-            ArgValue::Flag(_) | ArgValue::List(_) => return Err(self.kind_error(value, "")),
+            ArgValue::Flag(_) | ArgValue::List(_) | ArgValue::Object(_) => return Err(self.kind_error(value, "")),
         };
         if quantity.dimension != dimension {
             let example = match self.kind {
@@ -293,6 +308,15 @@ impl Args {
         match self.0.get(name) {
             Some(ArgValue::List(parts)) => parts,
             _ => &[],
+        }
+    }
+
+    /// A map; none when there is none.
+    #[must_use]
+    pub fn object(&self, name: &str) -> Option<&serde_json::Map<String, serde_json::Value>> {
+        match self.0.get(name) {
+            Some(ArgValue::Object(map)) => Some(map),
+            _ => None,
         }
     }
 

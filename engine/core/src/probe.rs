@@ -131,11 +131,13 @@ pub enum ParamKind {
     Text,
     /// `true` or `false`.
     Flag,
-    /// A program and its arguments.
+    /// A program and its arguments; none when the text is empty.
     Command,
     /// The path of a `Cargo.toml` or of its folder; empty for none. Building it runs its code, so a script needs the
     /// same permission as for a program.
     Manifest,
+    /// A map, such as the arguments of a tool; a text is read as JSON.
+    Object,
 }
 
 impl ParamKind {
@@ -152,6 +154,7 @@ impl ParamKind {
             Self::Flag => "true or false".to_owned(),
             Self::Command => "program and arguments".to_owned(),
             Self::Manifest => "path of a `Cargo.toml`".to_owned(),
+            Self::Object => "map".to_owned(),
         }
     }
 
@@ -162,7 +165,7 @@ impl ParamKind {
             Self::Size { .. } => Some(Dimension::DATA),
             Self::Time { .. } => Some(Dimension::TIME),
             Self::Count { .. } | Self::Threads => Some(Dimension::NONE),
-            Self::Choice(_) | Self::Text | Self::Flag | Self::Command | Self::Manifest => None,
+            Self::Choice(_) | Self::Text | Self::Flag | Self::Command | Self::Manifest | Self::Object => None,
         }
     }
 }

@@ -5,9 +5,9 @@
 //! cargo run -p engine-probes --example probe -- --json tool.command runs=10 -- sh -c 'exit 0'
 //! ```
 //!
-//! What follows `--` is the program of `tool.command`. `--tiny` takes the shortest round, `--json` prints the records
-//! as JSON, `--timeout=SECONDS` ends the round, by default after ten minutes, `--keep` leaves the folder for test files
-//! and says where it is.
+//! What follows `--` is the program of those that take one, such as `tool.command`. `--tiny` takes the shortest round, `--json`
+//! prints the records as JSON, `--timeout=SECONDS` ends the round, by default after ten minutes, `--keep` leaves the folder
+//! for test files and says where it is.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example prints")]
 
 use std::collections::BTreeMap;
@@ -18,10 +18,18 @@ use std::time::{Duration, Instant};
 use engine_core::args::ArgValue;
 use engine_core::measurement::Record;
 use engine_core::stats::Summary;
+use engine_probes::tool::lent::{Lent, lend};
+use engine_probes::tool::serve::serve;
 use engine_probes::{Context, registry};
 
 fn main() -> ExitCode {
-    match take() {
+    let mut words = std::env::args().skip(1);
+    let outcome = match (words.next().as_deref(), words.next()) {
+        // The server that the probes of tools talk to.
+        (Some("__tool"), Some(word)) => serve(&word).map_err(|error| error.to_string()),
+        _ => take(),
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             eprintln!("error: {message}");
@@ -31,6 +39,8 @@ fn main() -> ExitCode {
 }
 
 fn take() -> Result<(), String> {
+    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    lend(Lent { server: vec![program.into_os_string(), "__tool".into()], script: None });
     let (mut tiny, mut json, mut keep, mut seconds) = (false, false, false, 600.0);
     let (mut id, mut given) = (None, BTreeMap::new());
     let mut words = std::env::args().skip(1);

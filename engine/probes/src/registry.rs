@@ -76,6 +76,9 @@ static PROBES: &[&Probe] = &[
     &storage::seqread::PROBE,
     &storage::seqwrite::PROBE,
     &tool::command::PROBE,
+    &tool::concurrency::PROBE,
+    &tool::ladder::PROBE,
+    &tool::mcp::PROBE,
     &tool::spawn::PROBE,
 ];
 

@@ -7,7 +7,7 @@ mod written;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use engine_core::probe::ProbeInfo;
+use engine_core::probe::{ParamDef, ParamKind, ProbeInfo};
 
 use crate::verb_options::{Kind, of_verb};
 pub(crate) use written::WRITTEN;
@@ -124,8 +124,11 @@ pub fn reference(registry: &[&'static ProbeInfo]) -> Docs {
         signature: match probe.params {
             [] => format!("{}::{}()", probe.area(), probe.name()),
             params => {
-                let names: Vec<&str> = params.iter().map(|param| param.name).collect();
-                format!("{}::{}(#{{ {} }})", probe.area(), probe.name(), names.join(", "))
+                let (programs, others): (Vec<&ParamDef>, Vec<&ParamDef>) =
+                    params.iter().partition(|param| param.kind == ParamKind::Command);
+                let program = if programs.is_empty() { "" } else { "[program, arguments..], " };
+                let names: Vec<&str> = others.iter().map(|param| param.name).collect();
+                format!("{}::{}({program}#{{ {} }})", probe.area(), probe.name(), names.join(", "))
             }
         },
         summary: probe.summary.to_owned(),
@@ -241,6 +244,9 @@ fn parameters(function: &FunctionDoc) -> Vec<&'static str> {
         ("", "parse_json") => vec!["text: String"],
         ("host", "has") => vec!["part: String"],
         ("", "profile") | ("host", _) => vec![""],
+        _ if function.signature.contains("([program") => {
+            vec!["", "options: Map", "command: Array", "command: Array, options: Map"]
+        }
         _ => vec!["", "options: Map"],
     }
 }

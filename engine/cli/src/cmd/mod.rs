@@ -17,6 +17,7 @@ mod report;
 mod round;
 mod run;
 mod runs;
+mod tool;
 mod trend;
 
 pub(crate) use run::{once, options as run_options, scratch_base};
@@ -48,9 +49,12 @@ pub(crate) fn main(cli: Cli) -> Exit {
 
 fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
     let Some(command) = cli.command else { return Ok(pages::welcome(cli.global.quiet)) };
-    if let Command::Round = command {
-        return round::run();
-    }
+    tool::lend();
+    let command = match command {
+        Command::Round => return round::run(),
+        Command::Tool { protocol } => return tool::run(&protocol),
+        other => other,
+    };
     let app = App::new(cli.global)?;
     log(&app)?;
     match command {
@@ -73,6 +77,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
         Command::Completions { shell } => Ok(pages::completions(shell)),
         Command::Man { out } => pages::man(&app, out.as_deref()),
         Command::Round => round::run(),
+        Command::Tool { protocol } => tool::run(&protocol),
     }
 }
 

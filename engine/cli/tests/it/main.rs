@@ -10,3 +10,4 @@ mod machines;
 mod sandbox;
 mod scenarios;
 mod series;
+mod tools;

@@ -96,7 +96,7 @@ pub static PROBE: Probe = Probe {
 
 /// Why a program cannot be run.
 #[derive(Debug, thiserror::Error)]
-enum CommandError {
+pub(super) enum CommandError {
     #[error("no program `{name}` in PATH{hint}")]
     NotInPath { name: String, hint: String },
     #[error("no program `{}`: no such file", .0.display())]
@@ -151,23 +151,28 @@ fn command(args: &Args) -> Result<Command, CommandError> {
     if !folder.as_os_str().is_empty() && !folder.is_dir() {
         return Err(CommandError::NoFolder(folder));
     }
-    let program = if name.contains('/') {
-        let path = absolute(&folder.join(name));
-        match std::fs::metadata(&path) {
-            Err(_) => return Err(CommandError::NoFile(path)),
-            Ok(_) if !is_executable(&path) => return Err(CommandError::NotExecutable(path)),
-            Ok(_) => path,
-        }
-    } else {
-        let mut places = search_path().into_iter().map(|place| place.join(name));
-        places.find(|path| is_executable(path)).map(|path| absolute(&path)).ok_or_else(|| not_in_path(name))?
-    };
+    let program = program(name, &folder)?;
     let input = match args.text(INPUT.name) {
         "" => PathBuf::from("/dev/null"),
         file => folder.join(file),
     };
     let arguments = words.iter().map(OsString::from).collect();
     Ok(Command { program, arguments, folder, input, piped: args.text(OUTPUT.name) == "pipe" })
+}
+
+/// Where a program lies, as an absolute path: one with a `/` is looked for from `folder`, others in PATH.
+pub(super) fn program(name: &str, folder: &Path) -> Result<PathBuf, CommandError> {
+    if name.contains('/') {
+        let path = absolute(&folder.join(name));
+        match std::fs::metadata(&path) {
+            Err(_) => Err(CommandError::NoFile(path)),
+            Ok(_) if !is_executable(&path) => Err(CommandError::NotExecutable(path)),
+            Ok(_) => Ok(path),
+        }
+    } else {
+        let mut places = search_path().into_iter().map(|place| place.join(name));
+        places.find(|path| is_executable(path)).map(|path| absolute(&path)).ok_or_else(|| not_in_path(name))
+    }
 }
 
 fn absolute(path: &Path) -> PathBuf {

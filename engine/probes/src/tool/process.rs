@@ -19,6 +19,7 @@ pub(crate) struct Order {
     envp: Pointers,
     actions: libc::posix_spawn_file_actions_t,
     attributes: libc::posix_spawnattr_t,
+    files: Vec<(RawFd, RawFd)>,
 }
 
 /// Owned texts and the array of pointers to them that ends with null.
@@ -57,7 +58,8 @@ impl Order {
             (actions.assume_init(), attributes.assume_init())
         };
         let (argv, envp) = (Pointers::new(arguments), Pointers::new(environment));
-        let mut order = Self { path: text(path.as_os_str())?, argv, envp, actions, attributes };
+        let files_of_child = files.to_vec();
+        let mut order = Self { path: text(path.as_os_str())?, argv, envp, actions, attributes, files: files_of_child };
         let mut none = MaybeUninit::<libc::sigset_t>::uninit();
         let mut pipe = MaybeUninit::<libc::sigset_t>::uninit();
         let flags = libc::POSIX_SPAWN_SETPGROUP | libc::POSIX_SPAWN_SETSIGDEF | libc::POSIX_SPAWN_SETSIGMASK;
@@ -114,6 +116,30 @@ impl Order {
         })?;
         Ok(Child { pid, reaped: false })
     }
+
+    /// Starts the child the slow way, by `fork` and `exec`, for comparison: the kernel copies this process's page tables.
+    /// A folder is not heeded. An error of `exec` shows as exit code 127.
+    pub(crate) fn start_by_fork(&self) -> io::Result<Child> {
+        // SAFETY: the child of a process with several threads may only do what is safe in a signal handler, and these
+        // calls are. Arrays and texts live as long as `self`, and the child has a copy of them.
+        match unsafe { libc::fork() } {
+            -1 => Err(io::Error::last_os_error()),
+            0 => unsafe {
+                libc::setpgid(0, 0);
+                for (ours, theirs) in &self.files {
+                    libc::dup2(*ours, *theirs);
+                }
+                libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+                libc::execve(
+                    self.path.as_ptr(),
+                    self.argv.array.as_ptr().cast::<*const c_char>(),
+                    self.envp.array.as_ptr().cast::<*const c_char>(),
+                );
+                libc::_exit(127)
+            },
+            pid => Ok(Child { pid, reaped: false }),
+        }
+    }
 }
 
 impl Drop for Order {
@@ -134,8 +160,8 @@ pub(crate) struct Child {
 }
 
 impl Child {
-    /// Its process id.
-    pub(crate) fn id(&self) -> libc::pid_t {
+    /// Its process id, which is that of its group too.
+    pub(crate) fn id(&self) -> i32 {
         self.pid
     }
 
@@ -154,6 +180,14 @@ impl Child {
                 -1 => Err(io::Error::last_os_error()),
                 fd => Ok(OwnedFd::from_raw_fd(fd as RawFd)),
             }
+        }
+    }
+
+    /// Asks every process of the child's group to end (SIGTERM).
+    pub(crate) fn ask_group(&self) {
+        if !self.reaped {
+            // SAFETY: as in `kill_group`.
+            unsafe { libc::kill(-self.pid, libc::SIGTERM) };
         }
     }
 

@@ -6,15 +6,18 @@
 //! linked `true` and an empty shell command for scale, since most tools are one of these. lmbench's `lat_proc` takes
 //! the same `fork`, `exec` and `shell`.
 //!
-//! What would make the number wrong: a child that loads libraries; a parent with much memory (`fork` only);
-//! arguments and pipes prepared within the time (they lie before it); a child that did nothing, so every exit code and
-//! every echoed byte is checked.
+//! What would make the number wrong: a scheduler that puts some children on another CPU, which costs half as much again and
+//! differs from process to process (parent and children share a CPU: `placement`); a child that loads libraries; a parent
+//! with much memory (`fork` only); arguments and pipes prepared within the time (they lie before it); a child that did
+//! nothing, so every exit code and every echoed byte is checked.
 
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use engine_core::args::Args;
 use engine_core::metric::MetricDef;
@@ -25,7 +28,9 @@ use engine_core::unit::Unit;
 
 use super::process::{Order, above, exit_code, fork};
 use super::tiny::{Kind, Tiny};
-use crate::harness::clock::Stopwatch;
+use crate::harness::clock::{Moment, Stopwatch};
+use crate::harness::pin;
+use crate::network::place::sit;
 use crate::{Context, Probe, ProbeError};
 
 const SAMPLES: ParamDef = ParamDef {
@@ -34,6 +39,14 @@ const SAMPLES: ParamDef = ParamDef {
     default: Some("200"),
     tiny: Some("5"),
     doc: "how often each start is made in a round",
+};
+
+const PLACEMENT: ParamDef = ParamDef {
+    name: "placement",
+    kind: ParamKind::Choice(&["same", "free"]),
+    default: Some("same"),
+    tiny: None,
+    doc: "children on the CPU of their parent, or wherever the scheduler puts them",
 };
 
 const LATENCY: MetricDef = MetricDef::cost("latency", Unit::Seconds, "start and end of a static program");
@@ -52,13 +65,15 @@ pub static PROBE: Probe = Probe {
     info: &ProbeInfo {
         id: "tool.spawn",
         summary: "What starting a process costs: spawn, fork, and a request to a child over pipes.",
-        method: 1,
+        method: 2,
         about: "Starts by `posix_spawn` a static program of a few hundred bytes that exits at once, and waits for \
                 it; beside it a bare `fork`, a start with 1 KiB sent and returned over pipes, a dynamically linked \
                 `true` and an empty `sh -c`. Arguments and pipes are prepared before the clock starts. `fork` grows \
-                with the memory of the engine, the others do not. The numbers are wrong when the child loads \
-                libraries, or when it does not do its work: exit codes and returned bytes are checked.",
-        params: &[SAMPLES],
+                with the memory of the engine, the others do not. Parent and children share a CPU: where the \
+                scheduler is free it wakes some children on another, at half as much again. The numbers are wrong \
+                when the child loads libraries, or when it does not do its work: exit codes and returned bytes are \
+                checked.",
+        params: &[SAMPLES, PLACEMENT],
         metrics: &[LATENCY, FORK, EXCHANGE, DYNAMIC, SHELL],
         round_seconds: 0.6,
         process: RoundProcess::Engine,
@@ -68,6 +83,31 @@ pub static PROBE: Probe = Probe {
 };
 
 fn run(args: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
+    slowed(args, cx, Duration::ZERO)
+}
+
+/// A round in which every start of the static program takes so much longer: for the check that a slower start is seen to
+/// be slower.
+///
+/// # Errors
+/// As a round of the probe.
+pub fn slowed(args: &Args, cx: &mut Context<'_>, delay: Duration) -> Result<(), ProbeError> {
+    if args.text(PLACEMENT.name) == "free" {
+        return measure(args, cx, delay);
+    }
+    let cpu = pin::allowed().ok().and_then(|cpus| cpus.first().copied());
+    // A thread of its own, so that nobody else is pinned afterwards. Children inherit its CPU.
+    thread::scope(|scope| {
+        let pinned = thread::Builder::new().spawn_scoped(scope, || {
+            sit(cpu).into_iter().for_each(|note| cx.note(note));
+            measure(args, cx, delay)
+        });
+        let pinned = pinned.map_err(|error| broken("start a thread", &error))?;
+        pinned.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn measure(args: &Args, cx: &mut Context<'_>, delay: Duration) -> Result<(), ProbeError> {
     let samples = args.whole(SAMPLES.name);
     let missing = |error: io::Error| {
         let reason = format!("a program of the engine's own cannot be run: {error}");
@@ -78,7 +118,7 @@ fn run(args: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
 
     let null = quiet()?;
     let files = [(null.as_raw_fd(), 0), (null.as_raw_fd(), 1), (null.as_raw_fd(), 2)];
-    starts(cx, &LATENCY, samples, &order(exit.path(), &["tiny"], &files)?)?;
+    starts(cx, &LATENCY, samples, &order(exit.path(), &["tiny"], &files)?, delay)?;
     repeat(cx, &FORK, samples, || {
         let clock = Stopwatch::start();
         let ended = fork().map_err(|error| broken("fork", &error))?;
@@ -93,17 +133,29 @@ fn run(args: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
         [(&DYNAMIC, "/bin/true", &["true"][..]), (&SHELL, "/bin/sh", &["sh", "-c", ":"][..])]
     {
         match found(path) {
-            Some(program) => starts(cx, metric, samples, &order(&program, arguments, &files)?)?,
+            Some(program) => starts(cx, metric, samples, &order(&program, arguments, &files)?, Duration::ZERO)?,
             None => cx.note(format!("no `{path}` here: `{}` is not measured", metric.id)),
         }
     }
     Ok(())
 }
 
-/// Times the start and the end of a program that needs no input.
-fn starts(cx: &mut Context<'_>, metric: &MetricDef, samples: u64, order: &Order) -> Result<(), ProbeError> {
+/// Times the start and the end of a program that needs no input. A planted delay lies within the time.
+fn starts(
+    cx: &mut Context<'_>,
+    metric: &MetricDef,
+    samples: u64,
+    order: &Order,
+    delay: Duration,
+) -> Result<(), ProbeError> {
     repeat(cx, metric, samples, || {
         let clock = Stopwatch::start();
+        if !delay.is_zero() {
+            let until = Moment::now().after(delay);
+            while Moment::now() < until {
+                std::hint::spin_loop();
+            }
+        }
         let mut child = order.start().map_err(|error| broken("start a program", &error))?;
         let ended = child.wait().map_err(|error| broken("wait for a program", &error))?;
         let time = clock.stop();
@@ -195,7 +247,7 @@ mod tests {
     use super::*;
     use std::collections::BTreeMap;
     use std::sync::atomic::AtomicBool;
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     #[test]
     fn every_start_takes_time_and_nothing_is_left() {
@@ -210,6 +262,19 @@ mod tests {
             assert_eq!(record.values.len(), 5, "{}", record.metric.id);
             // A microsecond is less than any process takes; a minute is the deadline.
             assert!(record.values.iter().all(|value| (1e-6..60.0).contains(value)), "{record:?}");
+        }
+    }
+
+    #[test]
+    fn a_start_that_is_slowed_takes_that_much_longer_wherever_it_runs() {
+        let scratch = tempfile::tempdir().unwrap();
+        let cancel = AtomicBool::new(false);
+        for placement in ["same", "free"] {
+            let given = BTreeMap::from([("placement".to_owned(), engine_core::args::ArgValue::Text(placement.into()))]);
+            let mut cx = Context::new(scratch.path(), &cancel, Instant::now() + Duration::from_secs(60), 1, 7, true);
+            slowed(&PROBE.info.args(&given, true).unwrap(), &mut cx, Duration::from_millis(2)).unwrap();
+            let latency = cx.finish().0.into_iter().find(|record| record.metric.id == "latency").unwrap();
+            assert!(latency.values.iter().all(|time| *time >= 0.002), "{latency:?}");
         }
     }
 

@@ -54,8 +54,14 @@ pub(crate) fn check(walk: &mut Walk<'_>, call: &FnCallExpr, pos: Position) {
     if call.is_qualified() {
         let id = format!("{}.{name}", call.namespace.root());
         if let Some(probe) = walk.host.probe(&id) {
-            if let Some(Expr::Map(..)) = call.args.first() {
-                probe_options(walk, probe, &call.args[0], pos);
+            if let Some(map @ Expr::Map(..)) = call.args.first() {
+                probe_options(walk, probe, map, pos);
+            } else if let Some(Expr::Array(..)) = call.args.first() {
+                // Before the options, for probes that run or talk to a program.
+                if let Some(map @ Expr::Map(..)) = call.args.get(1) {
+                    probe_options(walk, probe, map, pos);
+                }
+                permission(walk, call, "run");
             }
         } else if id == "tool.read" {
             permission(walk, call, "read");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use engine_core::args::{ArgError, ArgValue, Args};
-use engine_core::probe::{ParamKind, ProbeInfo};
+use engine_core::probe::{ParamDef, ParamKind, ProbeInfo};
 use rhai::{Array, Dynamic, Engine, FuncRegistration, Map, NativeCallContext};
 
 use super::Modules;
@@ -39,6 +39,16 @@ pub(crate) fn register(engine: &mut Engine, modules: &mut Modules, host: &Rc<Hos
             .set_into_module(module, move |ctx: NativeCallContext<'_>| {
                 spec(&without, &ctx, probe, Dynamic::from_map(Map::new()))
             });
+        if command_param(probe).is_some() {
+            let both = Rc::clone(host);
+            let name = format!("{}::{}", probe.area(), probe.name());
+            FuncRegistration::new(probe.name()).with_volatility(true).set_into_module(
+                modules.entry(probe.area().to_owned()).or_default(),
+                move |ctx: NativeCallContext<'_>, parts: Dynamic, options: Map| {
+                    with_command(&both, &ctx, probe, &name, parts, options)
+                },
+            );
+        }
     }
     let one = Rc::clone(host);
     engine.register_fn("command", move |ctx: NativeCallContext<'_>, parts: Dynamic| {
@@ -48,6 +58,11 @@ pub(crate) fn register(engine: &mut Engine, modules: &mut Modules, host: &Rc<Hos
     engine.register_fn("command", move |ctx: NativeCallContext<'_>, parts: Dynamic, options: Map| {
         command(&two, &ctx, parts, options)
     });
+}
+
+/// The option of a probe that a program and its arguments go to; a script may write them before the other options.
+fn command_param(probe: &ProbeInfo) -> Option<&'static ParamDef> {
+    probe.params.iter().find(|param| param.kind == ParamKind::Command)
 }
 
 /// The value of a probe's option as a script gives it; none when no option could take it.
@@ -68,13 +83,47 @@ pub(crate) fn probe_argument(value: &Dynamic) -> Option<ArgValue> {
             .collect::<Option<_>>()
             .map(ArgValue::List);
     }
+    if value.is_map() {
+        return match json(value)? {
+            serde_json::Value::Object(map) => Some(ArgValue::Object(map)),
+            _ => None,
+        };
+    }
     match crate::quantity::read(value) {
         Some(Ok(quantity)) => Some(ArgValue::Number(quantity)),
         _ => None,
     }
 }
 
+/// A value as JSON; none when a part of it, such as a secret or a function, has no such form.
+fn json(value: &Dynamic) -> Option<serde_json::Value> {
+    if value.is_unit() {
+        return Some(serde_json::Value::Null);
+    }
+    if let Some(items) = value.read_lock::<Array>() {
+        return items.iter().map(json).collect::<Option<Vec<_>>>().map(serde_json::Value::Array);
+    }
+    if let Some(map) = value.read_lock::<Map>() {
+        let fields = map.iter().map(|(name, value)| Some((name.to_string(), json(value)?)));
+        return fields.collect::<Option<_>>().map(serde_json::Value::Object);
+    }
+    if let Ok(flag) = value.as_bool() {
+        return Some(flag.into());
+    }
+    if let Ok(number) = value.as_int() {
+        return Some(number.into());
+    }
+    if let Ok(number) = value.as_float() {
+        return serde_json::Number::from_f64(number).map(Into::into);
+    }
+    value.is_string().then(|| value.to_string().into())
+}
+
 fn spec(host: &Host, ctx: &NativeCallContext<'_>, probe: &'static ProbeInfo, options: Dynamic) -> Raised<Spec> {
+    if options.is_array() && command_param(probe).is_some() {
+        let name = format!("{}::{}", probe.area(), probe.name());
+        return with_command(host, ctx, probe, &name, options, Map::new());
+    }
     let Some(map) = options.clone().try_cast::<Map>() else {
         let message = format!("`{}` takes its options as a map, got {}", probe.id, shown(&options));
         let example = probe.params.first().map_or("name", |param| param.name);
@@ -156,14 +205,26 @@ pub(crate) fn permit_manifest(host: &Host, manifest: &str, at: At) -> Raised<()>
 }
 
 /// `command([..], options?)`: the spec of the probe that runs programs.
-fn command(host: &Host, ctx: &NativeCallContext<'_>, parts: Dynamic, mut options: Map) -> Raised<Spec> {
+fn command(host: &Host, ctx: &NativeCallContext<'_>, parts: Dynamic, options: Map) -> Raised<Spec> {
     const ID: &str = "tool.command";
     let probe = host.probe(ID).ok_or_else(|| {
         Fault::invalid("unknown-probe", format!("`command` needs the probe `{ID}`, which this engine does not have"))
             .raise(ctx)
     })?;
-    let Some(param) = probe.params.iter().find(|param| param.kind == ParamKind::Command) else {
-        return Err(Fault::invalid("unknown-probe", format!("the probe `{ID}` takes no command")).raise(ctx));
+    with_command(host, ctx, probe, "command", parts, options)
+}
+
+/// `NAME([program, arguments..], options?)`: the spec of a probe that runs or talks to a program.
+fn with_command(
+    host: &Host,
+    ctx: &NativeCallContext<'_>,
+    probe: &'static ProbeInfo,
+    name: &str,
+    parts: Dynamic,
+    mut options: Map,
+) -> Raised<Spec> {
+    let Some(param) = command_param(probe) else {
+        return Err(Fault::invalid("unknown-probe", format!("the probe `{}` takes no command", probe.id)).raise(ctx));
     };
     let at = host.at_argument(ctx, 0);
     let items = parts.read_lock::<Array>().map(|items| items.clone());
@@ -174,9 +235,9 @@ fn command(host: &Host, ctx: &NativeCallContext<'_>, parts: Dynamic, mut options
         _ => {
             let secret = items.is_some_and(|items| items.iter().any(Dynamic::is::<Secret>));
             let why = if secret { ": a secret would be stored with the plan" } else { "" };
-            let message = format!("`command` takes a program and its arguments as a list of texts{why}");
-            let fault =
-                Fault::invalid("wrong-option", message).help("write `command([\"grep\", \"-c\", \"x\", \"file\"])`");
+            let message = format!("`{name}` takes a program and its arguments as a list of texts{why}");
+            let fault = Fault::invalid("wrong-option", message)
+                .help(format!("write `{name}([\"grep\", \"-c\", \"x\", \"file\"])`"));
             return Err(fault.or_at(Some(at)).raise(ctx));
         }
     }

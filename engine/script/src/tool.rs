@@ -5,12 +5,15 @@ use rhai::{AST, Engine, Scope};
 
 const SOURCE: &str = "fn add(a, b, text) { a + b + text.bytes }";
 
+/// The tool: two numbers and a text give their sum.
+pub(crate) type Tool = Box<dyn FnMut(i64, i64, &str) -> Result<i64, String>>;
+
 /// Makes the tool: compiled once, called by name with the values of one call. The error says what the language has
 /// against it.
 ///
 /// # Errors
 /// When the function does not compile, which a test excludes.
-pub fn tool() -> Result<Box<dyn FnMut(i64, i64, &str) -> Result<i64, String>>, String> {
+pub fn tool() -> Result<Tool, String> {
     let engine = Engine::new();
     let ast: AST = engine.compile(SOURCE).map_err(|error| error.to_string())?;
     let mut scope = Scope::new();

@@ -40,6 +40,12 @@ impl Sandbox {
         let mut command = Command::cargo_bin("engine").unwrap();
         let path = std::env::var_os("PATH").unwrap();
         command.env_clear().env("PATH", path).env("HOME", self.folder.path()).env("TMPDIR", self.folder.path());
+        // A toolchain that `rustup` keeps is found through these, and the home is another one here.
+        for (name, folder) in [("RUSTUP_HOME", ".rustup"), ("CARGO_HOME", ".cargo")] {
+            let kept = std::env::var_os(name).map(PathBuf::from);
+            let kept = kept.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(folder)));
+            command.envs(kept.filter(|folder| folder.is_dir()).map(|folder| (name, folder)));
+        }
         command.current_dir(self.folder.path()).args(args);
         command
     }

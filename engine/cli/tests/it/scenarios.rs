@@ -25,7 +25,7 @@ fn runs(path: &str, flags: &[&str]) {
 
 #[test]
 fn every_scenario_runs_tiny() {
-    for name in ["quick", "hardware", "full"] {
+    for name in ["quick", "hardware", "code", "full"] {
         runs(name, &[]);
         runs(&format!("scenarios/{name}.rhai"), &[]);
     }
@@ -84,7 +84,7 @@ fn the_guide_names_every_probe_of_the_machine() {
 #[test]
 fn scenarios_are_checked_without_running() {
     let sandbox = Sandbox::new();
-    for name in ["quick", "hardware", "full"] {
+    for name in ["quick", "hardware", "code", "full"] {
         let ran = sandbox.expect(0, &["check", name]);
         assert!(ran.out.contains("ok"), "{}", ran.out);
     }

@@ -55,7 +55,7 @@ impl Grid {
     /// All cells within `radius` of a place in every dimension (a cube), as runs of cells, ascending and disjoint. With
     /// `wrap`, the grid's ends touch; otherwise the cube is cut off there.
     pub(crate) fn neighbourhood(&self, centre: &[u32], radius: u32, wrap: bool) -> Vec<Range<u32>> {
-        let mut runs = vec![0..1_u32];
+        let mut runs: Vec<Range<u32>> = std::iter::once(0..1).collect();
         // Dimension by dimension: each run so far is a set of rows, of which the spans of the next are taken.
         for (&size, &middle) in self.dimensions.iter().zip(centre) {
             let spans = spans(size, middle, radius, wrap);
@@ -80,7 +80,7 @@ fn spans(size: u32, middle: u32, radius: u32, wrap: bool) -> Vec<Range<u32>> {
     let (low, high) = (i64::from(middle) - i64::from(radius), i64::from(middle) + i64::from(radius) + 1);
     let end = i64::from(size);
     if high - low >= end && (wrap || (low <= 0 && high >= end)) {
-        return vec![0..size];
+        return std::iter::once(0..size).collect();
     }
     let inside = low.max(0) as u32..high.min(end) as u32;
     let mut all = vec![inside];

@@ -23,12 +23,12 @@
 //! let mut pooler = SpatialPooler::new(pooler)?;
 //! let mut memory = TemporalMemory::new(MemoryParams::default())?;
 //! let (mut bits, mut columns) = (Sdr::empty(400), Sdr::empty(2_048));
-//! for step in 0..400 {
+//! for step in 0..3_000 {
 //!     encoder.encode(f64::from(step % 10), &mut bits)?;
 //!     pooler.step(&bits, true, &mut columns)?;
 //!     memory.step(&columns, true)?;
 //! }
-//! assert!(memory.anomaly() < 0.1, "what came forty times is predicted");
+//! assert!(memory.anomaly() < 0.1, "what came three hundred times is predicted");
 //! encoder.encode(55.0, &mut bits)?;
 //! pooler.step(&bits, true, &mut columns)?;
 //! memory.step(&columns, true)?;

@@ -1,7 +1,7 @@
 //! What the units of a network do for each class: mean, variance and sparsity of their outputs, and the units that answer
 //! to one class more than to the others.
 
-use crate::map::{ActivationMap, ShapeError};
+use crate::map::ActivationMap;
 use crate::table::DataError;
 
 /// What one unit did over the rows of one class.
@@ -38,8 +38,12 @@ impl ClassMap {
     /// Adds all rows of a map, whose classes are `labels`.
     ///
     /// # Errors
-    /// When there are not as many labels as rows or a label is out of range; nothing is added then.
+    /// When the map has other layers, there are not as many labels as rows, or a label is out of range; nothing is added then.
     pub fn add(&mut self, map: &ActivationMap, labels: &[usize]) -> Result<(), DataError> {
+        let units = (0..map.layers()).map(|layer| map.units(layer));
+        if !units.clone().eq(self.units.iter().copied()) {
+            return Err(DataError::Columns { expected: self.units.iter().sum(), found: units.sum() });
+        }
         if labels.len() != map.rows() {
             return Err(DataError::Count { rows: map.rows(), targets: labels.len() });
         }
@@ -119,16 +123,6 @@ impl ClassMap {
         ranked.truncate(count);
         ranked
     }
-
-    /// Bytes of a row of the maps that it gathers.
-    ///
-    /// # Errors
-    /// When the map has other layers.
-    pub fn fits(&self, map: &ActivationMap) -> Result<(), ShapeError> {
-        let found: usize = (0..map.layers()).map(|layer| map.units(layer)).sum();
-        let expected = self.units.iter().sum();
-        if found == expected { Ok(()) } else { Err(ShapeError { what: "units of the map", expected, found }) }
-    }
 }
 
 #[cfg(test)]
@@ -182,6 +176,7 @@ mod tests {
         assert!(matches!(classes.add(&map, &[0; 5]), Err(DataError::Count { rows: 6, targets: 5 })));
         assert!(matches!(classes.add(&map, &[0, 0, 0, 0, 0, 3]), Err(DataError::Label { row: 5, .. })));
         assert_eq!(classes.rows(0), 2, "nothing was added");
-        assert!(classes.fits(&map).is_ok());
+        let other = ActivationMap::new(&Network::dense(&[3, 5], 0).unwrap(), 6);
+        assert_eq!(classes.add(&other, &[]), Err(DataError::Columns { expected: 4, found: 5 }));
     }
 }

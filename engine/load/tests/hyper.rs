@@ -151,6 +151,14 @@ fn answers() -> impl Strategy<Value = Vec<u8>> {
     )
 }
 
+#[test]
+fn a_plain_answer_is_seen_by_both() {
+    let answer = b"HTTP/1.1 200 OK\r\nX-A: b\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+    let seen = by_hyper("GET", answer).expect("it is right");
+    assert_eq!((seen.status, seen.body.as_slice(), seen.headers.len()), (200, &b"abc"[..], 2));
+    assert_eq!(by_ours("GET", answer, 7), Some(seen));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 

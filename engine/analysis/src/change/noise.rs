@@ -5,8 +5,6 @@
 //! autocorrelation `r` has long runs on one side of its level that look like steps; the variance of its means is
 //! `(1 + r) / (1 - r)` times what independent points would give, and every test here pays that factor.
 
-use engine_core::stats::quantile::quantile;
-
 /// Turns a median absolute deviation of normal data into a standard deviation.
 pub(crate) const MAD_TO_SD: f64 = 1.482_602_218_505_602;
 
@@ -20,9 +18,15 @@ pub(crate) fn spread_about_zero(values: &[f64]) -> f64 {
     if sizes.is_empty() {
         return 0.0;
     }
-    sizes.sort_unstable_by(f64::total_cmp);
-    let middle = MAD_TO_SD * quantile(&sizes, 0.5);
-    let wide = quantile(&sizes, 0.9) / 1.644_853_626_951_472_7;
+    // Only two ranks are wanted, each with its neighbour above: no need to sort.
+    let mut at = |share: f64| {
+        let place = share * (sizes.len() - 1) as f64;
+        let below = place.floor() as usize;
+        let (_, &mut lower, rest) = sizes.select_nth_unstable_by(below, f64::total_cmp);
+        let upper = rest.iter().copied().fold(f64::INFINITY, f64::min);
+        if upper.is_finite() { lower + (place - below as f64) * (upper - lower) } else { lower }
+    };
+    let (middle, wide) = (MAD_TO_SD * at(0.5), at(0.9) / 1.644_853_626_951_472_7);
     middle.max(wide)
 }
 

@@ -60,11 +60,11 @@ fn tally(truth: &[usize], found: &[usize]) -> [usize; 3] {
     let mut left = found.to_vec();
     let mut hits = 0;
     for place in truth {
-        if let Some(nearest) = (0..left.len()).min_by_key(|i| left[*i].abs_diff(*place)) {
-            if left[nearest].abs_diff(*place) <= 3 {
-                left.swap_remove(nearest);
-                hits += 1;
-            }
+        if let Some(nearest) = (0..left.len()).min_by_key(|i| left[*i].abs_diff(*place))
+            && left[nearest].abs_diff(*place) <= 3
+        {
+            left.swap_remove(nearest);
+            hits += 1;
         }
     }
     [hits, left.len(), truth.len() - hits]

@@ -71,12 +71,12 @@ impl Errors {
                     high_sum += moved;
                     high.push(Reverse(Ordered(moved)));
                 }
-            } else if high.len() > low.len() {
-                if let Some(Reverse(Ordered(moved))) = high.pop() {
-                    high_sum -= moved;
-                    low_sum += moved;
-                    low.push(Ordered(moved));
-                }
+            } else if high.len() > low.len()
+                && let Some(Reverse(Ordered(moved))) = high.pop()
+            {
+                high_sum -= moved;
+                low_sum += moved;
+                low.push(Ordered(moved));
             }
             let middle = if low.len() > high.len() { low.peek().map_or(0.0, |top| top.0) } else { 0.0 };
             (high_sum - low_sum + middle).max(0.0)
@@ -94,8 +94,8 @@ impl Errors {
         let mut last = vec![0; self.n + 1];
         for end in 1..=self.n {
             let mut best = (f64::INFINITY, 0);
-            for start in 0..end {
-                let cost = least[start] + price + self.get(start, end);
+            for (start, before) in least[..end].iter().enumerate() {
+                let cost = before + price + self.get(start, end);
                 if cost <= best.0 {
                     best = (cost, start);
                 }

@@ -85,10 +85,8 @@ pub fn read(name: &str, text: &str, columns: Columns<'_>) -> Result<Vec<Series>,
 pub fn grouped(name: &str, text: &str, columns: Columns<'_>) -> Result<Vec<Vec<f64>>, Error> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let json = matches!(text.trim_start().as_bytes().first(), Some(b'[' | b'{'));
-    if !json {
-        if let Some(groups) = table::groups(text, columns)? {
-            return Ok(groups);
-        }
+    if !json && let Some(groups) = table::groups(text, columns)? {
+        return Ok(groups);
     }
     let series = read(name, text, columns)?;
     let first = series.into_iter().next().ok_or(Error::Empty)?;

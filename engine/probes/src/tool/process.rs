@@ -124,7 +124,7 @@ impl Order {
         // calls are. Arrays and texts live as long as `self`, and the child has a copy of them.
         match unsafe { libc::fork() } {
             -1 => Err(io::Error::last_os_error()),
-            // SAFETY: this is the child; see above.
+            // SAFETY: as above; nothing here allocates, locks or returns.
             0 => unsafe {
                 libc::setpgid(0, 0);
                 for (ours, theirs) in &self.files {

@@ -1,5 +1,7 @@
 //! `engine anomaly`: a score for each point of a series, as a detector would have given it when the point came.
 
+use std::fmt::Write as _;
+
 use engine_analysis::series_file::{self, Columns};
 use engine_analysis::streaming::{Anomalies, Robust};
 
@@ -38,7 +40,8 @@ pub(crate) fn run(app: &App, args: &AnomalyArgs) -> Result<Exit, Fatal> {
         }
         let value = if value.is_finite() { value.to_string() } else { String::new() };
         let time = if time.contains([',', '"']) { format!("\"{}\"", time.replace('"', "\"\"")) } else { time.clone() };
-        out += &format!("{time},{value},{:.6},{}\n", reading.score, u8::from(reading.flag));
+        // Writing to a string does not fail.
+        let _ = writeln!(out, "{time},{value},{:.6},{}", reading.score, u8::from(reading.flag));
     }
     if app.output.json {
         app.out(&serde_json::json!({ "schema_version": 1, "points": points }).to_string());

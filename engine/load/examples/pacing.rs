@@ -3,6 +3,8 @@
 //!     pacing URL RATE SECONDS [sleep]
 //!
 //! Prints one line of JSON for each second, with the share of the machine's time that other machines took (steal) in it.
+#![expect(clippy::print_stdout, reason = "an example prints")]
+
 use std::sync::Arc;
 
 use engine_core::arrivals::Arrivals;

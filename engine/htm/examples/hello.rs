@@ -1,6 +1,7 @@
 //! The community's benchmark stream: prints the time of a step, what the memory has grown to, and how well it predicts.
 //!
 //!     cargo run --release -p engine-htm --example hello [CELLS [STEPS]]
+#![expect(clippy::print_stdout, reason = "an example prints its result")]
 
 use std::time::{Duration, Instant};
 

@@ -3,6 +3,8 @@
 //!     idle URL USERS SECONDS
 //!
 //! Prints one line of JSON: resident memory before and with all users thinking, in bytes, and for each user.
+#![expect(clippy::print_stdout, reason = "an example prints")]
+
 use std::sync::Arc;
 
 use engine_load::http::Url;

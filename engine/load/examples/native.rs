@@ -3,6 +3,8 @@
 //!     native URL CONNECTIONS SECONDS [THREADS] [epoll]
 //!
 //! Prints one line of JSON: requests, errors, CPU time of the generator's threads and of the process, latencies.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example prints")]
+
 use std::sync::Arc;
 
 use engine_load::driver::DriverChoice;

@@ -4,6 +4,8 @@
 //!
 //! The target is a thread of this process. With `past` it stays frozen until after the end. Prints one line of JSON in
 //! seconds: quantiles (`"> x"` where only a bound is known), mean, and the median service time.
+#![expect(clippy::print_stdout, reason = "an example prints")]
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, OnceLock};

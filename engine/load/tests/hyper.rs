@@ -5,6 +5,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use proptest::prelude::*;
+use std::fmt::Write as _;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -124,7 +125,7 @@ fn answers() -> impl Strategy<Value = Vec<u8>> {
             .prop_map(|(chunks, extension, whole)| {
                 let mut body = String::new();
                 for chunk in chunks {
-                    body.push_str(&format!("{:X}{extension}\r\n{chunk}\r\n", chunk.len()));
+                    write!(body, "{:X}{extension}\r\n{chunk}\r\n", chunk.len()).expect("a string takes it");
                 }
                 if whole {
                     body.push_str("0\r\n\r\n");

@@ -244,7 +244,8 @@ mod tests {
         let mut random = Random::new(11);
         let mut arena = Arena::new(5);
         // Segment number, cell, synapses; oldest first.
-        let mut plain: Vec<(u32, u32, Vec<(u32, u16)>)> = Vec::new();
+        type Plain = (u32, u32, Vec<(u32, u16)>);
+        let mut plain: Vec<Plain> = Vec::new();
         for step in 0..20_000_u64 {
             match random.below(10) {
                 0 => {

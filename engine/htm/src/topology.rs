@@ -107,8 +107,8 @@ mod tests {
         assert_eq!(cells(&line, &[1], 2, true), [0, 1, 2, 3, 9]);
         assert_eq!(cells(&line, &[1], 2, false), [0, 1, 2, 3]);
         assert_eq!(cells(&line, &[9], 2, true), [0, 1, 7, 8, 9]);
-        assert_eq!(line.neighbourhood(&[3], 50, true), vec![0..10; 1]);
-        assert_eq!(line.neighbourhood(&[3], 50, false), vec![0..10; 1]);
+        assert!(line.neighbourhood(&[3], 50, true).into_iter().eq(std::iter::once(0..10)));
+        assert!(line.neighbourhood(&[3], 50, false).into_iter().eq(std::iter::once(0..10)));
     }
 
     #[test]

@@ -239,12 +239,14 @@ mod tests {
     use super::*;
     use crate::random::Random;
 
+    /// Segment number, cell, synapses.
+    type Plain = (u32, u32, Vec<(u32, u16)>);
+
     #[test]
     fn segments_are_those_of_a_plain_list() {
         let mut random = Random::new(11);
         let mut arena = Arena::new(5);
-        // Segment number, cell, synapses; oldest first.
-        type Plain = (u32, u32, Vec<(u32, u16)>);
+        // Oldest first.
         let mut plain: Vec<Plain> = Vec::new();
         for step in 0..20_000_u64 {
             match random.below(10) {

@@ -1,5 +1,6 @@
 //! The spatial pooler against a second one: plain nested loops over columns and inputs, phase by phase as in the published
 //! text. It shares the random generator and nothing else.
+#![expect(clippy::needless_range_loop, reason = "plain loops over numbers are what this one is for")]
 
 use engine_htm::Sdr;
 use engine_htm::pooler::{PoolerParams, SpatialPooler};

@@ -107,7 +107,7 @@ mod tests {
     /// Words that a script cannot use as the name of a function or a module.
     const KEYWORDS: &str = "in is for do loop until if else while fn let var const switch match case default return throw \
         try catch import export as private this true false break continue null nil new use with go async await yield \
-        sync shared static thread public package super module void global print debug eval type_of curry call is_def_fn \
+        sync shared static thread public package super module void global print eval type_of curry call is_def_fn \
         is_def_var is_shared Fn";
     /// Words that mean something else where an expectation names a metric.
     const EXPECTATION: [&str; 5] = ["baseline", "expected", "reference", "target", "slope"];

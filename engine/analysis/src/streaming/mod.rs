@@ -2,8 +2,10 @@
 //!
 //! Every detector has the same interface, so that what watches a run does not know which one it uses.
 
+mod learned;
 mod robust;
 
+pub use learned::Learned;
 pub use robust::Robust;
 
 /// What a detector says of one point.

@@ -50,6 +50,8 @@ pub(crate) struct AnomalyArgs {
 pub(crate) enum DetectorName {
     /// Distance from the last few hundred points in robust standard deviations.
     Robust,
+    /// What a Hierarchical Temporal Memory did not predict; learns from the first 15 % of the points.
+    Htm,
 }
 
 /// Which direction is good, for values from files.

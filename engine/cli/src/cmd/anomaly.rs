@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use engine_analysis::series_file::{self, Columns};
-use engine_analysis::streaming::{Anomalies, Robust};
+use engine_analysis::streaming::{Anomalies, Learned, Robust};
 
 use crate::app::App;
 use crate::args::{AnomalyArgs, DetectorName};
@@ -23,6 +23,7 @@ pub(crate) fn run(app: &App, args: &AnomalyArgs) -> Result<Exit, Fatal> {
     }
     let mut detector: Box<dyn Anomalies> = match args.detector {
         DetectorName::Robust => Box::new(Robust::new()),
+        DetectorName::Htm => Box::new(Learned::new(Some(series.values.len()), series.times.is_some())),
     };
     let times = series.times.unwrap_or_else(|| (0..series.values.len()).map(|at| at.to_string()).collect());
     let mut points = Vec::new();

@@ -82,7 +82,9 @@ fn the_run_settings() {
     let taken = |retakes: u32| -> usize {
         let settings = format!("[run]\nrounds = 9\nretakes = {retakes}\n[taint]\nclock_drift = \"0 %\"\n");
         let report = with(&sandbox, &settings, &["--json", "run", "s.rhai"]).json();
-        report["steps"][0]["metrics"][0]["rounds"].as_array().unwrap().len()
+        let rounds = report["steps"][0]["metrics"][0]["rounds"].as_array().unwrap();
+        // The first round may also be taken again because it warmed up.
+        rounds.iter().filter(|round| round["round"] != 0 || round["attempt"] == 0).count()
     };
     assert_eq!(taken(0), 9);
     assert!(taken(1) > 9);

@@ -73,11 +73,16 @@ fn the_storage_scenario_is_accepted_and_runs_tiny() {
 }
 
 #[test]
-fn the_guide_names_every_probe_of_the_machine() {
-    let guide = std::fs::read_to_string(root().join("docs/guides/hardware.md")).unwrap();
-    for probe in engine_probes::registry::registry().iter().filter(|probe| probe.info.area() != "tool") {
+fn the_guides_name_every_probe() {
+    let read = |name: &str| std::fs::read_to_string(root().join("docs/guides").join(name)).unwrap();
+    let (hardware, code) = (read("hardware.md"), read("code.md"));
+    for probe in engine_probes::registry::registry() {
         let id = probe.info.id;
-        assert!(guide.contains(&format!("`{id}`")), "docs/guides/hardware.md says nothing of `{id}`");
+        let (name, guide) = match probe.info.area() {
+            "build" | "ffi" | "htm" | "nam" | "anam" | "tool" => ("code.md", &code),
+            _ => ("hardware.md", &hardware),
+        };
+        assert!(guide.contains(&format!("`{id}`")), "docs/guides/{name} says nothing of `{id}`");
     }
 }
 

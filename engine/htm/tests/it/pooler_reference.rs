@@ -112,13 +112,13 @@ impl Slow {
         for (column, pool) in self.synapses.iter().enumerate() {
             let centre = Self::centre(&self.p, column as u32);
             let mut span = 0.0;
-            for (d, &middle) in centre.iter().enumerate().take(dimensions) {
+            for d in 0..dimensions {
                 let size = i64::from(self.p.inputs[d]);
                 let offsets: Vec<i64> = pool
                     .iter()
                     .filter(|(_, permanence)| *permanence >= connected)
                     .map(|(input, _)| {
-                        let offset = place(*input, &self.p.inputs)[d] - middle;
+                        let offset = place(*input, &self.p.inputs)[d] - centre[d];
                         let round = [offset, offset - size, offset + size];
                         if self.p.wrap { round.into_iter().min_by_key(|o| o.abs()).unwrap() } else { offset }
                     })
@@ -156,10 +156,10 @@ impl Slow {
                 }
             }
             let period = self.iteration.min(u64::from(self.p.duty_period)) as f32;
-            for (column, &overlap) in overlaps.iter().enumerate() {
+            for column in 0..self.synapses.len() {
                 let share =
                     |duty: f32, on: bool| duty * ((period - 1.0) / period) + if on { 1.0 / period } else { 0.0 };
-                self.overlap_duty[column] = share(self.overlap_duty[column], overlap > 0);
+                self.overlap_duty[column] = share(self.overlap_duty[column], overlaps[column] > 0);
                 self.active_duty[column] = share(self.active_duty[column], winners.contains(&(column as u32)));
             }
             for column in 0..self.synapses.len() {

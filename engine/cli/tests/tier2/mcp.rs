@@ -50,12 +50,12 @@ fn a_python_server_is_measured_and_its_errors_are_told() {
     let echoed = run("tool: \"echo\", payload_name: \"text\", payload: \"4 KiB\"");
     assert_eq!(echoed.code, 0, "{}", echoed.err);
     for (call, why) in [
-        ("tool: \"price\", params: #{ sku: \"a\", count: -1 }", "a negative count"),
+        ("tool: \"price\", params: #{ sku: \"a\", count: -1 }", "the tool says: Error executing tool price"),
         ("tool: \"price\", params: #{ sku: \"a\" }", "none of 5 calls of `price` succeeded"),
         ("tool: \"prise\"", "did you mean `price`"),
         ("starts: 1", "name one with `tool`: echo, price"),
     ] {
         let ran = run(call);
-        assert!(ran.code != 0 && (ran.out + &ran.err).contains(why), "{call}");
+        assert!(ran.code != 0 && (ran.out.clone() + &ran.err).contains(why), "{call}: {}{}", ran.out, ran.err);
     }
 }

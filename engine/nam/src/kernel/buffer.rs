@@ -1,7 +1,7 @@
 //! Floats that begin on a cache line.
 //!
 //! A kernel stores a vector and the next one reads single values back at once. A processor hands them on without a detour by the
-//! cache only when the store did not cross a line: a single row through a network took more than twice the time without this.
+//! cache only when the store did not cross a line. What that brings a single row was not told from noise.
 #![expect(unsafe_code, reason = "lines are seen as floats")]
 
 use std::ops::{Deref, DerefMut};

@@ -62,11 +62,7 @@ impl Collector {
     /// Works until `Finish`, and until all that came before it is done with.
     pub(crate) fn serve(mut self, inbox: &Receiver<Message>) {
         loop {
-            let received = match self.due() {
-                Some(due) => inbox.recv_timeout(due.saturating_duration_since(Instant::now())),
-                None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            };
-            match received {
+            match self.receive(inbox) {
                 Ok(Message::Event(envelope)) => self.take(*envelope),
                 Ok(Message::Committed) => self.committed(),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -79,11 +75,7 @@ impl Collector {
         }
         self.hand_over();
         while self.under_way.is_some() {
-            let received = match self.due() {
-                Some(due) => inbox.recv_timeout(due.saturating_duration_since(Instant::now())),
-                None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            };
-            match received {
+            match self.receive(inbox) {
                 Ok(Message::Committed) => {
                     self.committed();
                     self.hand_over();
@@ -93,6 +85,14 @@ impl Collector {
                 Ok(_) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
+        }
+    }
+
+    /// Waits for the next message, at most until something is due.
+    fn receive(&self, inbox: &Receiver<Message>) -> Result<Message, RecvTimeoutError> {
+        match self.due() {
+            Some(due) => inbox.recv_timeout(due.saturating_duration_since(Instant::now())),
+            None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
         }
     }
 

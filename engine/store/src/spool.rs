@@ -9,7 +9,7 @@
 //! A line says who writes and for which store; each following line is an event. A line that was cut off ends the file.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -145,8 +145,9 @@ fn resolved(path: &Path) -> PathBuf {
 /// where it is, and is told; the runs that are there remain readable.
 pub(crate) fn recover(connection: &mut Connection, store: &Path, folder: &Path) -> Result<(), Error> {
     let store = resolved(store);
-    for (path, header, events) in abandoned(folder) {
+    for (path, header) in abandoned(folder) {
         if header.store == store {
+            let events = events(&path);
             take(connection, &store, &events)?;
             tracing::warn!(events = events.len(), "events that a killed run had kept in memory are stored now");
         } else if header.store.exists() {
@@ -160,34 +161,37 @@ pub(crate) fn recover(connection: &mut Connection, store: &Path, folder: &Path) 
 /// Whether there is anything for [`recover`] to take.
 pub(crate) fn has_left(store: &Path, folder: &Path) -> bool {
     let store = resolved(store);
-    abandoned(folder).any(|(_, header, _)| header.store == store)
+    abandoned(folder).any(|(_, header)| header.store == store)
 }
 
-/// The files in `folder` whose writers are gone.
-fn abandoned(folder: &Path) -> impl Iterator<Item = (PathBuf, Header, Vec<Envelope>)> {
+/// The files in `folder` whose writers are gone. Of each only the first line is read: this is done at every start.
+fn abandoned(folder: &Path) -> impl Iterator<Item = (PathBuf, Header)> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries.filter_map(|entry| {
         let name = entry.file_name();
         let ours = name.to_str().is_some_and(|name| name.starts_with("engine-") && name.ends_with(".journal"));
-        let (header, events, written) = ours.then(|| read(&entry.path())).flatten()?;
-        (!header.owner.lives(written, owner::now())).then(|| (entry.path(), header, events))
+        let (header, written) = ours.then(|| first(&entry.path())).flatten()?;
+        (!header.owner.lives(written, owner::now())).then(|| (entry.path(), header))
     })
 }
 
-/// Header, events and time of the last change of a file of this user; none when it is no such file.
-fn read(path: &Path) -> Option<(Header, Vec<Envelope>, Timestamp)> {
+/// First line and time of the last change of a file of this user; none when it is no such file.
+fn first(path: &Path) -> Option<(Header, Timestamp)> {
     // A link would lead elsewhere.
     let about = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file)?;
     if about.uid() != fs::metadata("/proc/self").ok()?.uid() || about.len() > 2 * MOST {
         return None;
     }
     let written = about.modified().ok()?.duration_since(UNIX_EPOCH).ok()?.as_micros();
-    let mut text = Vec::new();
-    File::open(path).and_then(|mut file| file.read_to_end(&mut text)).ok()?;
-    let mut lines = text.split(|byte| *byte == b'\n');
-    let header = serde_json::from_slice(lines.next()?).ok()?;
-    let events = lines.map_while(|line| serde_json::from_slice(line).ok()).collect();
-    Some((header, events, Timestamp(i64::try_from(written).unwrap_or(i64::MAX))))
+    let mut line = Vec::new();
+    BufReader::new(File::open(path).ok()?).read_until(b'\n', &mut line).ok()?;
+    Some((serde_json::from_slice(&line).ok()?, Timestamp(i64::try_from(written).unwrap_or(i64::MAX))))
+}
+
+/// The events behind the first line, up to one that was cut off.
+fn events(path: &Path) -> Vec<Envelope> {
+    let text = fs::read(path).unwrap_or_default();
+    text.split(|byte| *byte == b'\n').skip(1).map_while(|line| serde_json::from_slice(line).ok()).collect()
 }
 
 /// Stores events of dead runs. Those that are stored already change nothing.

@@ -20,7 +20,7 @@ fn left(folder: &Path, store: &Path, events: &[Envelope]) -> PathBuf {
 /// The events in the one spool of a folder.
 pub(crate) fn kept(folder: &Path) -> Vec<Envelope> {
     let entry = fs::read_dir(folder).unwrap().next().unwrap().unwrap();
-    read(&entry.path()).unwrap().1
+    super::events(&entry.path())
 }
 
 fn open(folder: &Folder, memory: &Path) -> Store {
@@ -107,5 +107,5 @@ fn only_this_user_may_read_it_and_clearing_leaves_the_first_line() {
     spool.append(&all[..1]);
     let path = spool.file.as_ref().unwrap().1.clone();
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-    assert_eq!(read(&path).unwrap().1, all[..1]);
+    assert_eq!(super::events(&path), all[..1]);
 }

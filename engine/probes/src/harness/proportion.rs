@@ -7,6 +7,8 @@
 
 use std::time::Duration;
 
+use engine_core::stats::quantile::median_mut;
+
 use crate::ProbeError;
 
 /// What the ratio of the times must lie within.
@@ -30,7 +32,7 @@ pub fn check(work: u64, mut pass: impl FnMut(u64) -> Result<Duration, ProbeError
         let twice = pass(work.saturating_mul(2))?.as_secs_f64();
         (one, two) = (one.min(once), two.min(twice));
         ratios.push(twice / once.max(1e-12));
-        let settled = attempt % LOOK == 0 && is_double(middle(&mut ratios));
+        let settled = attempt % LOOK == 0 && is_double(median_mut(&mut ratios));
         if is_double(two / one.max(1e-12)) || settled {
             return Ok(());
         }
@@ -43,11 +45,6 @@ pub fn check(work: u64, mut pass: impl FnMut(u64) -> Result<Duration, ProbeError
 
 fn is_double(ratio: f64) -> bool {
     (BOUNDS.0..=BOUNDS.1).contains(&ratio)
-}
-
-fn middle(ratios: &mut [f64]) -> f64 {
-    let at = ratios.len() / 2;
-    *ratios.select_nth_unstable_by(at, f64::total_cmp).1
 }
 
 #[cfg(test)]

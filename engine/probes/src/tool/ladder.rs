@@ -45,8 +45,8 @@ pub(crate) mod stream;
 pub(crate) mod threads;
 pub(crate) mod traffic;
 
-/// The layers, from the cheapest mechanism to the dearest.
-const LAYERS: [&str; 16] = [
+/// What `layer` may be: the layers, from the cheapest mechanism to the dearest, and last all of them.
+const CHOICES: [&str; 17] = [
     "function",
     "registry",
     "rhai",
@@ -63,29 +63,15 @@ const LAYERS: [&str; 16] = [
     "spawn_large",
     "fork_large",
     "shell",
+    "each",
 ];
+
+/// The layers.
+const LAYERS: &[&str] = CHOICES.split_at(CHOICES.len() - 1).0;
 
 const LAYER: ParamDef = ParamDef {
     name: "layer",
-    kind: ParamKind::Choice(&[
-        "function",
-        "registry",
-        "rhai",
-        "jsonrpc",
-        "schema_cached",
-        "schema_compile",
-        "thread",
-        "stdio",
-        "unix",
-        "http_keepalive",
-        "http_new",
-        "spawn",
-        "fork",
-        "spawn_large",
-        "fork_large",
-        "shell",
-        "each",
-    ]),
+    kind: ParamKind::Choice(&CHOICES),
     default: Some("each"),
     tiny: None,
     doc: "by which way the tool is called, or each of them in turn",
@@ -190,7 +176,7 @@ fn ladder(args: &Args, cx: &mut Context<'_>, places: &Places) -> Result<(), Prob
     );
     let payload = usize::try_from(args.whole(PAYLOAD.name)).unwrap_or(usize::MAX);
     let content = Content::new(echo, payload, plan.turns, cx.seed);
-    for layer in LAYERS.into_iter().filter(|layer| wanted == "each" || wanted == *layer) {
+    for layer in LAYERS.iter().copied().filter(|layer| wanted == "each" || wanted == *layer) {
         match rung(layer, &content, args, places, &plan, cx) {
             Err(ProbeError::Skip(skip)) if wanted == "each" => {
                 cx.note(format!("`{layer}` is left out: {}", skip.reason))

@@ -92,53 +92,49 @@ impl Buffers {
         Self { own: (0..size).map(|_| bytes.next_u64() as u8).collect(), copy: vec![0; size] }
     }
 
-    /// Writes the ends for the call of this number.
-    #[inline(always)]
-    fn stamp(&mut self, at: u64) {
-        let last = self.own.len() - 1;
-        self.own[0] = at as u8;
-        self.own[last] = (at >> 8) as u8;
-        keep_at(&mut self.own);
-    }
 }
 
-/// Calls C so many times with what `give` makes of the buffer.
+/// Calls C so many times with what `give` makes of the bytes, whose ends are written anew for each call. Where the bytes
+/// lie stays in registers: a caller that holds a slice has not to look it up.
 #[inline(always)]
-fn calls(buffers: &mut Buffers, count: u64, mut give: impl FnMut(&mut Buffers) -> u64) -> u64 {
+fn calls(own: &mut [u8], count: u64, mut give: impl FnMut(&[u8]) -> u64) -> u64 {
     let mut sum = 0u64;
     for at in 0..count {
-        buffers.stamp(at);
-        sum = sum.wrapping_add(give(buffers));
+        let [first, .., last] = own else { return 0 };
+        (*first, *last) = (at as u8, (at >> 8) as u8);
+        keep_at(first);
+        sum = sum.wrapping_add(give(own));
     }
     sum
 }
 
 fn lent(buffers: &mut Buffers, count: u64) -> u64 {
-    calls(buffers, count, |buffers| {
+    calls(&mut buffers.own, count, |own| {
         // SAFETY: as many bytes can be read from there as is said.
-        unsafe { foreign::ladder_ends(buffers.own.as_ptr(), buffers.own.len()) }
+        unsafe { foreign::ladder_ends(own.as_ptr(), own.len()) }
     })
 }
 
 fn copied(buffers: &mut Buffers, count: u64) -> u64 {
-    calls(buffers, count, |buffers| {
-        buffers.copy.copy_from_slice(&buffers.own);
-        keep_at(&mut buffers.copy);
+    let copy = buffers.copy.as_mut_slice();
+    calls(&mut buffers.own, count, |own| {
+        copy.copy_from_slice(own);
+        keep_at(copy);
         // SAFETY: as many bytes can be read from there as is said.
-        unsafe { foreign::ladder_ends(buffers.copy.as_ptr(), buffers.copy.len()) }
+        unsafe { foreign::ladder_ends(copy.as_ptr(), copy.len()) }
     })
 }
 
 fn given(buffers: &mut Buffers, count: u64) -> u64 {
-    calls(buffers, count, |buffers| {
-        let length = buffers.own.len();
+    calls(&mut buffers.own, count, |own| {
+        let length = own.len();
         // SAFETY: as many bytes are asked for as are written and read; the function frees what it is given, once.
         unsafe {
             let memory = libc::malloc(length).cast::<u8>();
             if memory.is_null() {
                 return 0;
             }
-            std::ptr::copy_nonoverlapping(buffers.own.as_ptr(), memory, length);
+            std::ptr::copy_nonoverlapping(own.as_ptr(), memory, length);
             foreign::ladder_keep(memory, length)
         }
     })

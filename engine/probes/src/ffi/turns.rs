@@ -129,7 +129,7 @@ pub(crate) fn keep(mut value: i64) -> i64 {
 
 /// Makes the optimiser believe that the value was read and written where it lies. Emits no instruction.
 #[inline(always)]
-pub(crate) fn keep_at<T>(value: &mut T) {
+pub(crate) fn keep_at<T: ?Sized>(value: &mut T) {
     // SAFETY: the block is empty; it is said to use the memory behind the pointer, which is borrowed for that.
     unsafe {
         std::arch::asm!("/* {0} */", in(reg) std::ptr::from_mut(value).cast::<u8>(), options(nostack, preserves_flags))

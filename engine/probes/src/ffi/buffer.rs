@@ -91,7 +91,6 @@ impl Buffers {
         let mut bytes = Stream::new(seed, &[]);
         Self { own: (0..size).map(|_| bytes.next_u64() as u8).collect(), copy: vec![0; size] }
     }
-
 }
 
 /// Calls C so many times with what `give` makes of the bytes, whose ends are written anew for each call. Where the bytes

@@ -3,11 +3,11 @@
 //! Nothing here waits without a limit, nothing grows without one, and whatever happens the server's whole process group is
 //! gone when the value is dropped. All pipes are non-blocking, so that a server that writes before it has read never stops
 //! the side that writes.
-#![expect(unsafe_code, reason = "ppoll and fcntl are calls into libc")]
+#![expect(unsafe_code, reason = "ppoll, epoll and fcntl are calls into libc")]
 
 use std::ffi::OsString;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -48,6 +48,8 @@ pub(crate) struct Pipe {
     input: Option<PipeWriter>,
     output: PipeReader,
     errors: Option<PipeReader>,
+    /// Watches both outputs, so that a wait costs one call whatever there is to watch; none where it cannot be had.
+    watch: Option<OwnedFd>,
     coming: Vec<u8>,
     filled: usize,
     taken: usize,
@@ -73,12 +75,14 @@ impl Pipe {
         let files = [(to_read.as_raw_fd(), 0), (from_write.as_raw_fd(), 1), (errors_write.as_raw_fd(), 2)];
         let child = Order::new(path, words, &files).and_then(|order| order.start()).map_err(start)?;
         let end = child.end().map_err(start)?;
+        let watch = watch(&[output.as_raw_fd(), errors.as_raw_fd()]).ok();
         Ok(Self {
             child,
             end,
             input: Some(input),
             output,
             errors: Some(errors),
+            watch,
             coming: vec![0; 1 << 16],
             filled: 0,
             taken: 0,
@@ -165,6 +169,24 @@ impl Pipe {
 
     /// Moves bytes for at most so long; false when nothing happened.
     fn poll(&mut self, wait: Duration) -> Result<bool, PipeError> {
+        if self.is_sent()
+            && let Some(watch) = &self.watch
+        {
+            match wait_for(watch, wait) {
+                Ok([output, errors]) => {
+                    if errors {
+                        self.listen();
+                    }
+                    if output {
+                        self.read()?;
+                    }
+                    return Ok(output || errors);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(false),
+                // A sandbox may refuse the newer call.
+                Err(_) => self.watch = None,
+            }
+        }
         let writing = if self.is_sent() { -1 } else { self.input.as_ref().map_or(-1, AsRawFd::as_raw_fd) };
         let entry = |fd, events| libc::pollfd { fd, events, revents: 0 };
         let mut waited = [
@@ -275,6 +297,39 @@ impl Drop for Pipe {
         }
         self.child.kill_group();
     }
+}
+
+/// A descriptor that watches two others for bytes to read. A closed one leaves it by itself.
+fn watch(files: &[i32; 2]) -> io::Result<OwnedFd> {
+    // SAFETY: makes a descriptor, which nobody else owns.
+    let watch = match unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) } {
+        -1 => return Err(io::Error::last_os_error()),
+        // SAFETY: as above.
+        fd => unsafe { OwnedFd::from_raw_fd(fd) },
+    };
+    for (number, file) in files.iter().enumerate() {
+        let mut event = libc::epoll_event { events: libc::EPOLLIN as u32, u64: number as u64 };
+        // SAFETY: all descriptors are open, the event is readable.
+        if unsafe { libc::epoll_ctl(watch.as_raw_fd(), libc::EPOLL_CTL_ADD, *file, &raw mut event) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(watch)
+}
+
+/// Which of the two have something to read, or an end, after at most so long.
+fn wait_for(watch: &OwnedFd, wait: Duration) -> io::Result<[bool; 2]> {
+    let mut events = [libc::epoll_event { events: 0, u64: 0 }; 2];
+    let time = libc::timespec { tv_sec: wait.as_secs() as i64, tv_nsec: i64::from(wait.subsec_nanos()) };
+    // SAFETY: the events are writable for their number, the time is readable, no signal mask is given.
+    let ready = unsafe {
+        let none = std::ptr::null::<libc::sigset_t>();
+        libc::syscall(libc::SYS_epoll_pwait2, watch.as_raw_fd(), events.as_mut_ptr(), 2, &raw const time, none, 8_usize)
+    };
+    let ready = usize::try_from(ready).map_err(|_| io::Error::last_os_error())?;
+    let mut found = [false; 2];
+    events[..ready].iter().for_each(|event| found[usize::from({ event.u64 } == 1)] = true);
+    Ok(found)
 }
 
 fn unblock(fd: i32) -> io::Result<()> {

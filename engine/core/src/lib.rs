@@ -19,6 +19,7 @@ pub mod health;
 pub mod histogram;
 pub mod host_sample;
 pub mod judgement;
+pub mod load;
 pub mod measurement;
 pub mod metric;
 pub mod nearest;

@@ -10,6 +10,7 @@ pub mod isolate;
 mod progress;
 pub mod round;
 pub mod runner;
+pub mod target;
 
 pub use bus::{Bus, Sink};
 pub use clock::SystemClock;

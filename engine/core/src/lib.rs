@@ -10,6 +10,7 @@ pub mod change;
 pub mod clock;
 pub mod code;
 pub mod comparison;
+mod demo_target;
 pub mod environment;
 pub mod event;
 pub mod expect;

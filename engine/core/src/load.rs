@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::demo_target::{DemoTarget, DemoTargetError, ServiceTime, Stall, TextError, Warmup};
 use crate::histogram::Packed;
 use crate::series::Labels;
 
@@ -185,7 +186,3 @@ impl LoadWindow {
         }
     }
 }
-
-/// All settings of `demo_target(#{..})`.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct DemoTarget {}

@@ -67,7 +67,9 @@ pub enum UslError {
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum Refused {
     /// Too far from what was measured.
-    #[error("{asked:.0} is more than twice the {measured:.0} that were measured: nothing is known of what comes into play there")]
+    #[error(
+        "{asked:.0} is more than twice the {measured:.0} that were measured: nothing is known of what comes into play there"
+    )]
     Beyond {
         /// What was asked.
         asked: f64,

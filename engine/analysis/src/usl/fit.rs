@@ -76,7 +76,11 @@ impl Problem {
             Plane { normal: normal.map(|v| v / size), offset: plane.offset / size }
         });
         // The first step weighs times by the throughput: its minimum is near and needs no start.
-        let mut at = self.programme(plane, &[1.0; 3], |rate, _, n| Step { weight: rate, target: 1.0, importance: self.first(rate * n) })?;
+        let mut at = self.programme(plane, &[1.0; 3], |rate, _, n| Step {
+            weight: rate,
+            target: 1.0,
+            importance: self.first(rate * n),
+        })?;
         let mut left = self.squares(&at);
         for _ in 0..200 {
             let step = |rate: f64, time: f64, n: f64| {
@@ -199,7 +203,11 @@ impl Problem {
         let edge = |mut near: f64, mut far: f64| {
             for _ in 0..60 {
                 let middle = 0.5 * (near + far);
-                if inside(middle) { near = middle } else { far = middle }
+                if inside(middle) {
+                    near = middle
+                } else {
+                    far = middle
+                }
                 if (far - near).abs() <= 1e-7 * near.abs().max(1e-12) {
                     break;
                 }

@@ -83,7 +83,9 @@ impl Fit {
                     self.beta.value, self.beta.interval.low, self.beta.interval.high
                 )
             }
-            Limit::Neither => format!("neither contention nor coherency limits up to {largest:.0} {what}: throughput grows with them"),
+            Limit::Neither => {
+                format!("neither contention nor coherency limits up to {largest:.0} {what}: throughput grows with them")
+            }
             Limit::Unclear => format!(
                 "what limits cannot be told: {} points at {} levels leave both contention and coherency possible; \
                  measure more levels, or each longer",

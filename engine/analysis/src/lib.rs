@@ -10,6 +10,8 @@ mod compare;
 mod compare_samples;
 mod health;
 mod judge;
+pub mod knee;
+pub mod little;
 pub mod policy;
 pub mod series_file;
 mod shape;
@@ -18,6 +20,7 @@ mod significance;
 #[cfg(test)]
 mod simulated;
 pub mod streaming;
+pub mod usl;
 mod verdict;
 mod watch;
 

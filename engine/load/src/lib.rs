@@ -21,8 +21,13 @@ pub mod model;
 pub mod outcome;
 pub mod record;
 pub mod run;
+pub mod search;
+#[cfg(test)]
+mod simulated;
 pub mod spec;
 pub mod stack;
+pub mod steady;
+pub mod sweep;
 pub mod tls;
 pub mod user;
 pub mod websocket;

@@ -3,7 +3,7 @@
 use engine_core::stats::{normal_quantile, student_two_sided};
 
 /// Quantile of Student's t with `df` degrees of freedom at level `p` above one half, by bisection of the distribution.
-pub(super) fn student_quantile(p: f64, df: f64) -> f64 {
+pub(crate) fn student_quantile(p: f64, df: f64) -> f64 {
     let beyond = 2.0 * (1.0 - p);
     let (mut low, mut high) = (0.0, normal_quantile(p).max(1.0));
     while student_two_sided(high, df) > beyond && high < 1e12 {

@@ -18,5 +18,5 @@ pub mod warmup;
 pub mod welch;
 
 pub use rng::Stream;
-pub use special::{normal_cdf, normal_quantile, student_two_sided};
+pub use special::{fisher_upper, normal_cdf, normal_quantile, student_two_sided};
 pub use summary::{Interval, SampleError, Summary};

@@ -185,6 +185,11 @@ pub fn student_two_sided(t: f64, df: f64) -> f64 {
     beta_cdf(0.5 * df, 0.5, df / (df + t * t))
 }
 
+/// Probability that Fisher's F with `above` and `below` degrees of freedom is at least `f`.
+pub fn fisher_upper(f: f64, above: f64, below: f64) -> f64 {
+    beta_cdf(0.5 * below, 0.5 * above, below / (below + above * f))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -267,5 +272,17 @@ mod tests {
     fn student_matches_reference() {
         close(student_two_sided(-5.554_920_598_635_301, 10.0), 2.424_308_244_322_505e-4, 1e-11);
         close(student_two_sided(0.0, 3.0), 1.0, 1e-15);
+    }
+
+    #[test]
+    fn fisher_matches_reference() {
+        for (f, above, below, want) in [
+            (1.0, 1.0, 1.0, 0.5),
+            (2.5, 3.0, 10.0, 0.119_039_562_658_278_09),
+            (0.3, 7.0, 4.0, 0.921_117_742_422_179_9),
+            (12.0, 2.0, 60.0, 4.131_986_839_916_847e-5),
+        ] {
+            close(fisher_upper(f, above, below), want, 1e-11);
+        }
     }
 }

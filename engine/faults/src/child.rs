@@ -3,6 +3,7 @@
 use std::io::{BufRead, Read};
 
 use crate::journal::janitor;
+use crate::stress;
 
 /// Why a child could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +26,7 @@ pub enum ChildError {
 pub fn main(role: &str) -> Result<(), ChildError> {
     match role {
         "janitor" => janitor::main(request()?).map_err(|error| ChildError::Work(error.to_string())),
+        "stress" => stress::main(&request()?).map_err(ChildError::Work),
         other => Err(ChildError::Role(other.to_owned())),
     }
 }

@@ -5,11 +5,15 @@
 //! its own session undoes it at the deadline or when its owner is gone; and the next start sweeps what was left.
 #![expect(unsafe_code, reason = "mounts, namespaces, limits and signals ask for it; each block says why it is sound")]
 
+pub mod caps;
 pub mod child;
 pub mod clock;
 pub mod journal;
 pub mod launcher;
 pub mod process;
+pub mod room;
+pub mod stress;
 
+pub use caps::Caps;
 pub use journal::{Entry, Journal, JournalError};
 pub use launcher::Launcher;

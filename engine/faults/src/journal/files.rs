@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(4);
 pub(super) fn prepare(folder: &Path) -> Result<(), JournalError> {
     let mut builder = DirBuilder::new();
     builder.recursive(true).mode(0o700);
-    builder.create(&ended(folder)).map_err(JournalError::io(folder, "cannot make the folder of the undo journal"))?;
+    builder.create(ended(folder)).map_err(JournalError::io(folder, "cannot make the folder of the undo journal"))?;
     for place in [folder, &ended(folder)] {
         let what = std::fs::symlink_metadata(place).map_err(JournalError::io(place, "cannot look at it"))?;
         if !what.is_dir() {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::link::readable;
+use super::link::{readable, take};
 use super::{By, JournalError, files, revert};
 use crate::process::Ident;
 
@@ -44,7 +44,7 @@ pub(crate) fn main(request: Request) -> Result<(), JournalError> {
     let mut failures = 0;
     loop {
         let line = readable(0, wait(&request));
-        let gone = (line && ended()) || !request.owner.lives();
+        let gone = (line && take(0)) || !request.owner.lives();
         let (undone, failed) = round(&request, gone);
         failures = if failed { failures + 1 } else { 0 };
         let stuck = failures >= TRIES;
@@ -83,14 +83,6 @@ fn round(request: &Request, gone: bool) -> (bool, bool) {
         }
     }
     (undone, failed)
-}
-
-/// Reads what came on the line; true at its end.
-fn ended() -> bool {
-    let mut buffer = [0_u8; 256];
-    // SAFETY: the buffer is live and as long as said.
-    let read = unsafe { libc::read(0, buffer.as_mut_ptr().cast(), buffer.len()) };
-    read == 0
 }
 
 fn say(word: &str) {

@@ -68,3 +68,11 @@ pub(crate) fn readable(descriptor: std::os::fd::RawFd, longest: Duration) -> boo
     // SAFETY: the pointer is to one live entry, and one is the count.
     unsafe { libc::poll(&raw mut wanted, 1, millis) > 0 }
 }
+
+/// Reads away what came on a descriptor; true at its end.
+pub(crate) fn take(descriptor: std::os::fd::RawFd) -> bool {
+    let mut buffer = [0_u8; 256];
+    // SAFETY: the buffer is live and as long as said.
+    let read = unsafe { libc::read(descriptor, buffer.as_mut_ptr().cast(), buffer.len()) };
+    read == 0
+}

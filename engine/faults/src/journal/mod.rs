@@ -24,6 +24,7 @@ pub use undo::{Limit, PREFIX, Undo, is_ours, limit};
 use crate::launcher::Launcher;
 use crate::process::Ident;
 use link::Link;
+pub(crate) use link::{readable, take};
 
 /// Why the journal cannot do what is asked.
 #[derive(Debug, thiserror::Error)]

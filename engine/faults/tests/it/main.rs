@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
 mod journal;
+mod stress;
 
 use std::path::Path;
 use std::time::{Duration, Instant};

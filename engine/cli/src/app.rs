@@ -172,6 +172,13 @@ fn data_home() -> Result<PathBuf, Fatal> {
     })
 }
 
+/// `$ENGINE_STATE_DIR`, `$XDG_STATE_HOME/engine`, or `~/.local/state/engine`: what must be known after a crash.
+pub(crate) fn state_home() -> Result<PathBuf, Fatal> {
+    let own = std::env::var_os("ENGINE_STATE_DIR").map(PathBuf::from).filter(|path| path.is_absolute());
+    own.or_else(|| xdg("XDG_STATE_HOME", ".local/state"))
+        .ok_or_else(|| Fatal::usage("none of ENGINE_STATE_DIR, XDG_STATE_HOME and HOME is set"))
+}
+
 fn xdg(variable: &str, fallback: &str) -> Option<PathBuf> {
     let set = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     set(variable).or_else(|| set("HOME").map(|home| home.join(fallback))).map(|base| base.join("engine"))

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod faults;
 mod series;
 mod stored;
 mod target;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use faults::FaultsCommand;
 pub(crate) use series::{AnomalyArgs, DetectorName, GoalName, TrendArgs};
 pub(crate) use stored::{BaselineCommand, ConfigCommand, DbCommand, RunsCommand};
 pub(crate) use target::TargetArgs;
@@ -93,6 +95,9 @@ pub(crate) enum Command {
     /// The file of the results: check it, or copy it while it is in use
     #[command(subcommand)]
     Db(DbCommand),
+    /// Faults that are active on this machine, and those that were undone
+    #[command(subcommand)]
+    Faults(FaultsCommand),
     /// Settings and where each comes from
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -115,6 +120,12 @@ pub(crate) enum Command {
     /// One isolated round: the engine's own child.
     #[command(name = "__round", hide = true)]
     Round,
+    /// What breaks things, and what puts them back: the engine's own child.
+    #[command(name = "__faults", hide = true)]
+    FaultsChild {
+        /// What it is: `janitor`, `stress` or `keep`.
+        role: String,
+    },
     /// The engine's own tool server, for probes to talk to.
     #[command(name = "__tool", hide = true)]
     Tool {

@@ -10,6 +10,7 @@ mod database;
 mod doc;
 mod doctor;
 mod explain;
+mod faults;
 mod liners;
 mod list;
 mod pages;
@@ -54,10 +55,14 @@ fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
     let command = match command {
         Command::Round => return round::run(),
         Command::Tool { protocol } => return tool::run(&protocol),
+        Command::FaultsChild { role } => return faults::child(&role),
         other => other,
     };
     let app = App::new(cli.global)?;
     log(&app)?;
+    if matches!(command, Command::Run(_) | Command::Probe(_) | Command::Time(_)) {
+        faults::sweep(&app);
+    }
     match command {
         Command::Run(args) => run::run(&app, &args),
         Command::Time(args) => liners::time(&app, &args),
@@ -75,11 +80,13 @@ fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
         Command::Target(args) => target::run(&app, &args),
         Command::Config(command) => configure::run(&app, command),
         Command::Db(command) => database::run(&app, command),
+        Command::Faults(command) => faults::run(&app, &command),
         Command::Explain { what } => explain::run(&app, what.as_deref()),
         Command::Completions { shell } => Ok(pages::completions(shell)),
         Command::Man { out } => pages::man(&app, out.as_deref()),
         Command::Round => round::run(),
         Command::Tool { protocol } => tool::run(&protocol),
+        Command::FaultsChild { role } => faults::child(&role),
     }
 }
 

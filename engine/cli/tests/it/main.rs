@@ -5,6 +5,7 @@ mod bad_input;
 mod commands;
 mod configuration;
 mod documents;
+mod faults;
 mod gate;
 mod machines;
 mod sandbox;

@@ -1,9 +1,9 @@
-//! Quantiles that only the rules of other tools need.
+//! Moments, and quantiles of Student's distribution.
 
 use engine_core::stats::{normal_quantile, student_two_sided};
 
 /// Quantile of Student's t with `df` degrees of freedom at level `p` above one half, by bisection of the distribution.
-pub(super) fn student_quantile(p: f64, df: f64) -> f64 {
+pub(crate) fn student_quantile(p: f64, df: f64) -> f64 {
     let beyond = 2.0 * (1.0 - p);
     let (mut low, mut high) = (0.0, normal_quantile(p).max(1.0));
     while student_two_sided(high, df) > beyond && high < 1e12 {
@@ -17,7 +17,7 @@ pub(super) fn student_quantile(p: f64, df: f64) -> f64 {
 }
 
 /// Mean and standard deviation with `n - 1`.
-pub(super) fn moments(values: &[f64]) -> (f64, f64) {
+pub(crate) fn moments(values: &[f64]) -> (f64, f64) {
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();

@@ -70,12 +70,18 @@ pub(crate) fn step_refusals(old: &RunRecord, new: &RunRecord) -> Vec<Refusal> {
 }
 
 fn unlike_steps(before: &PlannedStep, after: &PlannedStep) -> Option<(String, &'static str)> {
-    match (&before.work, &after.work) {
+    unlike_work((&before.work, before.method), (&after.work, after.method))
+}
+
+/// Why two steps, each given by its work and the version of its method, did not do the same; with what to do about it.
+pub(crate) fn unlike_work(before: (&Work, u32), after: (&Work, u32)) -> Option<(String, &'static str)> {
+    let (old_method, new_method) = (before.1, after.1);
+    match (before.0, after.0) {
         (Work::Probe { id: old, .. }, Work::Probe { id: new, .. }) if old != new => {
             Some((format!("it ran `{old}` and now runs `{new}`"), "give the new step another name"))
         }
-        (Work::Probe { .. }, Work::Probe { .. }) if before.method != after.method => {
-            let reason = format!("the probe's method was version {} and is {}", before.method, after.method);
+        (Work::Probe { .. }, Work::Probe { .. }) if old_method != new_method => {
+            let reason = format!("the probe's method was version {old_method} and is {new_method}");
             Some((reason, "take a new baseline with this version of the engine"))
         }
         (Work::Probe { args: old, .. }, Work::Probe { args: new, .. }) if old != new => {

@@ -95,6 +95,7 @@ fn verdicts(
             p: decided.p,
             adjusted_p: None,
             shape: crate::shape::changes(before, measurement),
+            explained_by: None,
         });
     }
     control(&mut comparison.series);
@@ -107,7 +108,7 @@ const FALSE_DISCOVERIES: f64 = 0.05;
 
 /// Takes many series at once into account: of a hundred that did not change, some look as if. A change that does not
 /// stand out of their number is inconclusive.
-fn control(series: &mut [SeriesVerdict]) {
+pub(crate) fn control(series: &mut [SeriesVerdict]) {
     let tested: Vec<usize> = (0..series.len()).filter(|at| series[*at].p.is_some()).collect();
     let p_values: Vec<f64> = tested.iter().filter_map(|at| series[*at].p).collect();
     for (at, adjusted) in tested.iter().zip(adjusted(&p_values)) {

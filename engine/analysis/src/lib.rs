@@ -3,23 +3,33 @@
 //! Everything here is a function of stored records; nothing measures, stores, prints or reads a clock.
 #![forbid(unsafe_code)]
 
+pub mod accuracy;
 mod alike;
 mod cases;
 pub mod change;
 mod compare;
 mod compare_samples;
+pub mod evidence;
+pub mod forecast;
 mod health;
 mod judge;
 pub mod knee;
 pub mod little;
 pub mod policy;
+mod residuals;
 pub mod series_file;
+mod sets;
 mod shape;
 mod shift;
+mod signals;
 mod significance;
+pub mod simulate;
 #[cfg(test)]
 mod simulated;
+#[cfg(test)]
+mod simulated_history;
 pub mod streaming;
+mod timeline;
 pub mod usl;
 mod verdict;
 mod watch;
@@ -29,6 +39,9 @@ pub use compare::{Options, compare};
 pub use compare_samples::{SampleVerdict, compare_samples, median_by_group};
 pub use health::{Thresholds, health};
 pub use judge::judge_run;
+pub use sets::{compare_sets, window_record};
+pub use signals::signals;
 pub use significance::adjusted;
+pub use timeline::{dated, timelines};
 pub use verdict::{Criteria, Decided, decide};
 pub use watch::Watch;

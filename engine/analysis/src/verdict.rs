@@ -236,14 +236,14 @@ fn rounds_needed(rounds: usize, value: f64, low: f64, high: f64, least: f64) -> 
 }
 
 /// A ratio as a signed percentage.
-fn percent(ratio: f64) -> String {
+pub(crate) fn percent(ratio: f64) -> String {
     let change = (ratio - 1.0) * 100.0;
     let sign = if change >= 0.0 { "+" } else { "" };
     format!("{sign}{} %", round(change))
 }
 
 /// Two decimals, fewer where they are zero.
-fn round(value: f64) -> f64 {
+pub(crate) fn round(value: f64) -> f64 {
     let rounded = (value * 100.0).round() / 100.0;
     if rounded == 0.0 { 0.0 } else { rounded }
 }

@@ -217,19 +217,6 @@ impl App {
         Style::new(self.output.width, self.output.color, unicode)
     }
 
-    /// The run to compare a run of `suite` with: the name of a baseline, or any reference.
-    pub(crate) fn baseline(&self, store: &Store, reference: &str, suite: &str) -> Result<RunRecord, Fatal> {
-        let name = reference.strip_prefix('@').unwrap_or(reference);
-        let machine = crate::machine::id();
-        // The same name may stand for a run of each scenario and machine: the nearest one is meant.
-        let known =
-            store.baseline(name, Some(suite), Some(&machine)).or_else(|_| store.baseline(name, Some(suite), None));
-        match known {
-            Ok(baseline) => Ok(store.run(baseline.run())?),
-            Err(_) => Ok(store.load(reference.strip_prefix("file:").unwrap_or(reference))?),
-        }
-    }
-
     /// A run of the store, or of an exported file.
     pub(crate) fn lookup(&self, reference: &str) -> Result<RunRecord, Fatal> {
         Ok(self.reader()?.load(reference.strip_prefix("file:").unwrap_or(reference))?)

@@ -1,5 +1,7 @@
 //! The command line.
 
+mod alerts;
+mod baseline;
 mod faults;
 mod series;
 mod stored;
@@ -10,9 +12,11 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use alerts::{AccuracyArgs, AlertsCommand, DeedArgs, LabelName, SimulateArgs};
+pub(crate) use baseline::{AcceptArgs, BaselineCommand, CloneArgs, SetArgs};
 pub(crate) use faults::FaultsCommand;
-pub(crate) use series::{AnomalyArgs, DetectorName, GoalName, TrendArgs};
-pub(crate) use stored::{BaselineCommand, ConfigCommand, DbCommand, RunsCommand};
+pub(crate) use series::{AnomalyArgs, DetectorName, GoalName, TrendArgs, WhichRuns};
+pub(crate) use stored::{ConfigCommand, DbCommand, RunsCommand};
 pub(crate) use target::TargetArgs;
 
 const STYLES: Styles =
@@ -78,13 +82,20 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
     /// Compare two runs and say which metrics changed
     Compare(CompareArgs),
-    /// Find what changed in series from files, since when, and by how much
+    /// Find what changed in a metric over the stored runs, or in series from files: since when, by how much, which commits
     Trend(TrendArgs),
     /// Score each point of a series as it comes: CSV time,value,score,flag
     Anomaly(AnomalyArgs),
-    /// Named runs to compare with
+    /// Runs to compare with by name, and levels accepted as the new normal
     #[command(subcommand)]
     Baseline(BaselineCommand),
+    /// What is wrong now: list, acknowledge, silence, resolve, label
+    #[command(subcommand)]
+    Alerts(AlertsCommand),
+    /// How right the alerts were that somebody labelled: precision, recall and delay, by rule
+    Accuracy(AccuracyArgs),
+    /// What would be found in the stored histories: the smallest change, after how many runs, how many false alarms
+    Simulate(SimulateArgs),
     /// Stored runs
     #[command(subcommand)]
     Runs(RunsCommand),
@@ -101,9 +112,9 @@ pub(crate) enum Command {
     /// Settings and where each comes from
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Explain an exit code, a verdict, a state or the code of a script diagnostic
+    /// Explain an exit code, a word of a report, the code of a script diagnostic, or a verdict that was shown
     Explain {
-        /// Such as 12, inconclusive, degraded, unknown-option
+        /// Such as 12, inconclusive, degraded, unknown-option, or the id of a verdict
         what: Option<String>,
     },
     /// Completions for a shell
@@ -198,7 +209,8 @@ pub(crate) struct RunArgs {
     pub(crate) reading: Reading,
     #[command(flatten)]
     pub(crate) storing: Storing,
-    /// Compare with a run: @NAME of a baseline, @last, an id, a file
+    /// Compare with runs: a baseline's name, auto (the newest accepted runs of this branch and machine), auto:20, auto@main,
+    /// @last, an id, a file, or several with commas
     #[arg(long, value_name = "RUN")]
     pub(crate) baseline: Option<String>,
     /// Profile of what the machine should reach [default: the one that fits; see `engine list machines`]
@@ -375,9 +387,10 @@ pub(crate) struct DoctorArgs {
 /// `engine compare`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct CompareArgs {
-    /// The run to measure against: @NAME, @last, @-2, an id or its prefix, an exported file
+    /// What to measure against: @NAME of a baseline, @auto, @last, @-2, an id or its prefix, an exported file; several runs
+    /// with commas are a set, in which each run counts as one
     pub(crate) old: String,
-    /// The run in question
+    /// The run in question, or several with commas
     #[arg(default_value = "@last")]
     pub(crate) new: String,
     /// Both are files of values: one a line, each from a process run of its own, or CSV with a column that names the run

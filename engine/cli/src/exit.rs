@@ -187,6 +187,8 @@ impl From<engine_store::Error> for Fatal {
             | E::Ambiguous { .. }
             | E::UnknownBaseline { .. }
             | E::BadBaseline { .. }
+            | E::UnknownAlert { .. }
+            | E::BadAlert { .. }
             | E::Exists { .. } => Exit::Usage,
             _ => Exit::Store,
         };

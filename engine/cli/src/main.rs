@@ -1,8 +1,10 @@
 //! The binary `engine`: arguments, configuration, exit codes, wiring.
 #![forbid(unsafe_code)]
 
+mod alerting;
 mod app;
 mod args;
+mod baselines;
 mod cmd;
 mod config;
 mod embedded;
@@ -15,6 +17,7 @@ mod reports;
 mod signals;
 mod source;
 mod terminal;
+mod verdicts;
 
 use std::process::ExitCode;
 

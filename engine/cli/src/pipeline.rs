@@ -17,6 +17,7 @@ use engine_store::Writer;
 
 use crate::app::{self, App};
 use crate::args::{FailOn, Reading, Storing, Unsure};
+use crate::baselines::Subject;
 use crate::exit::{Exit, Fatal};
 use crate::terminal::Terminal;
 use crate::{cmd, config, machine, machines, reports, signals, source};
@@ -80,10 +81,18 @@ pub(crate) fn run(app: &App, request: Request) -> Result<Exit, Fatal> {
     }
     let scratch = Scratch::new(&cmd::scratch_base(app))?;
     let store = app.store()?;
-    let baseline =
-        request.baseline.as_deref().map(|reference| app.baseline(&store, reference, &plan.suite)).transpose()?;
     let header = header(app, &request, &label, &folder, &scratch.0, plan, scenario.hash())?;
+    let against = request
+        .baseline
+        .as_deref()
+        .map(|reference| app.against(&store, reference, Subject::of(&header)))
+        .transpose()?
+        .unwrap_or_default();
+    let baseline = against.record();
     announce(app, &header);
+    if let Some(remark) = &against.remark {
+        app.note(&engine_report::clean::line(remark));
+    }
     let writer = Writer::start(store).map_err(Fatal::from)?;
 
     let judge = |record: &RunRecord| engine_analysis::judge_run(record, baseline.as_ref());
@@ -104,9 +113,15 @@ pub(crate) fn run(app: &App, request: Request) -> Result<Exit, Fatal> {
     if let Err(error) = stored {
         causes.push((Exit::Store, error.to_string()));
     }
-    let comparison = baseline.as_ref().map(|old| compare(app, old, &record));
-    if let Some(comparison) = &comparison {
+    let (news, options) = (std::slice::from_ref(&record), app.comparing(None, false));
+    let mut comparison = against.compare(news, &options);
+    if let Some(comparison) = &mut comparison {
+        let evidence = against.evidence(comparison, news, &options);
+        crate::verdicts::name_series(app, "gate", comparison, &evidence);
         causes.extend(regressions(comparison, &request.fail_on));
+        rejected(app, comparison);
+    } else if request.baseline.is_some() && request.fail_on.contains(&FailOn::Inconclusive) {
+        causes.push((Exit::Inconclusive, "there is no accepted run to compare with yet".to_owned()));
     }
     conclude(app, &request, Finished { record, comparison, causes })
 }
@@ -251,8 +266,17 @@ fn causes(record: &RunRecord, unsure: Unsure) -> Vec<(Exit, String)> {
     causes
 }
 
-fn compare(app: &App, old: &RunRecord, new: &RunRecord) -> Comparison {
-    engine_analysis::compare(old, new, &app.comparing(None, false))
+/// Notes that a run was worse than its baseline, so that it is no part of the next automatic one. A store that cannot be
+/// written has been told of already.
+fn rejected(app: &App, comparison: &Comparison) {
+    let worse = comparison.series.iter().find(|series| series.verdict == Verdict::Worse);
+    if let Some(worse) = worse {
+        let why = format!("{}: {}", worse.id, worse.reason);
+        let noted = app.store().and_then(|mut store| Ok(store.reject(&comparison.new.run, &why)?));
+        if let Err(error) = noted {
+            tracing::warn!(%error, "the run was not marked as worse");
+        }
+    }
 }
 
 /// What `--fail-on` makes of a comparison.
@@ -332,6 +356,7 @@ fn conclude(app: &App, request: &Request, finished: Finished) -> Result<Exit, Fa
         }
     }
     github(app, &report)?;
+    crate::alerting::after_run(app, &record, comparison.as_ref(), &health);
     match failed {
         // The numbers are stored, but not where they were asked for.
         Some(error) => {

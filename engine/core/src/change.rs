@@ -1,6 +1,6 @@
 //! Change points of a series as plain data: who finds them and who shows them both know only this.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// What kind of change it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -68,11 +68,19 @@ pub struct ChangePoint {
     pub tier: Tier,
     /// Relative change: 0.05 is 5 % more than before; of a trend from its beginning to its end, of a spike against the
     /// level around it, of a variance change that of the standard deviation. `NaN` where the level before is zero.
+    #[serde(deserialize_with = "nullable")]
     pub size: f64,
     /// Lower end of the 95 % interval of `size`.
+    #[serde(deserialize_with = "nullable")]
     pub size_low: f64,
     /// Upper end.
+    #[serde(deserialize_with = "nullable")]
     pub size_high: f64,
+}
+
+/// A number that JSON writes as `null` where it is none.
+fn nullable<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    Ok(Option::<f64>::deserialize(from)?.unwrap_or(f64::NAN))
 }
 
 /// A series with what changed in it.

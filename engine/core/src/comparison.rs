@@ -23,6 +23,9 @@ pub struct Side {
     pub code: Option<String>,
     /// Stable id of its machine.
     pub machine: String,
+    /// Where the side is a set of runs, the others, newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<RunId>,
 }
 
 impl Side {
@@ -35,6 +38,7 @@ impl Side {
             started: header.started,
             code: header.code.short(),
             machine: header.machine.clone(),
+            others: Vec::new(),
         }
     }
 }
@@ -79,6 +83,9 @@ pub struct SeriesVerdict {
     /// What changed in the distribution beside its middle.
     #[serde(default)]
     pub shape: Vec<ShapeChange>,
+    /// Short id under which what the verdict rests on is kept, where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explained_by: Option<String>,
 }
 
 /// A property of a distribution that does not depend on its level.

@@ -4,6 +4,7 @@
 //! crate, and this crate depends on none of ours.
 #![forbid(unsafe_code)]
 
+pub mod alert;
 pub mod args;
 pub mod arrivals;
 pub mod change;
@@ -13,11 +14,14 @@ pub mod comparison;
 mod demo_target;
 pub mod environment;
 pub mod event;
+pub mod evidence;
 pub mod expect;
 pub mod expected;
 pub mod fact;
+pub mod forecast;
 pub mod health;
 pub mod histogram;
+pub mod history;
 pub mod host_sample;
 pub mod judgement;
 pub mod load;
@@ -28,6 +32,7 @@ pub mod plan;
 pub mod probe;
 pub mod quantity;
 pub mod run;
+pub mod selector;
 pub mod series;
 pub mod stats;
 pub mod step;

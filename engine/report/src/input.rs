@@ -130,14 +130,22 @@ pub struct RunRow {
 pub struct BaselineRow {
     /// Name of the baseline.
     pub name: String,
-    /// Short id of its run.
+    /// Short id of its newest run.
     pub run: String,
+    /// How many runs it has.
+    pub runs: usize,
     /// Name of the run's suite.
     pub scenario: String,
+    /// Branch that it stands for.
+    pub branch: Option<String>,
     /// When the run started.
     pub started: Timestamp,
     /// When the baseline was set.
     pub set: Timestamp,
+    /// When it ends.
+    pub expires: Option<Timestamp>,
+    /// Whether it has ended.
+    pub is_expired: bool,
     /// Commit in short form.
     pub code: Option<String>,
     /// Stable id of the machine.

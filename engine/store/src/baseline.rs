@@ -19,7 +19,7 @@ pub struct Baseline {
     pub suite: String,
     /// Machine of its runs.
     pub machine: String,
-    /// Branch of its newest run, where known.
+    /// Branch that it stands for; none where there is no repository.
     pub branch: Option<String>,
     /// When it was set.
     pub created: Timestamp,
@@ -27,8 +27,10 @@ pub struct Baseline {
     pub who: String,
     /// Why.
     pub why: String,
-    /// Whether pruning leaves its runs alone.
+    /// Whether pruning leaves its runs alone, until it expires.
     pub protected: bool,
+    /// From then on it is not used and protects nothing.
+    pub expires: Option<Timestamp>,
     /// Its runs, newest first; at least one.
     pub runs: Vec<RunId>,
 }
@@ -39,6 +41,12 @@ impl Baseline {
     pub fn run(&self) -> &RunId {
         // A baseline is never stored or read without a run.
         &self.runs[0]
+    }
+
+    /// Whether its time is over.
+    #[must_use]
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires.is_some_and(|end| end <= now)
     }
 }
 
@@ -55,19 +63,26 @@ pub struct NewBaseline {
     pub why: String,
     /// Whether pruning may take its runs.
     pub unprotected: bool,
+    /// From then on it is not used.
+    pub expires: Option<Timestamp>,
+    /// The branch that it stands for, where that is not the one of its newest run.
+    pub branch: Option<String>,
 }
 
 impl Store {
-    /// Sets a baseline, in place of one of the same name, scenario and machine.
+    /// Sets a baseline, in place of one of the same name, scenario, machine and branch.
     ///
     /// # Errors
-    /// [`Error::BadBaseline`] for a name that no reference could say, for no run, and for runs of several scenarios or
-    /// machines; [`Error::UnknownRun`].
+    /// [`Error::BadBaseline`] for a name that no reference could say or that has a meaning of its own, for no run, and for
+    /// runs of several scenarios or machines; [`Error::UnknownRun`].
     pub fn set_baseline(&mut self, new: &NewBaseline) -> Result<Baseline, Error> {
         let bad = |reason: &str| Error::BadBaseline { name: new.name.clone(), reason: reason.to_owned() };
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '/' | '-');
-        if new.name.is_empty() || new.name == "last" || new.name.starts_with('-') || !new.name.chars().all(plain) {
-            return Err(bad("a name has letters, digits and `_ . / -`, does not start with `-` and is not `last`"));
+        let taken = ["last", "auto"].contains(&new.name.as_str());
+        if new.name.is_empty() || taken || new.name.starts_with('-') || !new.name.chars().all(plain) {
+            return Err(bad(
+                "a name has letters, digits and `_ . / -`, does not start with `-` and is neither `last` nor `auto`",
+            ));
         }
         let path = self.path.clone();
         let mut rows = Vec::new();
@@ -99,14 +114,25 @@ impl Store {
         if rows.iter().any(|row| row.5 == "running") {
             return Err(bad("a run that is still going cannot be a baseline; wait for its end"));
         }
+        let branch = new.branch.clone().or_else(|| branch.clone()).unwrap_or_default();
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).at(&path)?;
-        let old = "DELETE FROM baselines WHERE name = ?1 AND suite = ?2 AND machine = ?3";
-        transaction.execute(old, params![new.name, suite, machine]).at(&path)?;
+        let old = "DELETE FROM baselines WHERE name = ?1 AND suite = ?2 AND machine = ?3 AND branch = ?4";
+        transaction.execute(old, params![new.name, suite, machine, branch]).at(&path)?;
         transaction
             .execute(
-                "INSERT INTO baselines (name, suite, machine, branch, created, who, why, protected)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                params![new.name, suite, machine, branch, owner::now().0, new.who, new.why, !new.unprotected],
+                "INSERT INTO baselines (name, suite, machine, branch, created, who, why, protected, expires)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                params![
+                    new.name,
+                    suite,
+                    machine,
+                    branch,
+                    owner::now().0,
+                    new.who,
+                    new.why,
+                    !new.unprotected,
+                    new.expires.map(|end| end.0),
+                ],
             )
             .at(&path)?;
         let baseline = transaction.last_insert_rowid();
@@ -115,7 +141,10 @@ impl Store {
             transaction.execute(sql, params![baseline, row.1]).at(&path)?;
         }
         transaction.commit().at(&path)?;
-        self.baseline(&new.name, Some(suite), Some(machine))
+        let set = self.baselines_named(&new.name, Some(suite), Some(machine))?;
+        set.into_iter()
+            .find(|set| set.branch.as_deref().unwrap_or_default() == branch)
+            .ok_or_else(|| bad("it is not there"))
     }
 
     /// All baselines, by name.
@@ -124,6 +153,14 @@ impl Store {
     /// Those of reading.
     pub fn baselines(&self) -> Result<Vec<Baseline>, Error> {
         self.select("1", &[])
+    }
+
+    /// The baselines of a name, for a scenario and a machine where these are given; by scenario, machine and branch.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn baselines_of(&self, name: &str, suite: Option<&str>, machine: Option<&str>) -> Result<Vec<Baseline>, Error> {
+        self.baselines_named(name, suite, machine)
     }
 
     /// The one baseline of a name, for a scenario and a machine where these are given.
@@ -136,24 +173,36 @@ impl Store {
             0 => Err(self.unknown_baseline(name)?),
             1 => Ok(found.remove(0)),
             _ => {
-                let candidates =
-                    found.iter().map(|found| format!("`{}` on machine `{}`", found.suite, found.machine)).collect();
+                let branch = |found: &Baseline| {
+                    found.branch.as_ref().map_or_else(String::new, |branch| format!(", branch `{branch}`"))
+                };
+                let candidates = found
+                    .iter()
+                    .map(|found| format!("`{}` on machine `{}`{}", found.suite, found.machine, branch(found)))
+                    .collect();
                 Err(Error::Ambiguous { path: self.path.clone(), typed: name.to_owned(), candidates })
             }
         }
     }
 
-    /// Forgets the baselines of a name, of one scenario or of all; their runs stay. Gives what was forgotten.
+    /// Forgets the baselines of a name, of one scenario and branch or of all; their runs stay. Gives what was forgotten.
     ///
     /// # Errors
     /// [`Error::UnknownBaseline`] when there is none.
-    pub fn remove_baseline(&mut self, name: &str, suite: Option<&str>) -> Result<Vec<Baseline>, Error> {
-        let found = self.baselines_named(name, suite, None)?;
+    pub fn remove_baseline(
+        &mut self,
+        name: &str,
+        suite: Option<&str>,
+        branch: Option<&str>,
+    ) -> Result<Vec<Baseline>, Error> {
+        let mut found = self.baselines_named(name, suite, None)?;
+        found.retain(|found| branch.is_none() || found.branch.as_deref() == branch);
         if found.is_empty() {
             return Err(self.unknown_baseline(name)?);
         }
-        let sql = "DELETE FROM baselines WHERE name = ?1 AND (?2 IS NULL OR suite = ?2)";
-        self.connection.execute(sql, params![name, suite]).at(&self.path)?;
+        let sql =
+            "DELETE FROM baselines WHERE name = ?1 AND (?2 IS NULL OR suite = ?2) AND (?3 IS NULL OR branch = ?3)";
+        self.connection.execute(sql, params![name, suite, branch]).at(&self.path)?;
         Ok(found)
     }
 
@@ -189,11 +238,11 @@ impl Store {
 
     fn select(&self, condition: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Vec<Baseline>, Error> {
         let sql = format!(
-            "SELECT name, suite, machine, branch, created, who, why, protected,
+            "SELECT name, suite, machine, nullif(branch, ''), created, who, why, protected, expires,
                     (SELECT json_group_array(id) FROM (SELECT id FROM baseline_runs m JOIN runs r USING (run)
                      WHERE m.baseline = b.baseline ORDER BY r.started DESC, r.id DESC))
              FROM baselines b WHERE {condition} AND EXISTS (SELECT 1 FROM baseline_runs m WHERE m.baseline = b.baseline)
-             ORDER BY name, suite, machine"
+             ORDER BY name, suite, machine, branch"
         );
         let mut statement = self.connection.prepare_cached(&sql).at(&self.path)?;
         statement.query_map(values, baseline_of).and_then(Iterator::collect).at(&self.path)
@@ -210,7 +259,8 @@ fn baseline_of(row: &Row<'_>) -> rusqlite::Result<Baseline> {
         who: row.get(5)?,
         why: row.get(6)?,
         protected: row.get(7)?,
+        expires: row.get::<_, Option<i64>>(8)?.map(Timestamp),
         // The query makes this JSON itself.
-        runs: json::read(&row.get::<_, String>(8)?).unwrap_or_default(),
+        runs: json::read(&row.get::<_, String>(9)?).unwrap_or_default(),
     })
 }

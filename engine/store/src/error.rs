@@ -134,6 +134,22 @@ pub enum Error {
         /// Why not, and what would work.
         reason: String,
     },
+    /// There is no such alert, or several.
+    #[error("no alert `{id}`{hint}")]
+    UnknownAlert {
+        /// As typed.
+        id: String,
+        /// What would work.
+        hint: String,
+    },
+    /// That cannot be done to an alert.
+    #[error("alert {id}: {reason}")]
+    BadAlert {
+        /// Its id.
+        id: String,
+        /// Why not.
+        reason: String,
+    },
     /// A stored run cannot be read back.
     #[error("run `{run}` in `{}` cannot be read: {detail}; `engine db check` says more", path.display())]
     Unreadable {

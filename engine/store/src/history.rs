@@ -1,124 +1,226 @@
 //! One metric over many runs: what trends and change points are computed from.
 
+use std::collections::{BTreeMap, HashMap};
+
+use engine_core::history::{History, LeftOut, Point, SeriesKey};
 use engine_core::metric::Metric;
-use engine_core::run::{RunId, RunState, Timestamp};
+use engine_core::plan::Work;
+use engine_core::run::{RunId, RunState, Timestamp, Validity, ValidityLevel};
+use engine_core::selector::Selector;
 use engine_core::series::{Labels, SeriesId};
-use rusqlite::params_from_iter;
 use rusqlite::types::Value;
-use serde::Serialize;
+use rusqlite::{params, params_from_iter};
 
 use crate::error::{At, Error};
 use crate::list::Filter;
-use crate::{Store, json};
+use crate::{Store, json, owner};
 
 /// Which series, of which runs.
 #[derive(Debug, Clone, Default)]
 pub struct HistoryFilter {
-    /// The metric.
-    pub metric: String,
-    /// The step's name; none for all that record the metric.
-    pub step: Option<String>,
-    /// Labels that a series must have.
-    pub labels: Labels,
-    /// The runs. Its limit is the number of newest runs that are looked at.
+    /// The series; all by default.
+    pub selector: Selector,
+    /// The runs. Its limit is the number of newest points that each history keeps; runs of the tiny profile are counted
+    /// as left out, or taken where it includes them; its state is not looked at: only complete runs count.
     pub runs: Filter,
 }
 
-/// A metric of a step of a suite, over runs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct History {
-    /// Name of the suite.
-    pub suite: String,
-    /// Step, metric and labels.
-    pub series: SeriesId,
-    /// The metric, with the unit of all values.
-    pub metric: Metric,
-    /// One point a run, oldest first.
-    pub points: Vec<Point>,
+/// A row of the table of series.
+struct SeriesRow {
+    key: i64,
+    suite: String,
+    id: SeriesId,
+    metric: Metric,
 }
 
-/// What one run found.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Point {
-    /// The run.
-    pub run: RunId,
-    /// When it started.
-    pub started: Timestamp,
-    /// Full commit id of the code under test.
-    pub commit: Option<String>,
-    /// Its branch.
-    pub branch: Option<String>,
-    /// Stable id of the machine.
-    pub machine: String,
-    /// Environment class: a change of it is no change of the code.
-    pub class: String,
-    /// How the run ended.
-    pub state: RunState,
-    /// One value a counted round, in the metric's unit: its best sample for a capability, its median for a cost.
-    pub values: Vec<f64>,
+/// What one measurement's run says of it.
+struct Measured {
+    measurement: i64,
+    machine: String,
+    branch: Option<String>,
+    point: Point,
+    tiny: bool,
+    state: RunState,
+    work: String,
+    method: u32,
 }
+
+/// The identity of a history: machine, branch, work and version of the method.
+type Identity = (String, Option<String>, String, u32);
 
 impl Store {
-    /// A metric over runs, one history for each series; by suite, step and labels. Rounds that were superseded or have
-    /// no sample do not count, nor do runs of the tiny profile unless asked for.
+    /// Metrics over runs: one history for each branch, machine, scenario, step, metric and labels, and one more for each
+    /// unit, direction, method version and set of options in which it was measured; by scenario, step, metric and
+    /// labels, then by machine, branch and the time of the first point. Rounds that were superseded or have no sample do
+    /// not count, nor do runs that are of the tiny profile, not complete, or invalid; those are counted.
     ///
     /// # Errors
     /// Those of reading.
     pub fn history(&self, filter: &HistoryFilter) -> Result<Vec<History>, Error> {
+        // One snapshot, whatever a writer does meanwhile.
+        let _snapshot = self.connection.unchecked_transaction().at(&self.path)?;
+        let mut found = Vec::new();
+        for row in self.series_rows(&filter.selector)? {
+            found.extend(self.of_series(&row, filter)?);
+        }
+        Ok(found)
+    }
+
+    /// The stored series that a selector means, each as it is selected: `scenario/step.metric{labels}`.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn series_names(&self, selector: &Selector) -> Result<Vec<String>, Error> {
+        let rows = self.series_rows(selector)?;
+        let mut names: Vec<String> = rows.iter().map(|row| format!("{}/{}", row.suite, row.id)).collect();
+        names.dedup();
+        Ok(names)
+    }
+
+    fn series_rows(&self, selector: &Selector) -> Result<Vec<SeriesRow>, Error> {
         let path = &self.path;
-        let (conditions, mut values) = filter.runs.conditions();
-        let limit = filter.runs.limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
-        let state = filter.runs.state.map_or(String::new(), |state| format!(" AND r.state = '{}'", state.name()));
-        let step = if filter.step.is_some() { " AND e.step = ?" } else { "" };
-        let sql = format!(
-            "WITH chosen AS (SELECT * FROM runs r WHERE {conditions}{state} ORDER BY started DESC, id DESC LIMIT ?)
-             SELECT e.series, e.suite, e.step, e.labels, e.unit, e.goal, e.nature,
-                    c.id, c.started, c.commit_id, c.branch, c.machine, c.class, c.state, s.value
-             FROM series e JOIN measurements m USING (series) JOIN chosen c USING (run)
-                  JOIN samples s USING (measurement) JOIN rounds o USING (round)
-             WHERE e.metric = ?{step} AND o.superseded = 0 AND length(s.data) > 0
-             ORDER BY e.suite, e.step, e.labels, e.series, c.started, c.id, s.sample"
-        );
-        values.push(Value::Integer(limit));
-        values.push(Value::Text(filter.metric.clone()));
-        values.extend(filter.step.clone().map(Value::Text));
-        let mut statement = self.connection.prepare_cached(&sql).at(path)?;
-        let mut rows = statement.query(params_from_iter(values)).at(path)?;
-        let mut found: Vec<(i64, History)> = Vec::new();
+        let sql = "SELECT series, suite, step, metric, labels, unit, goal, nature FROM series
+                   ORDER BY suite, step, metric, labels, series";
+        let mut statement = self.connection.prepare_cached(sql).at(path)?;
+        let mut rows = statement.query([]).at(path)?;
+        let mut found = Vec::new();
         while let Some(row) = rows.next().at(path)? {
             let text = |column: usize| row.get::<_, String>(column).at(path);
-            let run = RunId(text(7)?);
-            let unreadable = |detail| Error::Unreadable { path: path.clone(), run: run.0.clone(), detail };
-            let key: i64 = row.get(0).at(path)?;
-            if found.last().is_none_or(|(last, _)| *last != key) {
-                let metric = Metric {
-                    id: filter.metric.clone(),
-                    unit: json::named(&text(4)?).map_err(unreadable)?,
-                    goal: json::named(&text(5)?).map_err(unreadable)?,
-                    nature: json::named(&text(6)?).map_err(unreadable)?,
-                };
-                let labels: Labels = json::read(&text(3)?).map_err(unreadable)?;
-                let series = SeriesId { step: text(2)?, metric: metric.id.clone(), labels };
-                found.push((key, History { suite: text(1)?, series, metric, points: Vec::new() }));
-            }
-            let Some((_, history)) = found.last_mut() else { continue };
-            if history.points.last().is_none_or(|point| point.run != run) {
-                history.points.push(Point {
-                    started: Timestamp(row.get(8).at(path)?),
-                    commit: row.get(9).at(path)?,
-                    branch: row.get(10).at(path)?,
-                    machine: text(11)?,
-                    class: text(12)?,
-                    state: json::named(&text(13)?).map_err(unreadable)?,
-                    values: Vec::new(),
-                    run,
-                });
-            }
-            if let (Some(point), Some(value)) = (history.points.last_mut(), row.get::<_, Option<f64>>(14).at(path)?) {
-                point.values.push(value);
+            let unreadable = |detail| Error::Unreadable { path: path.clone(), run: "of a series".to_owned(), detail };
+            let labels: Labels = json::read(&text(4)?).map_err(unreadable)?;
+            let metric = Metric {
+                id: text(3)?,
+                unit: json::named(&text(5)?).map_err(unreadable)?,
+                goal: json::named(&text(6)?).map_err(unreadable)?,
+                nature: json::named(&text(7)?).map_err(unreadable)?,
+            };
+            let id = SeriesId { step: text(2)?, metric: metric.id.clone(), labels };
+            let suite = text(1)?;
+            if selector.matches(&suite, &id) {
+                found.push(SeriesRow { key: row.get(0).at(path)?, suite, id, metric });
             }
         }
-        found.retain(|(_, history)| history.series.labels.matches(&filter.labels));
-        Ok(found.into_iter().map(|(_, history)| history).collect())
+        Ok(found)
+    }
+
+    fn of_series(&self, series: &SeriesRow, filter: &HistoryFilter) -> Result<Vec<History>, Error> {
+        let mut values = self.round_values(series.key)?;
+        let mut found: BTreeMap<Identity, History> = BTreeMap::new();
+        for one in self.measured(series.key, &filter.runs)? {
+            let work: Work = json::read(&one.work).map_err(|detail| Error::Unreadable {
+                path: self.path.clone(),
+                run: one.point.run.0.clone(),
+                detail,
+            })?;
+            let identity = (one.machine.clone(), one.branch.clone(), same_work(&work, &one.work), one.method);
+            let history = found.entry(identity).or_insert_with(|| History {
+                key: SeriesKey {
+                    suite: series.suite.clone(),
+                    series: series.id.clone(),
+                    machine: one.machine.clone(),
+                    branch: one.branch.clone(),
+                },
+                metric: series.metric.clone(),
+                work,
+                method: one.method,
+                points: Vec::new(),
+                left_out: LeftOut::default(),
+            });
+            let left_out = &mut history.left_out;
+            if one.tiny && !filter.runs.include_tiny {
+                left_out.tiny += 1;
+            } else if one.state != RunState::Complete {
+                left_out.unfinished += 1;
+            } else if one.point.validity == ValidityLevel::Invalid {
+                left_out.invalid += 1;
+            } else {
+                let own = values.remove(&one.measurement).unwrap_or_default();
+                // Two measurements of a run can have the same labels once those of the step are joined.
+                match history.points.last_mut().filter(|last| last.run == one.point.run) {
+                    Some(last) => last.values.extend(own),
+                    None => history.points.push(Point { values: own, ..one.point }),
+                }
+            }
+        }
+        let mut all: Vec<History> = found.into_values().collect();
+        for history in &mut all {
+            history.points.retain(|point| !point.values.is_empty());
+            if let Some(limit) = filter.runs.limit {
+                history.points.drain(..history.points.len().saturating_sub(limit));
+            }
+        }
+        all.retain(|history| !history.points.is_empty() || history.left_out.total() > 0);
+        let began = |history: &History| history.points.first().map(|point| point.started);
+        all.sort_by_key(|history| (history.key.machine.clone(), history.key.branch.clone(), began(history)));
+        Ok(all)
+    }
+
+    /// The measurements of a series with their runs, oldest run first.
+    fn measured(&self, series: i64, runs: &Filter) -> Result<Vec<Measured>, Error> {
+        let path = &self.path;
+        let (conditions, mut values) = Filter { include_tiny: true, ..runs.clone() }.conditions();
+        let sql = format!(
+            "SELECT m.measurement, r.id, r.started, r.commit_id, r.dirty, r.class, r.machine, r.branch, r.tiny, r.state,
+                    r.validity, r.owner, r.touched, json_extract(h.header, '$.plan.steps[' || m.step || '].method'),
+                    json_extract(h.header, '$.plan.steps[' || m.step || '].work')
+             FROM measurements m JOIN runs r USING (run) JOIN headers h USING (run)
+             WHERE {conditions} AND m.series = ? ORDER BY r.started, r.id, m.measurement"
+        );
+        values.push(Value::Integer(series));
+        let mut statement = self.connection.prepare_cached(&sql).at(path)?;
+        let mut rows = statement.query(params_from_iter(values)).at(path)?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next().at(path)? {
+            let run = RunId(row.get(1).at(path)?);
+            let unreadable = |detail| Error::Unreadable { path: path.clone(), run: run.0.clone(), detail };
+            let text = |column: usize| row.get::<_, String>(column).at(path);
+            let owner: Option<String> = row.get(11).at(path)?;
+            let validity: Validity = json::read(&text(10)?).map_err(unreadable)?;
+            let state = json::named(&text(9)?).map_err(unreadable)?;
+            let (state, validity) = owner::settled(state, validity, owner.as_deref(), Timestamp(row.get(12).at(path)?));
+            found.push(Measured {
+                measurement: row.get(0).at(path)?,
+                machine: text(6)?,
+                branch: row.get(7).at(path)?,
+                tiny: row.get(8).at(path)?,
+                state,
+                work: text(14)?,
+                method: row.get(13).at(path)?,
+                point: Point {
+                    started: Timestamp(row.get(2).at(path)?),
+                    commit: row.get(3).at(path)?,
+                    dirty: row.get(4).at(path)?,
+                    class: text(5)?,
+                    validity: validity.level,
+                    values: Vec::new(),
+                    run,
+                },
+            });
+        }
+        Ok(found)
+    }
+
+    /// What each counted round of a series counts with, by measurement.
+    fn round_values(&self, series: i64) -> Result<HashMap<i64, Vec<f64>>, Error> {
+        let path = &self.path;
+        let sql = "SELECT s.measurement, s.value
+                   FROM measurements m JOIN samples s USING (measurement) JOIN rounds o USING (round)
+                   WHERE m.series = ?1 AND o.superseded = 0 AND s.value IS NOT NULL ORDER BY s.sample";
+        let mut statement = self.connection.prepare_cached(sql).at(path)?;
+        let mut rows = statement.query(params![series]).at(path)?;
+        let mut found: HashMap<i64, Vec<f64>> = HashMap::new();
+        while let Some(row) = rows.next().at(path)? {
+            found.entry(row.get(0).at(path)?).or_default().push(row.get(1).at(path)?);
+        }
+        Ok(found)
+    }
+}
+
+/// What makes two steps the same work. That a script's function has another place in its file does not matter.
+fn same_work(work: &Work, text: &str) -> String {
+    match work {
+        Work::Probe { .. } => text.to_owned(),
+        Work::Custom { .. } => "custom".to_owned(),
+        Work::Finish => "finish".to_owned(),
     }
 }

@@ -11,6 +11,7 @@
 #[cfg(test)]
 extern crate self as engine_store;
 
+mod alerts;
 mod annotate;
 mod apply;
 mod baseline;
@@ -21,6 +22,7 @@ mod history;
 mod journal;
 mod json;
 mod list;
+mod normal;
 mod open;
 mod owner;
 mod place;
@@ -31,18 +33,22 @@ mod schema;
 mod spool;
 mod transfer;
 mod upkeep;
+mod verdicts;
 mod windows;
 mod writer;
 
+pub use alerts::{AlertFilter, Deed, Miss};
 pub use annotate::Annotation;
 pub use baseline::{Baseline, NewBaseline};
 pub use error::Error;
-pub use history::{History, HistoryFilter, Point};
+pub use history::HistoryFilter;
 pub use list::{Filter, RunRow, StepCounts};
+pub use normal::{Acceptance, Place};
 pub use open::Store;
 pub use schema::VERSION;
 pub use transfer::{Imported, read_export};
 pub use upkeep::{Health, PrunePolicy};
+pub use verdicts::StoredVerdict;
 pub use writer::{EventSender, Writer};
 
 #[cfg(test)]

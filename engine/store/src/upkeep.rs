@@ -7,7 +7,7 @@ use rusqlite::{TransactionBehavior, params};
 use serde::Serialize;
 
 use crate::error::{At, Error};
-use crate::{Store, schema};
+use crate::{Store, owner, schema};
 
 /// Which runs go. A run goes only when every condition that is given holds; with none, no run goes.
 #[derive(Debug, Clone, Copy, Default)]
@@ -48,8 +48,8 @@ impl Health {
 }
 
 impl Store {
-    /// Removes old runs; gives them, oldest first. Running and annotated runs and those of protected baselines stay; a
-    /// baseline that is not protected goes with its last run.
+    /// Removes old runs; gives them, oldest first. Running and annotated runs and those of protected baselines that have
+    /// not expired stay; any other baseline goes with its last run.
     ///
     /// # Errors
     /// Those of writing, after which no run is gone.
@@ -68,12 +68,12 @@ impl Store {
                  WHERE state <> 'running' AND (?1 IS NULL OR place > ?1) AND (?2 IS NULL OR started < ?2)
                  AND NOT EXISTS (SELECT 1 FROM annotations a WHERE a.run = r.run)
                  AND NOT EXISTS (SELECT 1 FROM baseline_runs m JOIN baselines b USING (baseline)
-                                 WHERE m.run = r.run AND b.protected)
+                                 WHERE m.run = r.run AND b.protected AND (b.expires IS NULL OR b.expires > ?3))
                  ORDER BY started, id",
             )
             .and_then(|mut found| {
                 found
-                    .query_map(params![policy.keep, policy.older_than.map(|moment| moment.0)], |row| {
+                    .query_map(params![policy.keep, policy.older_than.map(|moment| moment.0), owner::now().0], |row| {
                         Ok((row.get(0)?, row.get(1)?))
                     })?
                     .collect()

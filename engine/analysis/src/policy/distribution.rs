@@ -1,4 +1,4 @@
-//! Quantiles that only the rules of other tools need.
+//! Moments, and quantiles of Student's distribution.
 
 use engine_core::stats::{normal_quantile, student_two_sided};
 
@@ -17,7 +17,7 @@ pub(crate) fn student_quantile(p: f64, df: f64) -> f64 {
 }
 
 /// Mean and standard deviation with `n - 1`.
-pub(super) fn moments(values: &[f64]) -> (f64, f64) {
+pub(crate) fn moments(values: &[f64]) -> (f64, f64) {
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();

@@ -11,7 +11,7 @@ mod otava;
 mod perfherder;
 mod steps;
 
-pub(crate) use distribution::student_quantile;
+pub(crate) use distribution::{moments, student_quantile};
 pub use fence::{fence_threshold, fenced};
 pub use limits::{Limits, TooFew, delta_iqr, iqr, log_normal, percentage, t_prediction, z};
 pub use otava::{Otava, otava, otava_p};

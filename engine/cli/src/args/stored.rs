@@ -1,44 +1,8 @@
-//! The commands about what is stored: runs, baselines, the file itself, the settings.
+//! The commands about what is stored: runs, the file itself, the settings.
 
 use std::path::PathBuf;
 
 use clap::Subcommand;
-
-/// `engine baseline`.
-#[derive(Debug, Clone, Subcommand)]
-pub(crate) enum BaselineCommand {
-    /// Name a run
-    Set {
-        /// The name; `@NAME` then stands for the run
-        name: String,
-        /// The run
-        #[arg(default_value = "@last")]
-        run: String,
-        /// Why this is the level to compare with
-        #[arg(long, default_value = "")]
-        why: String,
-    },
-    /// All baselines
-    List,
-    /// One baseline
-    Show {
-        /// Its name
-        name: String,
-    },
-    /// Write the run of a baseline to a file that every command accepts
-    Export {
-        /// Its name
-        name: String,
-        /// The file
-        #[arg(long, short, value_name = "FILE")]
-        out: PathBuf,
-    },
-    /// Forget a name; the run stays
-    Remove {
-        /// Its name
-        name: String,
-    },
-}
 
 /// `engine runs`.
 #[derive(Debug, Clone, Subcommand)]

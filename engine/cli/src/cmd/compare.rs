@@ -4,7 +4,8 @@ use engine_report::{TimeZone, text};
 use globset::Glob;
 
 use crate::app::App;
-use crate::args::CompareArgs;
+use crate::args::{CompareArgs, FailOn};
+use crate::baselines::Subject;
 use crate::exit::{Exit, Fatal};
 use crate::pipeline::regressions;
 use crate::reports::write;
@@ -14,13 +15,30 @@ pub(crate) fn run(app: &App, args: &CompareArgs) -> Result<Exit, Fatal> {
     if args.file {
         return super::compare_files::run(app, args);
     }
-    let (old, new) = (app.lookup(&args.old)?, app.lookup(&args.new)?);
+    let store = app.reader()?;
+    let mut news = Vec::new();
+    for reference in args.new.split(',').map(str::trim) {
+        news.push(store.load(reference.strip_prefix("file:").unwrap_or(reference))?);
+    }
+    news.sort_by_key(|run| (run.header.started, run.header.id.clone()));
+    let against = match news.last() {
+        Some(new) => app.against(&store, &args.old, Subject::of(&new.header))?,
+        None => return Err(Fatal::usage("the new side names no run")),
+    };
+    if let Some(remark) = &against.remark {
+        app.note(&engine_report::clean::line(remark));
+    }
     let effect = args
         .min_effect
         .as_deref()
         .map(|text| crate::config::share(text).map_err(|message| Fatal::usage(format!("`--min-effect`: {message}"))))
         .transpose()?;
-    let mut comparison = engine_analysis::compare(&old, &new, &app.comparing(effect, args.allow_unlike));
+    let options = app.comparing(effect, args.allow_unlike);
+    let Some(mut comparison) = against.compare(&news, &options) else {
+        return Ok(if args.fail_on.contains(&FailOn::Inconclusive) { Exit::Inconclusive } else { Exit::NothingRan });
+    };
+    let evidence = against.evidence(&comparison, &news, &options);
+    crate::verdicts::name_series(app, "compare", &mut comparison, &evidence);
     if !args.metric.is_empty() {
         let globs = args
             .metric

@@ -1,4 +1,5 @@
-//! `engine explain`: what an exit code, a verdict, a state or the code of a diagnostic means, and what to do.
+//! `engine explain`: what an exit code, a verdict, a state or the code of a diagnostic means, and what to do; and what a
+//! verdict that was shown rests on.
 
 use engine_core::nearest::hint;
 use engine_script::codes;
@@ -49,6 +50,35 @@ const WORDS: &[(&str, &str, &str)] = &[
     ("skipped", "The machine lacks what the step needs. A skip is no failure; it names the reason and the remedy.", ""),
 ];
 
+/// Prints what a verdict rests on, where a text is the id of one.
+fn verdict(app: &App, id: &str) -> Result<bool, Fatal> {
+    let looks_like_one = id.len() == 8 && id.starts_with('v') && id.bytes().all(|b| b.is_ascii_alphanumeric());
+    if !looks_like_one {
+        return Ok(false);
+    }
+    let store = app.reader()?;
+    let Some(found) = store.verdict(id)? else {
+        let hint = store.verdict_hint(id)?;
+        let hint = if hint.is_empty() {
+            "; `engine compare` and `engine trend` show the ids of theirs".to_owned()
+        } else {
+            hint
+        };
+        return Err(Fatal::usage(format!("no verdict `{id}` is stored{hint}")));
+    };
+    let explanation = engine_analysis::evidence::explain(&found.evidence);
+    if app.output.json {
+        let document = serde_json::json!({
+            "schema_version": 1, "id": found.id, "shown_by": found.kind, "series": found.evidence.selector(),
+            "explanation": explanation, "evidence": found.evidence,
+        });
+        app.out(&document.to_string());
+    } else {
+        app.out(&engine_report::text::explanation(&explanation, app.style()));
+    }
+    Ok(true)
+}
+
 /// Prints one meaning, or the table.
 pub(crate) fn run(app: &App, what: Option<&str>) -> Result<Exit, Fatal> {
     let Some(what) = what else {
@@ -75,6 +105,9 @@ pub(crate) fn run(app: &App, what: Option<&str>) -> Result<Exit, Fatal> {
         for (title, text) in [("Wrong", doc.wrong), ("Right", doc.right)].iter().filter(|(_, text)| !text.is_empty()) {
             app.out(&format!("\n{title}:\n    {}", text.replace('\n', "\n    ")));
         }
+        return Ok(Exit::Pass);
+    }
+    if verdict(app, &wanted)? {
         return Ok(Exit::Pass);
     }
     let known = MEANINGS.iter().map(|m| m.name).chain(WORDS.iter().map(|(word, ..)| *word));

@@ -1,5 +1,7 @@
 //! The commands, one file each.
 
+mod accuracy;
+mod alerts;
 mod anomaly;
 mod baseline;
 mod check;
@@ -18,11 +20,14 @@ mod report;
 mod round;
 mod run;
 mod runs;
+mod simulate;
 mod target;
 mod tool;
 mod trend;
+mod trend_stored;
 
 pub(crate) use run::{once, options as run_options, scratch_base};
+pub(crate) use trend_stored::analysed;
 
 use crate::app::App;
 use crate::args::{Cli, Command};
@@ -74,6 +79,9 @@ fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
         Command::Compare(args) => compare::run(&app, &args),
         Command::Trend(args) => trend::run(&app, &args),
         Command::Anomaly(args) => anomaly::run(&app, &args),
+        Command::Accuracy(args) => accuracy::run(&app, &args),
+        Command::Simulate(args) => simulate::run(&app, &args),
+        Command::Alerts(command) => alerts::run(&app, command),
         Command::Baseline(command) => baseline::run(&app, command),
         Command::Runs(command) => runs::run(&app, command),
         Command::Report(args) => report::run(&app, &args),

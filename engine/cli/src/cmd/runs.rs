@@ -105,7 +105,7 @@ fn prune(app: &App, keep: Option<u32>, older_than: Option<&str>, dry_run: bool) 
 }
 
 /// The moment so many seconds ago.
-fn before(seconds: f64) -> Result<Timestamp, Fatal> {
+pub(super) fn before(seconds: f64) -> Result<Timestamp, Fatal> {
     let micros = seconds * 1e6;
     if !(0.0..=9e18).contains(&micros) {
         return Err(Fatal::usage("the time is longer than any history"));

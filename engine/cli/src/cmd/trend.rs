@@ -1,4 +1,4 @@
-//! `engine trend --file`: what changed in series from files.
+//! `engine trend`: what changed; here in series from files (`--file`).
 
 use std::io::Read;
 use std::path::Path;
@@ -14,6 +14,9 @@ use crate::exit::{Exit, Fatal};
 
 /// Reads the files, analyses all series, shows them, and decides by `--fail-on`.
 pub(crate) fn run(app: &App, args: &TrendArgs) -> Result<Exit, Fatal> {
+    if args.file.is_empty() {
+        return super::trend_stored::run(app, args);
+    }
     let policy = args
         .policy
         .as_deref()
@@ -85,7 +88,7 @@ fn accepted(values: &[f64], from: &[usize]) -> Vec<ChangePoint> {
 }
 
 /// What the rule of another tool says, in our words: it knows neither kinds nor tiers.
-fn by_policy(policy: &Policy, values: &[f64]) -> Vec<ChangePoint> {
+pub(super) fn by_policy(policy: &Policy, values: &[f64]) -> Vec<ChangePoint> {
     let (places, known): (Vec<usize>, Vec<f64>) =
         values.iter().copied().enumerate().filter(|(_, value)| value.is_finite()).unzip();
     let alerts = policy.alerts(&known);

@@ -1,15 +1,20 @@
 //! The binary from outside: commands, exit codes, files, bad input.
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
+mod alerts;
 mod bad_input;
+mod baselines;
 mod commands;
 mod configuration;
 mod documents;
 mod faults;
 mod gate;
+mod histories;
 mod machines;
+mod ourselves;
 mod sandbox;
 mod scenarios;
 mod series;
+mod simulated;
 mod target;
 mod tools;

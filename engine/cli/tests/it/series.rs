@@ -86,7 +86,7 @@ fn trend_says_what_is_wrong_with_a_file() {
     sandbox.file("two.csv", "1\n2\n");
     assert!(sandbox.expect(0, &["trend", "--file", "two.csv"]).out.contains("too few points"));
     sandbox.expect(2, &["trend", "--file", "two.csv", "--policy", "hunter"]).says(&["is no policy", "otava"]);
-    sandbox.expect(2, &["trend"]).says(&["--file"]);
+    sandbox.expect(2, &["trend"]).says(&["METRIC"]);
 }
 
 #[test]

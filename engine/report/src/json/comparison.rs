@@ -30,6 +30,7 @@ pub fn comparison(comparison: &Comparison) -> String {
             .iter()
             .map(|change| ShapeText { shape: change.shape.name(), ratio: finite(change.ratio), p: finite(change.p) })
             .collect(),
+        id: one.explained_by.as_deref(),
     });
     let refusals = comparison.refusals.iter().map(|refusal| RefusalText {
         subject: refusal.subject.as_deref(),
@@ -65,6 +66,7 @@ fn side(side: &Side) -> SideText<'_> {
         started: moment::rfc3339(side.started),
         code: side.code.as_deref(),
         machine: &side.machine,
+        others: side.others.iter().map(|run| run.0.as_str()).collect(),
     }
 }
 
@@ -92,6 +94,9 @@ struct SideText<'a> {
     started: String,
     code: Option<&'a str>,
     machine: &'a str,
+    /// Where the side is a set of runs, the others, newest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    others: Vec<&'a str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -114,6 +119,9 @@ struct SeriesText<'a> {
     p: Option<f64>,
     adjusted_p: Option<f64>,
     shape: Vec<ShapeText>,
+    /// What `engine explain` takes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
 }
 
 #[derive(Debug, Serialize)]

@@ -36,7 +36,10 @@ pub fn baselines(rows: &[BaselineRow]) -> String {
     let baselines = rows.iter().map(|row| BaselineText {
         name: &row.name,
         run: &row.run,
+        runs: row.runs,
         scenario: &row.scenario,
+        branch: row.branch.as_deref(),
+        expires: row.expires.map(moment::rfc3339),
         started: moment::rfc3339(row.started),
         set: moment::rfc3339(row.set),
         commit: row.code.as_deref(),
@@ -85,7 +88,10 @@ struct BaselinesText<'a> {
 struct BaselineText<'a> {
     name: &'a str,
     run: &'a str,
+    runs: usize,
     scenario: &'a str,
+    branch: Option<&'a str>,
+    expires: Option<String>,
     started: String,
     set: String,
     commit: Option<&'a str>,

@@ -11,12 +11,14 @@ mod fill;
 mod list;
 mod results;
 mod steps;
+mod timeline;
 mod trend;
 
 pub use comparison::comparison;
 pub use document::SCHEMA_VERSION;
 pub(crate) use fill::failure_kind;
 pub use list::{baselines, runs};
+pub use timeline::timelines;
 pub use trend::{samples, trends};
 
 use crate::input::Report;

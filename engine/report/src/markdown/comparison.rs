@@ -28,7 +28,10 @@ fn side(out: &mut String, word: &str, side: &Side, zone: &TimeZone) {
     put!(
         out,
         "| {word} | {} | {} | {} | {} | {} |\n",
-        name(&side.run.0),
+        match side.others.len() {
+            0 => name(&side.run.0),
+            n => format!("{} and {n} before", name(&side.run.0)),
+        },
         name(&side.scenario),
         moment::for_people(side.started, zone),
         name(code),

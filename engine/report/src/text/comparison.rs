@@ -45,8 +45,13 @@ pub fn comparison(comparison: &Comparison, zone: &TimeZone, style: Style) -> Str
 
 fn side(side: &Side, zone: &TimeZone) -> String {
     let code = side.code.as_deref().unwrap_or("unknown commit");
+    let others = match side.others.len() {
+        0 => String::new(),
+        1 => " and the run before".to_owned(),
+        n => format!(" and {n} runs before"),
+    };
     format!(
-        "{} · {} · {} · {}",
+        "{} · {} · {} · {}{others}",
         clip(side.run.short(), 20),
         clip(&side.scenario, 40),
         moment::for_people(side.started, zone),
@@ -87,6 +92,7 @@ fn series(out: &mut String, comparison: &Comparison, style: Style) {
         Column::number("95 % interval"),
         Column::text("verdict"),
     ]);
+    let ids = comparison.series.iter().any(|one| one.explained_by.is_some());
     for one in verdict::sorted(comparison) {
         let (mark, paint) = style.verdict(one.verdict);
         let unit = one.metric.unit;
@@ -98,14 +104,22 @@ fn series(out: &mut String, comparison: &Comparison, style: Style) {
             Cell::new(verdict::interval(one)),
             Cell::painted(format!("{mark} {}", one.verdict.name()), paint),
         ]);
-        if matches!(one.verdict, Verdict::Inconclusive | Verdict::Worse) {
-            table.across(2, explanation(one), Paint::Dim);
+        let id = one.explained_by.as_ref().map(|id| format!(" [{id}]")).unwrap_or_default();
+        match one.verdict {
+            Verdict::Inconclusive | Verdict::Worse => table.across(2, format!("{}{id}", explanation(one)), Paint::Dim),
+            Verdict::Better if !id.is_empty() => table.across(2, id.trim_start(), Paint::Dim),
+            _ => {}
         }
         for change in &one.shape {
             table.across(2, verdict::shape(change), Paint::Doubt);
         }
     }
     table.draw(out, 2, style);
+    if ids {
+        let text = "`engine explain ID` says what a verdict rests on";
+        out.push_str(&style.paint(Paint::Dim, &format!("  {text}")));
+        out.push('\n');
+    }
     for (word, ids) in [("old", &comparison.only_old), ("new", &comparison.only_new)] {
         if !ids.is_empty() {
             let names: Vec<String> = ids.iter().map(|id| clip(&id.to_string(), 80)).collect();

@@ -81,18 +81,30 @@ pub fn baselines(rows: &[BaselineRow], zone: &TimeZone, style: Style) -> String 
         Column::text("baseline"),
         Column::text("run"),
         Column::text("scenario"),
+        Column::text("branch").optional(),
         Column::text("of"),
         Column::text("set").optional(),
+        Column::text("until").optional(),
         Column::text("commit").optional(),
         Column::text("machine").optional(),
     ]);
     for row in rows {
         table.row(vec![
             Cell::new(clip(&row.name, 40)),
-            Cell::new(clip(&row.run, 16)),
+            Cell::new(match row.runs {
+                0 | 1 => clip(&row.run, 16),
+                n => format!("{} +{}", clip(&row.run, 16), n - 1),
+            }),
             Cell::new(clip(&row.scenario, 22)),
+            Cell::new(row.branch.as_deref().map_or_else(|| "-".to_owned(), |branch| clip(branch, 20))),
             Cell::new(moment::short(row.started, zone)),
             Cell::painted(moment::short(row.set, zone), Paint::Dim),
+            match row.expires {
+                None => Cell::painted("-", Paint::Dim),
+                Some(end) => {
+                    Cell::painted(moment::short(end, zone), if row.is_expired { Paint::Doubt } else { Paint::Dim })
+                }
+            },
             Cell::new(row.code.as_deref().map_or_else(|| "-".to_owned(), |code| clip(code, 14))),
             Cell::painted(clip(&row.machine, 14), Paint::Dim),
         ]);

@@ -66,7 +66,7 @@ fn sentence(change: &ChangePoint) -> String {
     format!("{what} {place}: {size}{note}")
 }
 
-fn chart(out: &mut String, trend: &Trend, style: Style) {
+pub(super) fn chart(out: &mut String, trend: &Trend, style: Style) {
     let width = style.width().saturating_sub(MARGIN + 3).min(trend.values.len()).max(1);
     let column = |at: usize| at * width / trend.values.len().max(1);
     // The lowest and highest value of each column, so that no spike is lost.

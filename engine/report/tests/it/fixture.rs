@@ -446,6 +446,7 @@ pub(crate) fn comparison() -> Comparison {
         p: None,
         adjusted_p: None,
         shape: vec![],
+        explained_by: None,
     };
     let side = |id: &str, started: i64, code: &str| Side {
         run: RunId(id.into()),
@@ -453,6 +454,7 @@ pub(crate) fn comparison() -> Comparison {
         started: Timestamp(started),
         code: Some(code.into()),
         machine: "m-5f2c9a81".into(),
+        others: vec![],
     };
     let difference = |field: &str, a: &str, b: &str, severity| Difference {
         field: field.into(),

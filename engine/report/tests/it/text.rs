@@ -104,9 +104,13 @@ fn lists_are_aligned() {
     let baseline = BaselineRow {
         name: "main".into(),
         run: "01k9x8y7z6abcd".into(),
+        runs: 3,
         scenario: "quick".into(),
+        branch: Some("main".into()),
         started: STARTED,
         set: STARTED,
+        expires: None,
+        is_expired: false,
         code: None,
         machine: "m-5f2c9a81".into(),
     };

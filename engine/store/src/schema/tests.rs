@@ -69,3 +69,31 @@ fn a_new_file_needs_no_copy() {
     let error = migrate(&mut connection, &folder.file(), MIGRATIONS).unwrap_err();
     assert!(matches!(error, Error::NewerVersion { .. }), "{error}");
 }
+
+#[test]
+fn baselines_of_the_first_version_are_kept_with_their_runs() {
+    let folder = Folder::new();
+    std::fs::create_dir_all(folder.file().parent().unwrap()).unwrap();
+    let mut connection = Connection::open(folder.file()).unwrap();
+    connection.pragma_update(None, "foreign_keys", true).unwrap();
+    migrate(&mut connection, &folder.file(), &MIGRATIONS[..1]).unwrap();
+    connection
+        .execute_batch(
+            "INSERT INTO runs VALUES (7, 'r7', 'quick', 's', 'h', 'default', 0, 'complete', '{\"level\":\"valid\",\"reasons\":[]}',
+                 5, 1.0, 'c', NULL, 0, 1, 'm1', 'k', '{}', '0.1.0', '1', 1, NULL, 1);
+             INSERT INTO baselines VALUES (3, 'main', 'quick', 'm1', NULL, 9, 'ann', 'why', 1);
+             INSERT INTO baselines VALUES (4, 'main', 'quick', 'm2', 'topic', 9, 'ann', 'why', 0);
+             INSERT INTO baseline_runs VALUES (3, 7), (4, 7);",
+        )
+        .unwrap();
+    drop(connection);
+    let mut store = folder.store();
+    assert_eq!(version(&store.connection), VERSION);
+    let found = store.baselines().unwrap();
+    let facts: Vec<_> = found.iter().map(|one| (one.branch.as_deref(), one.protected, one.run().0.as_str())).collect();
+    assert_eq!(facts, [(None, true, "r7"), (Some("topic"), false, "r7")]);
+    assert!(store.check().unwrap().is_ok(), "every reference holds");
+    store.remove_baseline("main", None, None).unwrap();
+    let left: i64 = store.connection.query_row("SELECT count(*) FROM baseline_runs", [], |row| row.get(0)).unwrap();
+    assert_eq!(left, 0, "the runs of a baseline go with it");
+}

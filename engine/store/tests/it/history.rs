@@ -2,10 +2,15 @@
 
 use engine_core::plan::Profile;
 use engine_core::run::{RunId, RunRecord};
+use engine_core::selector::Selector;
 use engine_core::series::Labels;
 use engine_store::{Filter, HistoryFilter};
 
 use crate::fixture::{Folder, events, fold, header, run};
+
+fn selecting(selector: &str) -> HistoryFilter {
+    HistoryFilter { selector: selector.parse::<Selector>().unwrap(), ..HistoryFilter::default() }
+}
 
 #[test]
 fn a_metric_over_runs_is_in_order_of_time_without_the_tiny_ones() {
@@ -18,16 +23,16 @@ fn a_metric_over_runs_is_in_order_of_time_without_the_tiny_ones() {
     let mut tiny = header("quick", 4);
     tiny.plan.profile = Profile::Tiny;
     store.apply(&run(&tiny, &[99.0])).unwrap();
-    let filter = HistoryFilter { metric: "time".to_owned(), ..HistoryFilter::default() };
+    let filter = selecting("time");
     let found = store.history(&filter).unwrap();
-    assert_eq!(found.len(), 1);
-    assert_eq!(found[0].series.to_string(), "fsync.time");
+    assert_eq!((found.len(), found[0].left_out.tiny), (1, 1));
+    assert_eq!(found[0].key.selector(), "quick/fsync.time");
     let values: Vec<_> = found[0].points.iter().map(|point| point.values.clone()).collect();
     assert_eq!(values, [[1.0, 1.5], [2.0, 2.5], [3.0, 3.5]]);
     let newest = HistoryFilter { runs: Filter { limit: Some(2), ..Filter::default() }, ..filter.clone() };
     assert_eq!(store.history(&newest).unwrap()[0].points.len(), 2);
-    let other = HistoryFilter { step: Some("triad".to_owned()), ..filter };
-    assert!(store.history(&other).unwrap().is_empty());
+    assert!(store.history(&selecting("triad.time")).unwrap().is_empty());
+    assert_eq!(store.series_names(&Selector::all()).unwrap(), ["quick/fsync.time"]);
 }
 
 /// The values of a series in a record, by its own means.
@@ -54,17 +59,16 @@ fn values_are_those_of_the_record_whatever_was_superseded() {
     let record = |id: &RunId| fold(runs.iter().find(|events| events[0].run == *id).unwrap());
     let (mut points, mut superseded) = (0, 0);
     for metric in ["rate", "latency", "work"] {
-        for history in store.history(&HistoryFilter { metric: metric.to_owned(), ..HistoryFilter::default() }).unwrap()
-        {
+        for history in store.history(&selecting(metric)).unwrap() {
             for point in &history.points {
                 let record = record(&point.run);
-                let expected = values(&record, &history.series.step, &history.metric, &history.series.labels);
+                let expected = values(&record, &history.key.series.step, &history.metric, &history.key.series.labels);
                 // Two measurements can have the same labels once joined; then the series holds both.
                 let mut expected: Vec<f64> = expected.into_iter().flatten().collect();
                 let mut found = point.values.clone();
                 expected.sort_by(f64::total_cmp);
                 found.sort_by(f64::total_cmp);
-                assert_eq!(found, expected, "{}", history.series);
+                assert_eq!(found, expected, "{}", history.key.series);
                 points += 1;
             }
         }
@@ -82,9 +86,8 @@ fn labels_choose_series() {
     let folder = Folder::new();
     let mut store = folder.store();
     store.apply(&events(&header("quick", 1), 7, 300)).unwrap();
-    let filter = |labels| HistoryFilter { metric: "rate".to_owned(), labels, ..HistoryFilter::default() };
-    let all = store.history(&filter(Labels::new())).unwrap();
-    let eight = store.history(&filter(Labels::new().with("threads", "8"))).unwrap();
+    let all = store.history(&selecting("rate")).unwrap();
+    let eight = store.history(&selecting("rate{threads=8}")).unwrap();
     assert!(!eight.is_empty() && eight.len() < all.len());
-    assert!(eight.iter().all(|history| history.series.labels.get("threads") == Some("8")));
+    assert!(eight.iter().all(|history| history.key.series.labels.get("threads") == Some("8")));
 }

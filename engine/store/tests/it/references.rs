@@ -62,7 +62,7 @@ fn a_baseline_is_a_reference() {
         runs: runs.iter().map(|n| ids[*n].clone()).collect(),
         who: "ann".to_owned(),
         why: "release 1".to_owned(),
-        unprotected: false,
+        ..NewBaseline::default()
     };
     let set = store.set_baseline(&new("main", &[0, 2])).unwrap();
     assert_eq!((set.suite.as_str(), set.machine.as_str(), set.branch.as_deref()), ("quick", "m1", Some("main")));
@@ -76,14 +76,14 @@ fn a_baseline_is_a_reference() {
     let error = store.resolve("@mian").unwrap_err().to_string();
     assert!(error.contains("did you mean `main`"), "{error}");
     let Err(Error::BadBaseline { .. }) = store.set_baseline(&new("mixed", &[0, 1])) else { panic!("two scenarios") };
-    for name in ["", "last", "-1", "a b", "a'b", "é"] {
+    for name in ["", "last", "auto", "-1", "a b", "a'b", "é"] {
         assert!(matches!(store.set_baseline(&new(name, &[0])), Err(Error::BadBaseline { .. })), "{name}");
     }
     assert!(matches!(store.set_baseline(&new("none", &[])), Err(Error::BadBaseline { .. })));
-    assert_eq!(store.remove_baseline("main", Some("full")).unwrap().len(), 1);
+    assert_eq!(store.remove_baseline("main", Some("full"), None).unwrap().len(), 1);
     assert_eq!(store.resolve("@main").unwrap(), ids[0]);
-    store.remove_baseline("main", None).unwrap();
-    assert!(matches!(store.remove_baseline("main", None), Err(Error::UnknownBaseline { .. })));
+    store.remove_baseline("main", None, None).unwrap();
+    assert!(matches!(store.remove_baseline("main", None, None), Err(Error::UnknownBaseline { .. })));
     assert_eq!(store.list(&Filter::default()).unwrap().len(), 4, "the runs stay");
 }
 

@@ -1,0 +1,90 @@
+//! Alerts of real runs, and what people do to them; `engine explain` of a verdict.
+
+use crate::sandbox::Sandbox;
+use crate::simulated::Run;
+
+fn alerts(sandbox: &Sandbox, args: &[&str]) -> Vec<serde_json::Value> {
+    let found = sandbox.expect(0, &[&["alerts", "list", "--json"], args].concat()).json();
+    found["alerts"].as_array().unwrap().clone()
+}
+
+const EXPECTS: &str = "bench(\"p\", #{ rounds: 5, expect: [\"time < 1 ns\"] }, cpu::primes(#{ limit: 1000 }));";
+
+#[test]
+fn an_alert_lives_through_runs_and_people() {
+    let sandbox = Sandbox::new();
+    sandbox.file("s.rhai", EXPECTS);
+    let ran = sandbox.expect(10, &["run", "s.rhai"]);
+    let of = |args: &[&str]| -> Vec<serde_json::Value> {
+        let rule = ["--rule", "expectation"];
+        alerts(&sandbox, &[&rule, args].concat())
+    };
+    let raised = of(&[]);
+    assert_eq!((raised.len(), &raised[0]["state"]), (1, &"firing".into()));
+    let id = raised[0]["id"].as_str().unwrap().to_owned();
+    ran.says(&[&format!("alert {id} firing: p: time < 1 ns")]);
+    sandbox.expect(10, &["run", "s.rhai"]);
+    assert_eq!((of(&[]).len(), &of(&[])[0]["times"]), (1, &2.into()), "raised once");
+    sandbox.expect(0, &["alerts", "ack", &id[..6], "--why", "on it", "--who", "ann"]).says(&["is acknowledged"]);
+    let shown = sandbox.expect(0, &["alerts", "show", &id]).out;
+    assert!(shown.contains("acknowledged by ann: on it") && shown.contains("firing by engine"), "{shown}");
+    sandbox.expect(0, &["alerts", "silence", &id, "--for", "7d"]);
+    assert!(sandbox.expect(0, &["alerts", "list"]).out.contains("silenced until"));
+    // It is well again: the same expectation holds.
+    sandbox.file("s.rhai", EXPECTS.replace("1 ns", "1000 s"));
+    sandbox.expect(0, &["run", "s.rhai"]);
+    assert_eq!(of(&[]).len(), 1, "another text is another expectation, and says nothing of the first");
+    sandbox.expect(0, &["alerts", "resolve", &id, "--why", "the limit was wrong"]);
+    assert!(of(&[]).is_empty());
+    assert_eq!(of(&["--all"]).len(), 1);
+    sandbox.expect(2, &["alerts", "ack", &id]).says(&["resolved already"]);
+    sandbox.expect(0, &["alerts", "label", &id, "--as", "false"]).says(&["labelled false"]);
+    sandbox.expect(2, &["alerts", "ack", "azzzzzzz"]).says(&["no alert `azzzzzzz`"]);
+    sandbox.expect(2, &["alerts", "list", "--rule", "health!"]).says(&["did you mean `health`"]);
+    sandbox.expect(2, &["alerts", "silence", &id, "--for", "soon"]).says(&["--for"]);
+    // The tiny profile measures nothing, and says nothing.
+    sandbox.tiny(0, EXPECTS);
+    assert!(of(&[]).is_empty());
+}
+
+#[test]
+fn a_failed_step_raises_an_alert_and_a_good_one_resolves_it() {
+    let sandbox = Sandbox::new();
+    let script = |body: &str| format!("custom(\"c\", #{{ rounds: 1 }}, || {{ {body} }});");
+    sandbox.file("s.rhai", script("let m = #{ a: 1 }; m.b + 1;"));
+    sandbox.expect(20, &["run", "s.rhai"]).says(&["firing: c: the step failed"]);
+    sandbox.file("s.rhai", script("record(\"x\", 1);").replace("rounds: 1", "rounds: 1, metrics: [\"x\"]"));
+    sandbox.expect(0, &["run", "s.rhai"]).says(&["resolved: c: it is well again"]);
+    assert!(alerts(&sandbox, &["--rule", "failure"]).is_empty());
+}
+
+#[test]
+fn a_verdict_that_was_shown_can_be_explained() {
+    let sandbox = Sandbox::new();
+    sandbox.stored((0..45).map(|day| Run::of(day, if day < 30 { 1.0 } else { 1.08 })));
+    let trend = sandbox.expect(0, &["trend", "time", "--json"]).json();
+    let id = trend["series"][0]["change_points"][0]["id"].as_str().unwrap().to_owned();
+    let text = sandbox.expect(0, &["explain", &id]).out;
+    for word in ["night/sort.time: confirmed step, worse", "old level: points", "between run", "engine baseline accept"]
+    {
+        assert!(text.contains(word), "`{word}` is not in\n{text}");
+    }
+    assert!(sandbox.expect(0, &["trend", "time"]).out.contains(&id), "the same verdict has the same id");
+    let found = sandbox.expect(11, &["compare", "@-40", "@last", "--json", "--fail-on", "regression"]).json();
+    let id = found["series"][0]["id"].as_str().unwrap().to_owned();
+    let text = sandbox.expect(0, &["explain", &id]).out;
+    for word in ["night/sort.time is worse", "5 rounds, median", "Hodges and Lehmann", "the same", "p = "] {
+        assert!(text.contains(word), "`{word}` is not in\n{text}");
+    }
+    let json = sandbox.expect(0, &["explain", &id, "--json"]).json();
+    assert_eq!(
+        (&json["id"], &json["shown_by"], &json["series"]),
+        (&id.as_str().into(), &"compare".into(), &"night/sort.time".into())
+    );
+    // It outlives its runs.
+    sandbox.expect(0, &["runs", "prune", "--keep", "0", "--older-than", "0s"]);
+    assert_eq!(sandbox.expect(0, &["explain", &id]).out, text);
+    let mut wrong = id.clone();
+    wrong.replace_range(7..8, if id.ends_with('0') { "1" } else { "0" });
+    sandbox.expect(2, &["explain", &wrong]).says(&[&format!("did you mean `{id}`")]);
+}

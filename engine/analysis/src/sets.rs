@@ -123,6 +123,7 @@ impl Set<'_> {
             seconds: 0.0,
             taints: Vec::new(),
             superseded: false,
+            histogram: None,
             values: vec![*value],
         };
         self.values.iter().zip(0..).map(round).collect()

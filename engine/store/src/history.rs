@@ -221,6 +221,8 @@ fn same_work(work: &Work, text: &str) -> String {
     match work {
         Work::Probe { .. } => text.to_owned(),
         Work::Custom { .. } => "custom".to_owned(),
+        // Where it goes may change from run to run: a demo target has another port each time.
+        Work::Load { shape, .. } => format!("{} {:?} {:?}", shape.model, shape.journeys, shape.phases),
         Work::Finish => "finish".to_owned(),
     }
 }

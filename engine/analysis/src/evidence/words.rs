@@ -186,6 +186,7 @@ fn anew(one: &Compared, set_test: bool) -> Decided {
                 seconds: 0.0,
                 taints: Vec::new(),
                 superseded: false,
+                histogram: None,
                 values: vec![*value],
             })
             .collect(),

@@ -120,6 +120,7 @@ impl Run {
                 let records = own.map(|(_, metric, values)| Record {
                     metric: metric.metric(),
                     labels: Labels::new(),
+                    histogram: None,
                     values: vec![values[round]],
                 });
                 events.push(Event::Sampled(Sampled {

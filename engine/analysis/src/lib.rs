@@ -9,6 +9,7 @@ pub mod change;
 mod compare;
 mod compare_samples;
 mod health;
+pub mod import;
 mod judge;
 pub mod knee;
 pub mod little;

@@ -9,7 +9,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use series::{AnomalyArgs, DetectorName, GoalName, TrendArgs};
-pub(crate) use stored::{BaselineCommand, ConfigCommand, DbCommand, RunsCommand};
+pub(crate) use stored::{BaselineCommand, ConfigCommand, DbCommand, ImportArgs, RunsCommand};
 
 const STYLES: Styles =
     Styles::styled().header(AnsiColor::Green.on_default().bold()).literal(AnsiColor::Cyan.on_default());

@@ -10,6 +10,7 @@ mod database;
 mod doc;
 mod doctor;
 mod explain;
+mod foreign;
 mod liners;
 mod list;
 mod pages;

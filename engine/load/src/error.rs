@@ -54,8 +54,10 @@ pub enum ErrorClass {
     Check,
     /// Too many redirects, or one that leads nowhere.
     Redirect,
-    /// The journey failed by its own decision or by an error in its code.
+    /// The journey failed by its own decision.
     Journey,
+    /// An error in the journey's code: a field that is not there, a loop that never ends, too deep a nesting.
+    Script,
     /// The journey's code panicked.
     Panic,
     /// The request is impossible: a bad address, a header that cannot be sent.
@@ -134,6 +136,7 @@ impl fmt::Display for ErrorClass {
             Self::Check => "check failed",
             Self::Redirect => "bad redirect",
             Self::Journey => "journey failed",
+            Self::Script => "script error",
             Self::Panic => "journey panicked",
             Self::Invalid => "invalid request",
             Self::Denied => "host not permitted",

@@ -18,8 +18,12 @@ use crate::worker::reactor::SharedReactor;
 use crate::worker::timers::Task;
 
 mod exchange;
+mod fetch;
+mod marks;
 
 pub use exchange::Prepared;
+pub use fetch::Fetched;
+pub use marks::Mark;
 
 /// Something under way, so that it can be counted should the load end before.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +61,8 @@ pub(crate) struct UserCell {
     pub(crate) cookies: RefCell<Cookies>,
     stream: RefCell<Option<Stream>>,
     pub(crate) group: RefCell<Arc<str>>,
+    /// Whatever its journey keeps with it.
+    pub(crate) attached: RefCell<Option<Rc<dyn std::any::Any>>>,
 }
 
 /// A handle on a user; clones are the same user. Belongs to its thread and to its own coroutine: elsewhere, whatever
@@ -89,6 +95,7 @@ impl User {
             cookies: RefCell::default(),
             stream: RefCell::new(None),
             group: RefCell::new("".into()),
+            attached: RefCell::new(None),
         };
         Self { cell: Rc::new(cell) }
     }

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::args::Args;
+use crate::load::LoadShape;
 use crate::series::Labels;
 use crate::stats::rng::Stream;
 use crate::step::Place;
@@ -103,6 +104,13 @@ pub enum Work {
         index: usize,
         /// Names of the metrics that it says it records.
         metrics: Vec<String>,
+    },
+    /// Runs a load; the index counts the `load` declarations of the scenario.
+    Load {
+        /// Which declaration.
+        index: usize,
+        /// What it will send.
+        shape: LoadShape,
     },
     /// Runs the scenario's `finish` after all rounds. The session adds this step when the plan has one.
     Finish,

@@ -7,6 +7,7 @@ pub mod bus;
 pub mod clock;
 mod custom;
 pub mod isolate;
+pub mod load;
 mod progress;
 pub mod round;
 pub mod runner;

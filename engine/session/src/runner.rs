@@ -338,6 +338,7 @@ impl Runner<'_, '_, '_> {
                     None => Err(ProbeError::failed("the scenario's script is not loaded")),
                 })
             }
+            Work::Load { .. } => Err(ProbeError::failed("this build runs no loads")),
             Work::Finish => Err(ProbeError::failed("`finish` runs after all rounds")),
         }
     }

@@ -1,0 +1,1 @@
+//! The verb `load`: plans, and what is wrong with a load.

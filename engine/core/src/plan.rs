@@ -105,11 +105,11 @@ pub enum Work {
         /// Names of the metrics that it says it records.
         metrics: Vec<String>,
     },
-    /// Runs a load; the index counts the `load` declarations of the scenario.
+    /// Runs a load: virtual users against a target.
     Load {
-        /// Which declaration.
+        /// Which `load` declaration of the scenario.
         index: usize,
-        /// What it will send.
+        /// What it will do.
         shape: LoadShape,
     },
     /// Runs the scenario's `finish` after all rounds. The session adds this step when the plan has one.
@@ -142,6 +142,12 @@ pub struct PlannedStep {
 }
 
 impl PlannedStep {
+    /// Whether it is a load.
+    #[must_use]
+    pub const fn is_load(&self) -> bool {
+        matches!(self.work, Work::Load { .. })
+    }
+
     /// `name{labels}`, unique within the plan.
     #[must_use]
     pub fn path(&self) -> String {

@@ -9,7 +9,7 @@ use thiserror::Error;
 use crate::driver::DriverChoice;
 use crate::http::Origin;
 use crate::journey::Journey;
-use crate::model::{ArrivalPlan, Shares, UserPhase, UserPhaseError, most_users, total_seconds};
+use crate::model::{ArrivalPlan, Shares, UserPhase, UserPhaseError, most_users, set_apart, total_seconds};
 
 /// A load.
 #[derive(Debug, Clone)]
@@ -178,6 +178,17 @@ pub enum LoadError {
     /// A thread could not be set up.
     #[error("the load cannot start: {0}")]
     Start(String),
+}
+
+impl Workload {
+    /// Makes the first `seconds` a phase of its own, called `name`, so that what is meant to start in it is counted apart.
+    /// Changes neither arrivals nor users.
+    pub fn set_apart(&mut self, seconds: f64, name: &str) {
+        match self {
+            Self::Users { phases, .. } => set_apart(phases, seconds, name),
+            Self::Arrivals { plan, .. } => plan.set_apart(seconds, name),
+        }
+    }
 }
 
 impl Load {

@@ -64,7 +64,7 @@ impl Live {
                 Ok(())
             }
             None => {
-                records.push(Record { metric, labels: Labels::new(), values: vec![value] });
+                records.push(Record::value(metric, Labels::new(), value));
                 Ok(())
             }
         }

@@ -32,6 +32,17 @@ pub enum DriverKind {
     Epoll,
 }
 
+impl DriverKind {
+    /// What results call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::IoUring => "io_uring",
+            Self::PlainIoUring => "plain_io_uring",
+            Self::Epoll => "epoll",
+        }
+    }
+}
+
 /// A socket within its driver.
 pub type Key = usize;
 

@@ -10,7 +10,7 @@ pub mod change;
 pub mod clock;
 pub mod code;
 pub mod comparison;
-pub mod demo_target;
+mod demo_target;
 pub mod environment;
 pub mod event;
 pub mod expect;

@@ -10,6 +10,7 @@ use crate::health::{Health, bounds, machine_time, resident};
 use crate::outcome::{Conservation, Doubt, Outcome, Weight};
 use crate::record::{Interval, Timeline, Totals};
 use crate::spec::{Iterations, Load, LoadError, Pacing, Workload};
+use crate::tls::Trust;
 use crate::worker::{END_GRACEFULLY, END_NOW, Message, RUN, Report, Shared, Worker};
 
 /// From the start of the threads to the first arrival: 5 ms.
@@ -63,9 +64,11 @@ impl Runner {
             Pacing::Auto => matches!(load.workload, Workload::Arrivals { .. }) && load.threads < cores,
         };
         let threads = load.threads;
+        let trust = Arc::new(Trust::new(load.tls.clone()));
         let shared = Shared {
             load: Arc::new(load),
             resolver: Arc::default(),
+            trust,
             unclaimed: Arc::new(AtomicU64::new(unclaimed)),
             stop: AtomicU8::new(RUN),
             ready: Barrier::new(threads),

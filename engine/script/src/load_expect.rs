@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use engine_core::expect::{Expectation, Selector, Value};
+use engine_core::load::METRICS;
 use engine_core::plan::ExpectText;
 use engine_core::unit::Unit;
 
@@ -11,26 +12,6 @@ use crate::given::Given;
 use crate::host::Host;
 use crate::inspect;
 use crate::verbs::{LoadPoint, PhaseExpect};
-
-/// The metrics of every load, with their units.
-pub(crate) const METRICS: &[(&str, Unit)] = &[
-    ("response", Unit::Seconds),
-    ("service", Unit::Seconds),
-    ("lag", Unit::Seconds),
-    ("rate", Unit::PerSecond),
-    ("errors", Unit::Ratio),
-    ("checks", Unit::Ratio),
-    ("dropped", Unit::Ratio),
-    ("iterations", Unit::PerSecond),
-    ("users", Unit::Count),
-    ("availability", Unit::Ratio),
-    ("received", Unit::BytesPerSecond),
-    ("sent", Unit::BytesPerSecond),
-    ("connect", Unit::Seconds),
-    ("tls", Unit::Seconds),
-    ("dns", Unit::Seconds),
-    ("first_byte", Unit::Seconds),
-];
 
 /// The metrics of a watched process, with their units.
 const WATCHED: &[(&str, Unit)] = &[
@@ -58,7 +39,7 @@ struct Known {
 impl Known {
     fn of(point: &LoadPoint, recorded: Option<Vec<String>>, counters: bool) -> Self {
         let mut units: BTreeMap<String, Option<Unit>> =
-            METRICS.iter().map(|(name, unit)| ((*name).to_owned(), Some(*unit))).collect();
+            METRICS.iter().map(|metric| (metric.id.to_owned(), Some(metric.unit))).collect();
         let watched: Vec<&str> = point.watches().chain([TARGET]).collect();
         for name in &watched {
             units.extend(WATCHED.iter().map(|(metric, unit)| (format!("{name}.{metric}"), Some(*unit))));

@@ -133,6 +133,8 @@ pub(crate) const LOAD: &[OptionDef] = &[
     option("watch", Kind::Map, "processes to watch beside the target: `#{ shop: process(\"shop\") }`"),
     option("counters", Kind::Text, "address of the target's own counters, Prometheus or JSON"),
     option("headers", Kind::Map, "headers of every request"),
+    option("ca", Kind::Text, "file with the authorities that are trusted, in PEM, instead of this machine's"),
+    option("insecure", Kind::Flag, "accept any certificate"),
     option("seed", Kind::Any, "seed of arrivals, think times and what users draw; follows from the run's by default"),
     option("threads", Kind::Count, "threads that generate; half the processors by default"),
     ROUNDS,

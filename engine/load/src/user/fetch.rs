@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{Prepared, User};
 use crate::error::{ErrorClass, Failure};
-use crate::http::{Request, Response, Target, Url};
+use crate::http::{Request, Response};
 
 /// An answer, and where it came from in the end.
 #[derive(Debug)]
@@ -45,23 +45,12 @@ impl User {
         let mut answer = answer;
         let mut moved = None;
         loop {
-            let from = self.place_of(&present)?;
+            let from = self.address(&present)?;
             let response = match answer.take() {
                 Some(response) => response,
-                None => {
-                    let cookie = self.cell.cookies.borrow().header(&from);
-                    let set = present.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("cookie"));
-                    match cookie.filter(|_| !set) {
-                        Some(cookie) => {
-                            self.send(&self.prepare(&present.as_ref().clone().header("Cookie", cookie))?)?
-                        }
-                        None => self.send(&self.prepare(&present)?)?,
-                    }
-                }
+                None => self.send(&self.prepare_with_cookies(&present)?)?,
             };
-            for header in response.headers.all("set-cookie") {
-                self.cell.cookies.borrow_mut().set(&from, &header);
-            }
+            self.keep_cookies(&from, &response);
             if !response.is_redirect() || request.redirects == 0 {
                 return Ok(Fetched { response, moved });
             }
@@ -73,18 +62,6 @@ impl User {
             let next = present.redirected(&from, response.status, &location)?;
             moved = Some(next.target.clone());
             present = Cow::Owned(next);
-        }
-    }
-
-    /// Where a request goes.
-    fn place_of(&self, request: &Request) -> Result<Url, Failure> {
-        let invalid = |what: String| Failure::new(ErrorClass::Invalid, what);
-        match request.place().map_err(|error| invalid(error.to_string()))? {
-            Target::Full(url) => Ok(url),
-            Target::Path(path) => {
-                let none = || invalid(format!("`{path}` is a path, and the load has no target"));
-                Ok(Url { origin: self.target().cloned().ok_or_else(none)?, path })
-            }
         }
     }
 }

@@ -412,6 +412,27 @@ pub(crate) const WRITTEN: &[Written] = &[
     ),
     written(
         "user",
+        "get_all",
+        "user.get_all([paths or #{ post: path, options }])",
+        "Sends several requests at once, as browsers load the parts of a page, and gives the answers in the order of the requests. Redirects are not followed.",
+        "load(#{ target: \"http://127.0.0.1:9\", duration: \"1 min\", users: 1, journey: |user| { let parts = user.get_all([\"/style.css\", #{ post: \"/seen\", json: #{ page: 1 } }]); } });",
+    ),
+    written(
+        "user",
+        "websocket",
+        "user.websocket(path, #{ headers, protocols, name, timeout })",
+        "Opens a WebSocket at a path of the target or at `ws://..`: `.send(text or blob)`, `.receive()` or `.receive(\"2 s\")`, `.close()`.",
+        "load(#{ target: \"http://127.0.0.1:9\", duration: \"1 min\", users: 1, journey: |user| { let ws = user.websocket(\"/chat\"); ws.send(\"hello\"); ws.receive(); ws.close(); } });",
+    ),
+    written(
+        "user",
+        "tcp",
+        "user.tcp(\"host:port\")",
+        "Connects to an address; `user.udp(..)` exchanges datagrams with one. `.send(text or blob)`; `.receive()` whatever comes next, `.receive(n)` bytes, `.receive_until(\"\\n\")`, `.receive_all()` to the end; `.close()`.",
+        "load(#{ target: \"http://127.0.0.1:9\", duration: \"1 min\", users: 1, journey: |user| { let c = user.tcp(\"127.0.0.1:7\"); c.send(\"ping\\n\"); c.receive_until(\"\\n\"); c.close(); } });",
+    ),
+    written(
+        "user",
         "check",
         "user.check(name, condition)",
         "Counts whether a condition was met, and gives it back. Where checks stand and no expectation says otherwise, all must be met: `checks == 100 %`.",

@@ -12,6 +12,7 @@ mod program;
 mod request;
 mod response;
 mod rows;
+mod sockets;
 mod stage;
 mod think;
 mod trace;
@@ -35,6 +36,7 @@ pub(crate) fn register(engine: &mut Engine, host: &Rc<Host>) {
     request::register(engine, host);
     response::register(engine, host);
     rows::register(engine, host);
+    sockets::register(engine, host);
     think::register(engine, host);
     free::register(engine, host);
     codec::register(engine, host);

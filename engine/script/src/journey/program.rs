@@ -173,15 +173,17 @@ impl Script for Copy {
         stage.runs(&person);
         host.guard.begin_user(stack_low());
         // A panic goes on to the scheduler, which counts it; so does the unwinding of a user that is dismissed.
-        let result = journeys[self.number].call(engine, Some(Dynamic::from(person)));
+        let result = journeys[self.number].call(engine, Some(Dynamic::from(person.clone())));
+        stage.trace(|| format!("state: #{:?}", person.keep.state.borrow()));
         let tripped = host.guard.end_user(stack_low());
         let outcome = match (result, tripped) {
             (Ok(value), None) => Ok(value),
             (Ok(_), Some(fault)) => Err(outcome_of(host, &fault.boxed(rhai::Position::NONE))),
             (Err(error), _) => Err(outcome_of(host, &error)),
         };
-        if let Err(failure) = &outcome {
-            stage.trace(|| format!("FAILED: {failure}"));
+        match &outcome {
+            Ok(_) => stage.trace(|| "done".to_owned()),
+            Err(failure) => stage.trace(|| format!("FAILED: {failure}")),
         }
         if let Some(blueprint) = &self.returned {
             let plain = match &outcome {

@@ -222,6 +222,48 @@ fn send(
     Ok(answer)
 }
 
+/// Several requests at once: texts, which are got, or maps `#{ post: "/path", .. }` with the options of a request.
+fn all(host: &Host, ctx: &NativeCallContext<'_>, person: &Person, items: Array) -> Raised<Array> {
+    let stage = stage(host)?;
+    let mut ready = Vec::with_capacity(items.len());
+    let mut urls = Vec::with_capacity(items.len());
+    for item in items {
+        let item = item.flatten();
+        let (method, target, given) = match item.clone().into_immutable_string() {
+            Ok(target) => (Method::Get, target, Given::default()),
+            Err(_) => {
+                let mut options = item.clone().try_cast::<Map>().unwrap_or_default();
+                let found = METHODS.iter().find_map(|(key, _, method)| Some((method, options.remove(*key)?)));
+                let target = found.and_then(|(method, path)| Some((method.clone(), path.into_immutable_string().ok()?)));
+                let Some((method, target)) = target else {
+                    let message = format!("`get_all` takes paths, or maps such as `#{{ post: \"/path\" }}`; got {}", shown(&item));
+                    return Err(Fault::runtime("wrong-call", message).raise(ctx));
+                };
+                (method, target, read(host, ctx, options).map_err(|fault| fault.raise(ctx))?)
+            }
+        };
+        let request = request(stage, method, &target, given);
+        ready.push(person.user.prepare_with_cookies(&request).map_err(Ended::raise)?);
+        urls.push(Rc::new(request.target));
+    }
+    let begun = engine_load::clock::now();
+    let results = person.user.get_all(ready);
+    stage.runs(person);
+    let took = engine_load::clock::now().saturating_sub(begun);
+    let answers = results.into_iter().zip(urls).map(|(result, url)| match result {
+        Ok(response) => Ok(Answer::new(response, url)),
+        Err(failure) if is_final(failure.class) => Err(Ended::raise(failure)),
+        Err(failure) => Ok(Answer::failed(failure, url, took)),
+    });
+    answers
+        .map(|answer| {
+            let answer = answer?;
+            stage.trace(|| format!("at once -> {}", describe(&answer)));
+            Ok(Dynamic::from(answer))
+        })
+        .collect()
+}
+
 fn describe(answer: &Answer) -> String {
     let inner = answer.inner();
     match answer.failure() {
@@ -272,6 +314,10 @@ pub(crate) fn register(engine: &mut Engine, host: &Rc<Host>) {
     let h = Rc::clone(host);
     engine.register_fn("request", move |person: &mut Person, method: &str, target: ImmutableString| {
         send(&h, person, (Method::parse(method), ""), target, Given::default())
+    });
+    let h = Rc::clone(host);
+    engine.register_fn("get_all", move |ctx: NativeCallContext<'_>, person: &mut Person, items: Array| {
+        all(&h, &ctx, person, items)
     });
     // Addresses are texts that results show, so a secret in one would be told.
     for (function, ..) in METHODS {

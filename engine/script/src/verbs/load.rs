@@ -8,6 +8,7 @@ use engine_core::series::Labels;
 use engine_load::http::Url;
 use engine_load::model::UserPhase;
 use engine_load::spec::{CatchUp, Iterations, Load, Permit, Workload};
+use engine_load::tls::{Ca, TlsOptions};
 use engine_load::{Journey, clock};
 use engine_session::load::{LoadRequest, TargetAt, Watched};
 use rhai::{Dynamic, Engine, FnPtr, Map, NativeCallContext};
@@ -49,6 +50,7 @@ pub(crate) struct LoadPoint {
     counters: Option<String>,
     seed: Option<u64>,
     threads: usize,
+    tls: TlsOptions,
 }
 
 pub(crate) fn register(engine: &mut Engine, host: &Rc<Host>, filter: &Rc<Filter>) {
@@ -212,6 +214,7 @@ fn point(
         shared: model.is_shared(),
         hurried: host.tiny() || host.options.once,
     };
+    let tls = tls(host, given)?;
     let grace = seconds("graceful").unwrap_or(30.0);
     let threads = given.get("threads").and_then(whole).and_then(|n| usize::try_from(n).ok());
     let threads = threads.unwrap_or(host.options.facts.cores / 2).clamp(1, 1024);
@@ -234,6 +237,7 @@ fn point(
         watch,
         counters,
         threads,
+        tls,
     };
     let expect =
         load_expect::expectations(host, given, &point, &phases).map_err(|fault| given.raise(fault, "expect"))?;
@@ -347,6 +351,16 @@ fn counters(host: &Host, given: &Given) -> Raised<Option<String>> {
     Ok(Some(text))
 }
 
+fn tls(host: &Host, given: &Given) -> Raised<TlsOptions> {
+    let mut tls = TlsOptions { insecure: given.flag("insecure").unwrap_or_default(), ..TlsOptions::default() };
+    if let Some(path) = given.text("ca") {
+        let (granted, flag) = host.read_permission(&path);
+        host.permit(granted, &flag, &format!("may not read `{path}`"), given.at("ca"))?;
+        tls.ca = Some(Ca::File(host.base.join(path)));
+    }
+    Ok(tls)
+}
+
 fn headers(given: &Given) -> Raised<Vec<(String, String)>> {
     let text = |(name, value): (rhai::Identifier, Dynamic)| match crate::journey::wire(&value) {
         Some(text) => Ok((name.to_string(), text)),
@@ -397,6 +411,7 @@ impl LoadPoint {
             seed,
             threads: if blueprint.options.once { 1 } else { self.threads },
             grace: self.grace,
+            tls: self.tls.clone(),
             permit: Permit::new(move |origin| permissions.allows_net(&origin.host, origin.port)),
             ..Load::new(first, workload)
         };

@@ -91,8 +91,13 @@ fn unlike_steps(before: &PlannedStep, after: &PlannedStep) -> Option<(String, &'
             Some((format!("other options: {}", changed.join(", ")), INSIST))
         }
         (Work::Probe { .. }, Work::Probe { .. }) => None,
+        (Work::Load { shape: old, .. }, Work::Load { shape: new, .. })
+            if (&old.model, &old.phases, &old.journeys) != (&new.model, &new.phases, &new.journeys) =>
+        {
+            Some((format!("the load was `{}` and is `{}`", old.describe(), new.describe()), INSIST))
+        }
         (old, new) if std::mem::discriminant(old) != std::mem::discriminant(new) => {
-            Some(("a probe and script code do not measure the same".to_owned(), "give the new step another name"))
+            Some(("steps of unlike kinds do not measure the same".to_owned(), "give the new step another name"))
         }
         _ => None,
     }

@@ -65,6 +65,7 @@ fn measurement(groups: &[Vec<f64>], goal: Goal) -> Measurement {
         taints: vec![],
         superseded: false,
         values: values.clone(),
+        histogram: None,
     });
     Measurement { metric, labels: Labels::new(), rounds: rounds.collect() }
 }

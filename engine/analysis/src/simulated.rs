@@ -25,6 +25,7 @@ pub(crate) fn measured(metric: &str, values: &[f64]) -> Measurement {
         taints: vec![],
         superseded: false,
         values: vec![*value],
+        histogram: None,
     });
     Measurement { metric, labels: Labels::new(), rounds: rounds.collect() }
 }
@@ -74,7 +75,7 @@ impl Simulated {
         let record = &mut self.0;
         record.header.plan.steps.push(plan.clone());
         let outcome = Some(Outcome::Measured);
-        record.steps.push(engine_core::run::StepRecord { plan, outcome, stop: None, measurements });
+        record.steps.push(engine_core::run::StepRecord { plan, outcome, stop: None, measurements, windows: vec![] });
         if record.header.plan.declaration(name).is_none() {
             record.header.plan.declarations.push(Declaration {
                 name: name.to_owned(),

@@ -219,6 +219,7 @@ fn causes(record: &RunRecord, unsure: Unsure) -> Vec<(Exit, String)> {
         if let Some(Outcome::Failed(failure)) = &step.outcome {
             let exit = match failure.kind {
                 FailureKind::Script => Exit::Script,
+                FailureKind::Unreachable => Exit::Unreachable,
                 FailureKind::Permission | FailureKind::Limit => Exit::Denied,
                 FailureKind::Probe
                 | FailureKind::Verification

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::environment::Environment;
 use crate::host_sample::HostSample;
 use crate::judgement::Judged;
+use crate::load::LoadWindow;
 use crate::measurement::Record;
 use crate::run::{RunHeader, RunId, RunState, Validity};
 use crate::step::{Outcome, Place};
@@ -47,6 +48,8 @@ pub enum Event {
     },
     /// A round gave samples.
     Sampled(Sampled),
+    /// A second of a load is over.
+    Window(Box<LoadWindow>),
     /// A step takes no more rounds.
     StepFinished {
         /// Index in the plan.
@@ -104,6 +107,8 @@ pub enum StopReason {
     Budget,
     /// The run was interrupted.
     Interrupted,
+    /// An expectation with `@abort` was broken.
+    Aborted,
 }
 
 /// A message of the scenario or of the engine.

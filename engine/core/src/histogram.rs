@@ -11,7 +11,10 @@
 use hdrhistogram::Histogram as Hdr;
 use thiserror::Error;
 
+mod packed;
 mod wire;
+
+pub use packed::Packed;
 
 /// The largest value that is told apart: one hour, in nanoseconds.
 pub const HIGHEST: u64 = 3_600_000_000_000;
@@ -184,27 +187,15 @@ impl Histogram {
 
     /// The value that a share `q` (0 to 1) of all values, censored ones included, does not exceed. `None` when empty.
     pub fn value_at_quantile(&self, q: f64) -> Option<Percentile> {
-        let (low, high) = self.quantile_bounds(q)?;
-        Some(match high {
-            Some(high) if high as f64 <= low as f64 * KNOWN_WITHIN => Percentile::At(high),
-            _ => Percentile::Above(low),
-        })
+        self.quantile_bounds(q).map(percentile)
     }
 
     /// Bounds of the quantile `q`: with every censored value just at its age, and with all of them beyond everything.
     /// The upper bound is `None` when it depends on a censored or saturated value; without any, both are equal.
     pub fn quantile_bounds(&self, q: f64) -> Option<(u64, Option<u64>)> {
-        let count = self.count();
-        if count == 0 {
-            return None;
-        }
-        let rank = ((q.clamp(0.0, 1.0) * count as f64).ceil() as u64).clamp(1, count);
-        let known = self.observed.len() - self.saturated;
-        let high = (rank <= known).then(|| at_rank(&self.observed, rank).min(self.max));
-        let Some(censored) = &self.censored else {
-            return Some((high.unwrap_or(HIGHEST), high));
-        };
-        Some((merged_rank(&self.observed, censored, rank).min(self.max), high))
+        let (count, known) = (self.count(), self.observed.len() - self.saturated);
+        let censored = self.censored.as_deref().map(buckets);
+        quantile_bounds(q, count, known, self.max, || buckets(&self.observed), censored)
     }
 
     /// How many of the values are known to be at most `nanos`, to the histogram's resolution.
@@ -248,20 +239,47 @@ fn buckets(of: &Hdr<u64>) -> impl Iterator<Item = Bucket> + '_ {
     })
 }
 
+/// What bounds of a quantile say; see [`Histogram::value_at_quantile`].
+fn percentile((low, high): (u64, Option<u64>)) -> Percentile {
+    match high {
+        Some(high) if high as f64 <= low as f64 * KNOWN_WITHIN => Percentile::At(high),
+        _ => Percentile::Above(low),
+    }
+}
+
+/// See [`Histogram::quantile_bounds`]; `known` of the `count` values are neither censored nor saturated.
+fn quantile_bounds<A: Iterator<Item = Bucket>>(
+    q: f64,
+    count: u64,
+    known: u64,
+    max: u64,
+    observed: impl Fn() -> A,
+    censored: Option<impl Iterator<Item = Bucket>>,
+) -> Option<(u64, Option<u64>)> {
+    if count == 0 {
+        return None;
+    }
+    let rank = ((q.clamp(0.0, 1.0) * count as f64).ceil() as u64).clamp(1, count);
+    let high = (rank <= known).then(|| at_rank(observed(), rank).min(max));
+    let Some(censored) = censored else {
+        return Some((high.unwrap_or(HIGHEST), high));
+    };
+    Some((merged_rank(observed(), censored, rank).min(max), high))
+}
+
 /// Upper end of the bucket that holds the value of this rank (from 1).
-fn at_rank(of: &Hdr<u64>, rank: u64) -> u64 {
+fn at_rank(mut of: impl Iterator<Item = Bucket>, rank: u64) -> u64 {
     let mut seen = 0;
-    buckets(of)
-        .find(|bucket| {
-            seen += bucket.count;
-            seen >= rank
-        })
-        .map_or(HIGHEST, |bucket| bucket.high.min(HIGHEST))
+    of.find(|bucket| {
+        seen += bucket.count;
+        seen >= rank
+    })
+    .map_or(HIGHEST, |bucket| bucket.high.min(HIGHEST))
 }
 
 /// A value that the one of this rank is surely not below, with the censored ones put at their ages.
-fn merged_rank(observed: &Hdr<u64>, censored: &Hdr<u64>, rank: u64) -> u64 {
-    let (mut known, mut cut) = (buckets(observed).peekable(), buckets(censored).peekable());
+fn merged_rank(observed: impl Iterator<Item = Bucket>, censored: impl Iterator<Item = Bucket>, rank: u64) -> u64 {
+    let (mut known, mut cut) = (observed.peekable(), censored.peekable());
     let mut seen = 0;
     loop {
         // Within a bucket the known values come first: a censored one exceeds its age.

@@ -9,11 +9,13 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::histogram::{Packed, Percentile};
 use crate::metric::{Goal, Metric, Nature};
 use crate::series::Labels;
 use crate::stats::quantile::{median, quantile, sorted};
 use crate::stats::{Interval, Summary, bootstrap};
 use crate::taint::Taint;
+use crate::unit::{Dimension, Unit};
 
 /// What a probe recorded of one metric in one round. Values are in the metric's unit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,12 +24,31 @@ pub struct Record {
     pub metric: Metric,
     /// Labels beyond the step's own, such as the size on a latency curve.
     pub labels: Labels,
-    /// Every sample, in order.
+    /// Every sample, in order; where there is a histogram, only what stands for it.
     pub values: Vec<f64>,
+    /// The samples of a load, too many to be kept one by one: nanoseconds, for a metric in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub histogram: Option<Packed>,
+}
+
+impl Record {
+    /// One number.
+    #[must_use]
+    pub fn value(metric: Metric, labels: Labels, value: f64) -> Self {
+        Self { metric, labels, values: vec![value], histogram: None }
+    }
+
+    /// Latencies; its median stands for it. Without a latency there is no value.
+    #[must_use]
+    pub fn latencies(metric: Metric, labels: Labels, histogram: Packed) -> Self {
+        let scale = histogram_scale(metric.unit);
+        let middle = histogram.value_at_quantile(0.5).map(|middle| middle.floor() as f64 / scale);
+        Self { metric, labels, values: middle.into_iter().collect(), histogram: Some(histogram) }
+    }
 }
 
 /// The samples of one metric in one round.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Round {
     /// Number of the round, from 0.
     pub number: u32,
@@ -43,6 +64,9 @@ pub struct Round {
     pub superseded: bool,
     /// The samples, in the metric's unit.
     pub values: Vec<f64>,
+    /// See [`Record::histogram`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub histogram: Option<Packed>,
 }
 
 /// One metric of one step over all rounds.
@@ -79,6 +103,9 @@ pub struct Estimate {
     pub rounds: usize,
     /// Samples within them.
     pub samples: usize,
+    /// Whether the value is only a bound from below: it lies among requests that were cut off or timed out. Prints as `> x`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub above: bool,
 }
 
 /// Below this many rounds nothing is judged and no interval is given: with four values even the interval from the
@@ -118,6 +145,9 @@ impl Measurement {
     /// The estimate that a report shows first: the median over rounds.
     #[must_use]
     pub fn estimate(&self) -> Option<Estimate> {
+        if self.counted().any(|round| round.histogram.is_some()) {
+            return self.statistic(Stat::Median);
+        }
         self.estimate_of(self.round_values(), median)
     }
 
@@ -125,6 +155,11 @@ impl Measurement {
     /// `min` and `max` over everything; their intervals come from resampling rounds.
     #[must_use]
     pub fn statistic(&self, stat: Stat) -> Option<Estimate> {
+        if let Some(histogram) = self.histogram()
+            && let Some(estimate) = self.of_histogram(&histogram, stat)
+        {
+            return Some(estimate);
+        }
         let per_round =
             |of: &dyn Fn(&[f64]) -> f64| -> Vec<f64> { self.counted().map(|round| of(&round.values)).collect() };
         match stat {
@@ -147,13 +182,58 @@ impl Measurement {
                 #[expect(clippy::cast_precision_loss, reason = "a number of samples is far below 2^53")]
                 let value = samples as f64;
                 let interval = Some(Interval { low: value, high: value });
-                (rounds > 0).then_some(Estimate { value, interval, rounds, samples })
+                (rounds > 0).then_some(Estimate { value, interval, rounds, samples, above: false })
             }
             Stat::Last => {
                 let value = *self.counted().last()?.values.last()?;
-                Some(Estimate { value, interval: None, rounds: self.counted().count(), samples: 1 })
+                Some(Estimate { value, interval: None, rounds: self.counted().count(), samples: 1, above: false })
             }
         }
+    }
+
+    /// The latencies of all counted rounds together; none where rounds hold samples.
+    #[must_use]
+    pub fn histogram(&self) -> Option<Packed> {
+        let mut all = self.counted().filter_map(|round| round.histogram.as_ref()).peekable();
+        all.peek().is_some().then(|| Packed::merged(all))
+    }
+
+    /// A statistic of the latencies of all rounds together. From five rounds on its interval is that over rounds, else the one
+    /// that the number of latencies allows (see [`Self::bounds`]); a statistic that only rounds have is left to them.
+    fn of_histogram(&self, histogram: &Packed, stat: Stat) -> Option<Estimate> {
+        let count = histogram.count();
+        let scale = histogram_scale(self.metric.unit);
+        let (value, above) = value_of(histogram, stat, scale)?;
+        let each: Vec<f64> = self
+            .counted()
+            .filter_map(|round| value_of(round.histogram.as_ref()?, stat, scale).map(|(value, _)| value))
+            .collect();
+        let interval = if stat == Stat::Count {
+            Some(Interval { low: value, high: value })
+        } else if each.len() >= MIN_ROUNDS && !matches!(stat, Stat::Min | Stat::Max) {
+            let over = bootstrap::median_of_sorted(&sorted(&each));
+            over.map(|over| Interval { low: over.low.min(value), high: over.high.max(value) })
+        } else {
+            self.bounds(stat).and_then(|(low, high)| high.map(|high| Interval { low, high }))
+        };
+        let samples = usize::try_from(count).unwrap_or(usize::MAX);
+        Some(Estimate { value, interval, rounds: each.len(), samples, above })
+    }
+
+    /// The 95 % interval of a statistic of the latencies of all rounds together, from their number alone: of a quantile from
+    /// the order statistics, of the mean by the normal approximation. No upper end where there are too few latencies for
+    /// one, or where it lies among those that were cut off. `None` for other statistics, and where rounds hold samples.
+    #[must_use]
+    pub fn bounds(&self, stat: Stat) -> Option<(f64, Option<f64>)> {
+        let histogram = self.histogram()?;
+        let scale = histogram_scale(self.metric.unit);
+        let (low, high) = match stat {
+            Stat::Median => quantile_interval(&histogram, 0.5),
+            Stat::Percentile(p) => quantile_interval(&histogram, p / 100.0),
+            Stat::Mean => mean_interval(&histogram),
+            _ => None,
+        }?;
+        Some((low / scale, high.map(|high| high / scale)))
     }
 
     /// Whether any counted round is tainted.
@@ -187,8 +267,73 @@ impl Measurement {
             }
         });
         let samples = self.counted().map(|round| round.values.len()).sum();
-        Some(Estimate { value, interval: interval.flatten(), rounds: values.len(), samples })
+        Some(Estimate { value, interval: interval.flatten(), rounds: values.len(), samples, above: false })
     }
+}
+
+/// How many steps of a histogram make one of a unit: histograms count whole numbers, nanoseconds where a time is meant.
+#[must_use]
+pub fn histogram_scale(unit: Unit) -> f64 {
+    match unit.dimension() {
+        Dimension::DATA => 1.0,
+        dimension if dimension == Dimension::DATA.per(Dimension::TIME) => 1.0,
+        Dimension::TIME => 1e9,
+        _ if unit == Unit::Ratio => 1e9,
+        _ => 1e3,
+    }
+}
+
+/// A statistic of a histogram in a unit, and whether it is only a bound from below.
+fn value_of(histogram: &Packed, stat: Stat, scale: f64) -> Option<(f64, bool)> {
+    let cut = histogram.censored_count() > 0;
+    let seconds = |value: u64| value as f64 / scale;
+    let quantile = |q| {
+        histogram.value_at_quantile(q).map(|found| match found {
+            Percentile::At(nanos) => (seconds(nanos), false),
+            Percentile::Above(nanos) => (seconds(nanos), true),
+        })
+    };
+    match stat {
+        Stat::Median => quantile(0.5),
+        Stat::Percentile(p) => quantile(p / 100.0),
+        Stat::Mean => histogram.mean().map(|mean| (mean / scale, cut)),
+        Stat::Min => histogram.min().map(|nanos| (seconds(nanos), false)),
+        Stat::Max => histogram.max().map(|nanos| (seconds(nanos), cut)),
+        Stat::Count => Some((histogram.count() as f64, false)),
+        Stat::Spread | Stat::Last => None,
+    }
+}
+
+/// Two-sided 95 % of the normal distribution.
+const NORMAL_95: f64 = 1.959_963_984_540_054;
+
+/// The 95 % interval of a quantile from the order statistics alone, in the histogram's steps: the ranks `n q -+ 1.96 sqrt(n q (1 - q))`
+/// (normal approximation of the binomial), widened outwards to whole ranks. No upper end where its rank is beyond
+/// the last latency, or lies among those that were cut off.
+fn quantile_interval(histogram: &Packed, q: f64) -> Option<(f64, Option<f64>)> {
+    let n = histogram.count() as f64;
+    let reach = NORMAL_95 * (n * q * (1.0 - q)).sqrt();
+    let (low, high) = ((n * q - reach).floor().max(1.0), (n * q + reach).ceil() + 1.0);
+    let at = |rank: f64| histogram.quantile_bounds(((rank - 0.5) / n).clamp(0.0, 1.0));
+    let (below, _) = at(low)?;
+    let above = if high > n { None } else { at(high)?.1 };
+    Some((below as f64, above.map(|above| above as f64)))
+}
+
+/// The 95 % interval of the mean, in the histogram's steps, by the normal approximation; no upper end with latencies that were cut off.
+fn mean_interval(histogram: &Packed) -> Option<(f64, Option<f64>)> {
+    let (n, mean) = (histogram.count() as f64, histogram.mean()?);
+    if n < 2.0 {
+        return None;
+    }
+    let part = |bucket: crate::histogram::Bucket| {
+        let middle = 0.5 * (bucket.low as f64 + bucket.high as f64);
+        bucket.count as f64 * (middle - mean).powi(2)
+    };
+    let squares: f64 = histogram.buckets().chain(histogram.censored_buckets()).map(part).sum();
+    let half = NORMAL_95 * (squares / (n - 1.0) / n).sqrt();
+    let high = (histogram.censored_count() == 0).then_some(mean + half);
+    Some((mean - half, high))
 }
 
 fn mean(values: &[f64]) -> f64 {
@@ -279,7 +424,6 @@ impl fmt::Display for Stat {
 mod tests {
     use super::*;
     use crate::metric::MetricDef;
-    use crate::unit::Unit;
 
     fn measurement(def: MetricDef, rounds: &[&[f64]]) -> Measurement {
         let rounds = rounds.iter().zip(0..).map(|(values, number)| Round {
@@ -290,6 +434,7 @@ mod tests {
             taints: vec![],
             superseded: false,
             values: values.to_vec(),
+            histogram: None,
         });
         Measurement { metric: def.metric(), labels: Labels::new(), rounds: rounds.collect() }
     }
@@ -318,6 +463,64 @@ mod tests {
         let interval = five.estimate().and_then(|e| e.interval).unwrap();
         // With five, the ends lie a part of the outermost gap outside: the range itself covers less than 95 %.
         assert!(interval.low > 0.5 && interval.low < 3.0 && interval.high > 3.0 && interval.high < 5.5);
+    }
+
+    fn load(nanos: impl Iterator<Item = u64>, cut_off_at: &[u64]) -> Measurement {
+        let mut histogram = crate::histogram::Histogram::new();
+        nanos.for_each(|value| histogram.record(value));
+        cut_off_at.iter().for_each(|age| histogram.record_censored(*age));
+        let metric = MetricDef::cost("response", Unit::Seconds, "").metric();
+        let record = Record::latencies(metric.clone(), Labels::new(), histogram.into());
+        let round = Round { seconds: 1.0, values: record.values, histogram: record.histogram, ..Round::default() };
+        Measurement { metric, labels: Labels::new(), rounds: vec![round] }
+    }
+
+    #[test]
+    fn statistics_of_a_load_come_from_its_histogram() {
+        // 1 ms to 1,000 ms, one each: the histogram keeps 0.1 %.
+        let all = load((1..=1000).map(|k| k * 1_000_000), &[]);
+        let of = |stat| all.statistic(stat).unwrap();
+        for (stat, want) in [
+            (Stat::Median, 0.5),
+            (Stat::Percentile(99.0), 0.99),
+            (Stat::Percentile(99.9), 0.999),
+            (Stat::Mean, 0.5005),
+            (Stat::Min, 0.001),
+            (Stat::Max, 1.0),
+            (Stat::Count, 1000.0),
+        ] {
+            assert!((of(stat).value / want - 1.0).abs() < 1.1e-3, "{stat}: {}", of(stat).value);
+            assert_eq!((of(stat).samples, of(stat).rounds, of(stat).above), (1000, 1, false));
+        }
+        // Ranks 990 -+ 1.96 sqrt(9.9) = 983 .. 998.
+        let interval = of(Stat::Percentile(99.0)).interval.unwrap();
+        assert!((interval.low - 0.983).abs() < 2e-3 && (interval.high - 0.998).abs() < 2e-3, "{interval:?}");
+        assert_eq!(of(Stat::Percentile(99.9)).interval, None, "a rank beyond the last is needed");
+        let middle = of(Stat::Mean).interval.unwrap();
+        assert!((middle.high - middle.low - 2.0 * 1.96 * 0.2888 / 1000_f64.sqrt()).abs() < 1e-3, "{middle:?}");
+    }
+
+    #[test]
+    fn a_percentile_among_what_was_cut_off_is_a_bound() {
+        let half = load((1..=50).map(|k| k * 1_000_000), &[2_000_000_000; 50]);
+        let median = half.statistic(Stat::Percentile(40.0)).unwrap();
+        assert!((median.value - 0.040).abs() < 1e-4 && !median.above);
+        let high = half.statistic(Stat::Percentile(90.0)).unwrap();
+        assert!((high.value - 2.0).abs() < 2e-3 && high.above && high.interval.is_none(), "{high:?}");
+    }
+
+    #[test]
+    fn the_interval_of_a_percentile_covers_it() {
+        // 400 draws of an exponential distribution, 200 times: the interval holds ln 20 in at least 92 % of them.
+        let mut stream = crate::stats::Stream::new(5, &[1]);
+        let truth = 20_f64.ln();
+        let mut held = 0;
+        for _ in 0..200 {
+            let draws: Vec<u64> = (0..400).map(|_| (stream.exponential() * 1e9) as u64).collect();
+            let found = load(draws.into_iter(), &[]).statistic(Stat::Percentile(95.0)).unwrap().interval.unwrap();
+            held += usize::from(found.low <= truth && truth <= found.high);
+        }
+        assert!((184..=200).contains(&held), "{held} of 200");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::args::Args;
+use crate::load::LoadShape;
 use crate::series::Labels;
 use crate::stats::rng::Stream;
 use crate::step::Place;
@@ -104,6 +105,13 @@ pub enum Work {
         /// Names of the metrics that it says it records.
         metrics: Vec<String>,
     },
+    /// Runs a load: virtual users against a target.
+    Load {
+        /// Which `load` declaration of the scenario.
+        index: usize,
+        /// What it will do.
+        shape: LoadShape,
+    },
     /// Runs the scenario's `finish` after all rounds. The session adds this step when the plan has one.
     Finish,
 }
@@ -134,6 +142,12 @@ pub struct PlannedStep {
 }
 
 impl PlannedStep {
+    /// Whether it is a load.
+    #[must_use]
+    pub const fn is_load(&self) -> bool {
+        matches!(self.work, Work::Load { .. })
+    }
+
     /// `name{labels}`, unique within the plan.
     #[must_use]
     pub fn path(&self) -> String {

@@ -12,6 +12,7 @@ use crate::event::{Envelope, Event, Note, StopReason};
 use crate::expected::ChosenProfile;
 use crate::host_sample::HostSample;
 use crate::judgement::Judged;
+use crate::load::{LoadWindow, keep};
 use crate::measurement::{Measurement, Round, marks};
 use crate::plan::{Plan, PlannedStep};
 use crate::stats::rng::Stream;
@@ -162,6 +163,9 @@ pub struct StepRecord {
     pub stop: Option<StopReason>,
     /// Its metrics, in order of first record.
     pub measurements: Vec<Measurement>,
+    /// The course of a load, in windows of a second or longer; empty for all other steps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<LoadWindow>,
 }
 
 impl StepRecord {
@@ -218,7 +222,13 @@ impl RunRecord {
             .plan
             .steps
             .iter()
-            .map(|plan| StepRecord { plan: plan.clone(), outcome: None, stop: None, measurements: Vec::new() })
+            .map(|plan| StepRecord {
+                plan: plan.clone(),
+                outcome: None,
+                stop: None,
+                measurements: Vec::new(),
+                windows: Vec::new(),
+            })
             .collect();
         Self {
             header,
@@ -257,6 +267,7 @@ impl RunRecord {
                         taints: sampled.taints.clone(),
                         superseded: false,
                         values: record.values.clone(),
+                        histogram: record.histogram.clone(),
                     };
                     let found =
                         step.measurements.iter_mut().find(|m| m.metric == record.metric && m.labels == record.labels);
@@ -268,6 +279,11 @@ impl RunRecord {
                             rounds: vec![round],
                         }),
                     }
+                }
+            }
+            Event::Window(window) => {
+                if let Some(step) = self.steps.get_mut(window.step) {
+                    keep(&mut step.windows, (**window).clone());
                 }
             }
             Event::StepFinished { step, outcome, stop } => {

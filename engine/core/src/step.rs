@@ -105,6 +105,8 @@ pub enum FailureKind {
     Limit,
     /// A child process died.
     Crash,
+    /// The target of a load was never reached.
+    Unreachable,
 }
 
 /// How a step ended.

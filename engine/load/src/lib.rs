@@ -28,7 +28,9 @@ pub mod spec;
 pub mod stack;
 pub mod steady;
 pub mod sweep;
+pub mod tls;
 pub mod user;
+pub mod websocket;
 mod worker;
 
 pub use error::{ErrorClass, Failure};

@@ -116,7 +116,7 @@ impl<'a> Context<'a> {
             None => {
                 let labels = key.1.clone();
                 self.index.insert(key, self.records.len());
-                self.records.push(Record { metric, labels, values: values.to_vec() });
+                self.records.push(Record { metric, labels, values: values.to_vec(), histogram: None });
             }
         }
     }

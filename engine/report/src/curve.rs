@@ -152,6 +152,7 @@ mod tests {
             taints: vec![],
             superseded: false,
             values: vec![value],
+            histogram: None,
         };
         Measurement {
             metric: MetricDef::floor("latency", Unit::Seconds, "").metric(),

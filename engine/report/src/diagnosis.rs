@@ -206,6 +206,7 @@ fn rounds(record: &RunRecord) -> Section {
         (StopReason::Narrow, "stopped early, the interval was narrow enough"),
         (StopReason::Budget, "stopped at the budget"),
         (StopReason::Interrupted, "were interrupted"),
+        (StopReason::Aborted, "were ended by an expectation"),
     ];
     let lines = reasons.into_iter().map(|(reason, text)| (stopped(reason), text)).filter(|(steps, _)| *steps > 0);
     let lines = lines.map(|(steps, text)| format!("{} {text}", count(steps, "step"))).collect();

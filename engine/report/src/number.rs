@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     fn estimated(value: f64, low: f64, high: f64) -> Estimate {
-        Estimate { value, interval: Some(Interval { low, high }), rounds: 5, samples: 5 }
+        Estimate { value, interval: Some(Interval { low, high }), rounds: 5, samples: 5, above: false }
     }
 
     #[test]

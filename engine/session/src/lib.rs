@@ -6,14 +6,18 @@ pub mod scripted;
 pub mod bus;
 pub mod clock;
 mod custom;
+mod ending;
 pub mod isolate;
+pub mod load;
 mod progress;
 pub mod round;
 pub mod runner;
+pub mod target;
 
 pub use bus::{Bus, Sink};
 pub use clock::SystemClock;
 pub use engine_probes::{Probe, ProbeError};
+pub use load::{LoadRequest, TargetAt, Watched};
 pub use runner::{Settings, Watcher, resume, run};
 pub use scripted::{CustomContext, Scripted};
 

@@ -11,8 +11,7 @@ use engine_core::host_sample::HostSample;
 use engine_core::judgement::Judged;
 use engine_core::plan::{PlannedStep, Profile, Rounds, Warmup, Work};
 use engine_core::probe::RoundProcess;
-use engine_core::run::{RunHeader, RunRecord, RunState, Validity, ValidityLevel};
-use engine_core::series::Labels;
+use engine_core::run::{RunHeader, RunRecord, RunState, Validity};
 use engine_core::stats::rng::Stream;
 use engine_core::step::{Failure, FailureKind, Outcome, Skip, SkipKind};
 use engine_core::taint::Limits;
@@ -21,6 +20,7 @@ use engine_probes::{Probe, ProbeError};
 
 use crate::bus::{Bus, Sink};
 use crate::custom;
+use crate::ending::{aborted, finish_step, interrupted, narrow, next_attempt, verdict};
 use crate::isolate::take_in_child;
 use crate::progress::{Progress, is_warm_up};
 use crate::round::{RoundRequest, RoundResult, take};
@@ -127,9 +127,9 @@ pub fn resume(
         started.ok()
     });
 
-    let mut runner =
-        Runner { bus: &bus, settings: &settings, script, plan: &header.plan, progress: Progress::of(&bus) };
+    let mut runner = Runner::new(&bus, &settings, script, &header.plan);
     runner.everything();
+    let doubts = runner.validity;
 
     if let Some(monitor) = monitor {
         let summary = monitor.stop();
@@ -142,58 +142,33 @@ pub fn resume(
         );
     }
     bus.send(Event::Judged(bus.with(|record| (settings.judge)(record))));
-    let (state, validity) = bus.with(|record| verdict(record, settings.interrupt.load(Ordering::Relaxed)));
+    let (state, validity) = bus.with(|record| verdict(record, doubts, settings.interrupt.load(Ordering::Relaxed)));
     bus.send(Event::RunFinished { state, validity, after: (settings.after)().map(Box::new) });
     bus.with(Clone::clone)
 }
 
-/// The step that holds what `finish` records.
-fn finish_step() -> PlannedStep {
-    PlannedStep {
-        name: "finish".to_owned(),
-        labels: Labels::new(),
-        work: Work::Finish,
-        rounds: Rounds::Exact(1),
-        warmup: Warmup::Rounds(0),
-        isolate: false,
-        timeout: 60.0,
-        budget: None,
-        method: 0,
-        estimate: 0.0,
-    }
+pub(crate) struct Runner<'r, 's, 'x> {
+    pub(crate) bus: &'r Bus,
+    pub(crate) settings: &'r Settings<'s>,
+    pub(crate) script: Option<&'r mut (dyn Scripted + 'x)>,
+    pub(crate) plan: &'r engine_core::plan::Plan,
+    pub(crate) progress: Progress,
+    /// What speaks against the run's numbers so far.
+    pub(crate) validity: Validity,
+    /// Whether an expectation with `@abort` was broken.
+    pub(crate) aborted: bool,
 }
 
-/// Whether everything planned is there, and how far it can be trusted.
-fn verdict(record: &RunRecord, interrupted: bool) -> (RunState, Validity) {
-    let mut validity = record.validity.clone();
-    let tainted: Vec<String> = record
-        .steps
-        .iter()
-        .filter(|step| step.measurements.iter().any(engine_core::measurement::Measurement::is_tainted))
-        .map(|step| step.plan.path())
-        .collect();
-    if !tainted.is_empty() && record.header.plan.profile != Profile::Tiny {
-        let shown = tainted.iter().take(4).cloned().collect::<Vec<_>>().join(", ");
-        let more = tainted.len().saturating_sub(4);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        validity.lower(ValidityLevel::Degraded, format!("disturbed rounds count in {shown}{more}"));
+impl<'r, 's, 'x> Runner<'r, 's, 'x> {
+    fn new(
+        bus: &'r Bus,
+        settings: &'r Settings<'s>,
+        script: Option<&'r mut (dyn Scripted + 'x)>,
+        plan: &'r engine_core::plan::Plan,
+    ) -> Self {
+        let progress = Progress::of(bus);
+        Self { bus, settings, script, plan, progress, validity: Validity::default(), aborted: false }
     }
-    // A step that its budget ended above its fewest rounds has what it was asked for.
-    let cut = record.steps.iter().any(|step| match (&step.outcome, step.stop) {
-        (None, _) | (_, Some(StopReason::Interrupted)) => true,
-        (Some(Outcome::Measured), Some(StopReason::Budget)) => step.rounds() < step.plan.rounds.least() as usize,
-        (Some(Outcome::Skipped(skip)), _) => matches!(skip.kind, SkipKind::Budget | SkipKind::Interrupted),
-        _ => false,
-    });
-    (if cut || interrupted { RunState::Partial } else { RunState::Complete }, validity)
-}
-
-struct Runner<'r, 's, 'x> {
-    bus: &'r Bus,
-    settings: &'r Settings<'s>,
-    script: Option<&'r mut (dyn Scripted + 'x)>,
-    plan: &'r engine_core::plan::Plan,
-    progress: Progress,
 }
 
 impl Runner<'_, '_, '_> {
@@ -230,8 +205,8 @@ impl Runner<'_, '_, '_> {
                 if self.plan.steps[step].work == Work::Finish || !self.progress.is_open(step) {
                     continue;
                 }
-                if self.interrupted() {
-                    self.close_all(StopReason::Interrupted);
+                if self.interrupted() || self.aborted {
+                    self.close_all(if self.aborted { StopReason::Aborted } else { StopReason::Interrupted });
                     return;
                 }
                 if self.progress.has(step, round) {
@@ -263,6 +238,9 @@ impl Runner<'_, '_, '_> {
                     }
                 }
             }
+        }
+        if matches!(self.plan.steps[step].work, Work::Load { .. }) {
+            return self.load(step, round);
         }
         if !self.attempts(step, round) {
             return;
@@ -313,8 +291,7 @@ impl Runner<'_, '_, '_> {
     /// Takes one round of whatever the step does.
     fn take(&mut self, step: usize, round: u32) -> Result<RoundResult, ProbeError> {
         let planned = &self.plan.steps[step];
-        // The same for every attempt: a round that is taken again does the same work.
-        let seed = Stream::new(self.plan.seed, &[0x726f_756e_6400, step as u64, u64::from(round)]).next_u64();
+        let seed = self.seed(step, round);
         match &planned.work {
             Work::Probe { id, args } => {
                 let probe = self
@@ -338,12 +315,18 @@ impl Runner<'_, '_, '_> {
                     None => Err(ProbeError::failed("the scenario's script is not loaded")),
                 })
             }
+            Work::Load { .. } => Err(ProbeError::failed("a load takes its rounds by itself")),
             Work::Finish => Err(ProbeError::failed("`finish` runs after all rounds")),
         }
     }
 
+    /// The same for every attempt: a round that is taken again does the same work.
+    pub(crate) fn seed(&self, step: usize, round: u32) -> u64 {
+        Stream::new(self.plan.seed, &[0x726f_756e_6400, step as u64, u64::from(round)]).next_u64()
+    }
+
     /// Whether the step is done after this round, and whether its first round was warm-up.
-    fn decide(&mut self, step: usize) {
+    pub(crate) fn decide(&mut self, step: usize) {
         let planned = &self.plan.steps[step];
         let taken = self.progress.taken(step);
         let enough = match planned.rounds {
@@ -354,7 +337,8 @@ impl Runner<'_, '_, '_> {
             }
         };
         let Some(stop) = enough else { return };
-        let detect = planned.warmup == Warmup::Detect && self.plan.profile != Profile::Tiny;
+        let load = matches!(planned.work, Work::Load { .. });
+        let detect = !load && planned.warmup == Warmup::Detect && self.plan.profile != Profile::Tiny;
         if detect && self.progress.warm_up_once(step) && self.bus.with(|record| is_warm_up(record, step)) {
             let message = "the first round was still warming up: it was taken again".to_owned();
             self.bus.note(NoteLevel::Info, Some(planned.path()), message, None);
@@ -410,7 +394,7 @@ impl Runner<'_, '_, '_> {
         .map(|_| ())
     }
 
-    fn fail(&mut self, step: usize, error: ProbeError) {
+    pub(crate) fn fail(&mut self, step: usize, error: ProbeError) {
         match error {
             ProbeError::Skip(skip) => self.finish(step, Outcome::Skipped(skip), None),
             ProbeError::Failed(failure) => self.finish(step, Outcome::Failed(failure), None),
@@ -427,6 +411,7 @@ impl Runner<'_, '_, '_> {
     fn close(&mut self, step: usize, stop: StopReason) {
         let outcome = match (self.progress.taken(step), stop) {
             (0, StopReason::Interrupted) => Outcome::Skipped(interrupted()),
+            (0, StopReason::Aborted) => Outcome::Skipped(aborted()),
             (0, _) => Outcome::Skipped(Skip::new(
                 SkipKind::Budget,
                 "the time budget was used up before its first round",
@@ -445,7 +430,7 @@ impl Runner<'_, '_, '_> {
         }
     }
 
-    fn finish(&mut self, step: usize, outcome: Outcome, stop: Option<StopReason>) {
+    pub(crate) fn finish(&mut self, step: usize, outcome: Outcome, stop: Option<StopReason>) {
         self.progress.close(step);
         self.bus.send(Event::StepFinished { step, outcome, stop });
     }
@@ -463,25 +448,4 @@ impl Runner<'_, '_, '_> {
         let own = planned.budget.is_some_and(|budget| self.progress.used(step) + typical > budget);
         run || own
     }
-}
-
-fn interrupted() -> Skip {
-    Skip::new(SkipKind::Interrupted, "the run was interrupted before its first round", "run it again")
-}
-
-/// The number of the next attempt at a round: one more than the last.
-fn next_attempt(record: &RunRecord, step: usize, round: u32) -> u32 {
-    let rounds = record.steps[step].measurements.iter().flat_map(|measurement| &measurement.rounds);
-    rounds.filter(|taken| taken.number == round).map(|taken| taken.attempt + 1).max().unwrap_or(0)
-}
-
-/// Whether the primary metric's interval is narrower than `until`, relative to its value.
-fn narrow(record: &RunRecord, step: usize, until: f64) -> bool {
-    let estimate = record.steps[step].primary().and_then(engine_core::measurement::Measurement::estimate);
-    estimate.is_some_and(|estimate| {
-        estimate.interval.is_some_and(|interval| {
-            let width = interval.high - interval.low;
-            width == 0.0 || (estimate.value != 0.0 && width / estimate.value.abs() <= until)
-        })
-    })
 }

@@ -10,6 +10,8 @@ use engine_core::series::Labels;
 use engine_core::step::Place;
 use engine_probes::ProbeError;
 
+use crate::load::LoadRequest;
+
 /// The code of a scenario: its `custom` steps, `setup`, `teardown` and `finish`.
 ///
 /// Calls come from the thread that runs the session, one at a time.
@@ -19,6 +21,14 @@ pub trait Scripted {
     /// # Errors
     /// What the script raised, with its place, or a skip or failure of a probe that it measured.
     fn custom(&mut self, index: usize, point: &Labels, cx: &mut dyn CustomContext) -> Result<(), ProbeError>;
+
+    /// Makes the load of the `load` declaration number `index` at the sweep point `point`.
+    ///
+    /// # Errors
+    /// If there is none, or it is impossible.
+    fn load(&mut self, _index: usize, _point: &Labels, _cx: &mut dyn CustomContext) -> Result<LoadRequest, ProbeError> {
+        Err(ProbeError::failed("the scenario's script is not loaded"))
+    }
 
     /// Runs `setup`, before the first round.
     ///

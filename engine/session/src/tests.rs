@@ -89,7 +89,7 @@ fn cold(_: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
     Ok(())
 }
 
-fn step(probe: &str, rounds: Rounds) -> PlannedStep {
+pub(crate) fn step(probe: &str, rounds: Rounds) -> PlannedStep {
     PlannedStep {
         name: probe.to_owned(),
         labels: Labels::new(),
@@ -104,7 +104,7 @@ fn step(probe: &str, rounds: Rounds) -> PlannedStep {
     }
 }
 
-fn header(steps: Vec<PlannedStep>) -> RunHeader {
+pub(crate) fn header(steps: Vec<PlannedStep>) -> RunHeader {
     let declarations = steps
         .iter()
         .map(|step| Declaration { name: step.name.clone(), expect: vec![], reference: None, tags: vec![], place: None })
@@ -124,7 +124,7 @@ fn header(steps: Vec<PlannedStep>) -> RunHeader {
 }
 
 /// Nothing taints: the machine that runs the tests is busy.
-fn blind() -> Limits {
+pub(crate) fn blind() -> Limits {
     Limits {
         steal: None,
         pressure_cpu: None,
@@ -139,7 +139,7 @@ fn blind() -> Limits {
     }
 }
 
-fn settings(limits: Limits) -> Settings<'static> {
+pub(crate) fn settings(limits: Limits) -> Settings<'static> {
     Settings {
         registry: &PROBES,
         scratch: std::env::temp_dir(),
@@ -326,7 +326,12 @@ impl Scripted for Script {
         self.calls.push("finish");
         let value = run.steps[0].primary().unwrap().estimate().unwrap().value;
         let metric = engine_core::metric::Metric::scripted("double", Unit::Seconds);
-        cx.record(engine_core::measurement::Record { metric, labels: Labels::new(), values: vec![value * 2.0] });
+        cx.record(engine_core::measurement::Record {
+            metric,
+            labels: Labels::new(),
+            values: vec![value * 2.0],
+            histogram: None,
+        });
         Ok(())
     }
 }

@@ -15,6 +15,7 @@ use crate::error::{At, Error};
 use crate::json;
 use crate::owner::{self, Owner};
 use crate::rows::Rows;
+use crate::windows;
 
 /// What is known of a run that is being written.
 #[derive(Debug)]
@@ -71,6 +72,7 @@ impl<'a> Batch<'a> {
                 let stop = stop.as_ref().map(|stop| rows.text("a step's end", stop)).transpose()?;
                 rows.step_finished(known.run, *step, outcome, stop)
             }
+            Event::Window(window) => windows::take(rows, known.run, window),
             Event::Host(sample) => {
                 let data = rows.text("a sample of the system monitor", sample)?;
                 rows.run("INSERT INTO host VALUES (?1, ?2, ?3, ?4)", params![known.run, position, sample.at, data])
@@ -133,6 +135,7 @@ fn take_samples(rows: Rows<'_>, known: &Known, sampled: &Sampled) -> Result<(), 
         taints: sampled.taints.clone(),
         superseded: false,
         values: Vec::new(),
+        histogram: None,
     };
     let key = rows.round(known.run, step, &round)?;
     for record in &sampled.records {

@@ -31,6 +31,7 @@ mod schema;
 mod spool;
 mod transfer;
 mod upkeep;
+mod windows;
 mod writer;
 
 pub use annotate::Annotation;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use engine_core::histogram::Packed;
 use engine_core::measurement::{Measurement, Round};
 use engine_core::metric::Metric;
 use engine_core::run::{RunHeader, RunId, RunRecord, Timestamp};
@@ -9,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use serde::de::DeserializeOwned;
 
 use crate::error::{At, Error};
-use crate::{Store, json, owner};
+use crate::{Store, json, owner, windows};
 
 /// Samples as stored: 64-bit IEEE 754, little-endian. Exact for every value, and eight bytes each.
 pub(crate) fn encode(values: &[f64]) -> Vec<u8> {
@@ -40,7 +41,7 @@ impl Store {
 }
 
 /// Why a row does not become a part of the record.
-enum Fault {
+pub(crate) enum Fault {
     Sqlite(rusqlite::Error),
     Content(String),
 }
@@ -97,6 +98,7 @@ fn rows(connection: &Connection, id: &RunId) -> Result<Option<RunRecord>, Fault>
     record.sequence = sequence.unsigned_abs();
     steps(connection, run, &mut record)?;
     samples(connection, run, &mut record)?;
+    windows::read_all(connection, run, &mut record)?;
     record.host = all(connection, run, "SELECT data FROM host WHERE run = ?1 ORDER BY position")?;
     record.notes = all(connection, run, "SELECT data FROM notes WHERE run = ?1 ORDER BY position")?;
     record.judged = all(connection, run, "SELECT data FROM judged WHERE run = ?1 ORDER BY position")?;
@@ -131,7 +133,7 @@ fn steps(connection: &Connection, run: i64, record: &mut RunRecord) -> Result<()
 fn samples(connection: &Connection, run: i64, record: &mut RunRecord) -> Result<(), Fault> {
     let mut statement = connection.prepare_cached(
         "SELECT m.measurement, m.step, m.labels, e.metric, e.unit, e.goal, e.nature,
-                r.number, r.attempt, r.at, r.seconds, r.taints, r.superseded, s.data
+                r.number, r.attempt, r.at, r.seconds, r.taints, r.superseded, s.data, s.histogram
          FROM measurements m JOIN series e USING (series) JOIN samples s USING (measurement) JOIN rounds r USING (round)
          WHERE m.run = ?1 ORDER BY s.sample",
     )?;
@@ -173,6 +175,7 @@ fn round_of(row: &Row<'_>) -> Result<Round, Fault> {
     // SQLite stores a number that is none as null.
     let number = |column: usize| row.get::<_, Option<f64>>(column).map(|value| value.unwrap_or(f64::NAN));
     let data = row.get_ref(13)?.as_blob().map_err(|error| error.to_string())?;
+    let histogram = row.get_ref(14)?.as_blob_or_null().map_err(|error| error.to_string())?;
     Ok(Round {
         number: row.get(7)?,
         attempt: row.get(8)?,
@@ -181,6 +184,7 @@ fn round_of(row: &Row<'_>) -> Result<Round, Fault> {
         taints: json::read(&row.get::<_, String>(11)?)?,
         superseded: row.get(12)?,
         values: decode(data)?,
+        histogram: histogram.map(|bytes| Packed::read(bytes).map_err(|error| error.to_string())).transpose()?,
     })
 }
 

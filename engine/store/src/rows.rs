@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use engine_core::histogram::Packed;
 use engine_core::measurement::{Measurement, Record, Round};
 use engine_core::run::{RunHeader, RunRecord, RunState, Validity};
 use engine_core::series::Labels;
@@ -13,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{At, Error};
 use crate::owner::{self, Owner};
-use crate::{json, record};
+use crate::{json, record, windows};
 
 /// Writes rows within an open transaction.
 #[derive(Clone, Copy)]
@@ -133,11 +134,17 @@ impl Rows<'_> {
         let one = Measurement {
             metric: record.metric.clone(),
             labels: Labels::new(),
-            rounds: vec![Round { superseded: false, values: record.values.clone(), ..round.clone() }],
+            rounds: vec![Round { superseded: false, values: record.values.clone(), histogram: None, ..round.clone() }],
         };
         self.run(
-            "INSERT INTO samples (measurement, round, value, data) VALUES (?1, ?2, ?3, ?4)",
-            params![measurement, key, one.round_values().first(), record::encode(&record.values)],
+            "INSERT INTO samples (measurement, round, value, data, histogram) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![
+                measurement,
+                key,
+                one.round_values().first(),
+                record::encode(&record.values),
+                record.histogram.as_ref().map(Packed::bytes)
+            ],
         )
     }
 
@@ -150,6 +157,14 @@ impl Rows<'_> {
                 Ok(self.connection.last_insert_rowid())
             }
         }
+    }
+
+    /// A number that a query gives.
+    pub(crate) fn count(&self, sql: &str, row: &[&dyn rusqlite::ToSql]) -> Result<i64, Error> {
+        self.connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.query_row(row, |found| found.get(0)))
+            .at(self.path)
     }
 
     pub(crate) fn run(&self, sql: &str, row: &[&dyn rusqlite::ToSql]) -> Result<(), Error> {
@@ -187,7 +202,7 @@ impl Rows<'_> {
             let mut rounds: Vec<(Round, i64)> = Vec::new();
             for measurement in &step.measurements {
                 for round in &measurement.rounds {
-                    let about = Round { values: Vec::new(), ..round.clone() };
+                    let about = Round { values: Vec::new(), histogram: None, ..round.clone() };
                     let key = match rounds.iter().find(|(known, _)| *known == about) {
                         Some((_, key)) => *key,
                         None => self.round(run, index, &about)?,
@@ -196,12 +211,16 @@ impl Rows<'_> {
                         metric: measurement.metric.clone(),
                         labels: measurement.labels.clone(),
                         values: round.values.clone(),
+                        histogram: round.histogram.clone(),
                     };
                     let series = self.series(&header.scenario.name, &step.plan.name, &step.plan.labels, &record)?;
                     let into = self.measurement(run, index, series, &record.labels)?;
                     self.samples(into, key, &about, &record)?;
                     rounds.push((about, key));
                 }
+            }
+            for window in &step.windows {
+                windows::insert(*self, run, index, window)?;
             }
             if let Some(outcome) = &step.outcome {
                 let stop = step.stop.as_ref().map(|stop| self.text("a step's end", stop)).transpose()?;

@@ -99,7 +99,7 @@ fn a_step_that_did_something_else_is_left_out() {
             let Work::Probe { args, .. } = &mut step.work else { panic!("a probe") };
             args.0.insert("size".into(), ArgValue::Text("4 KiB".into()));
         }),
-        ("a probe and script code do not measure the same", |step| {
+        ("steps of unlike kinds do not measure the same", |step| {
             step.work = Work::Custom { index: 0, metrics: vec![] };
         }),
     ];

@@ -76,6 +76,7 @@ fn declared(app: &App, args: &ListArgs) -> Result<Exit, Fatal> {
                 let what = match &step.work {
                     engine_core::plan::Work::Probe { id, .. } => id.clone(),
                     engine_core::plan::Work::Custom { .. } => "script".to_owned(),
+                    engine_core::plan::Work::Load { shape, .. } => format!("load: {}", shape.describe()),
                     engine_core::plan::Work::Finish => "finish".to_owned(),
                 };
                 vec![step.path(), what, format!("{} rounds at most", step.rounds.most())]

@@ -66,7 +66,7 @@ pub(super) fn resolve<'a>(
                     missing(Judgement::Unsure, reason.to_owned())
                 }
                 Some(measurement) => {
-                    let series = Series { id: left.id.clone(), measurement: Cow::Borrowed(*measurement) };
+                    let series = Series { id: left.id.clone(), measurement: Cow::Borrowed(*measurement), load: None };
                     Selection { series: vec![series], missing: Vec::new() }
                 }
             },

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::claim::{Claim, Expectation, Op, Value};
 use super::join::resolve;
+use super::load;
 use super::pair::{Paired, ratio};
 use super::select::{Missing, Selection, Series, select};
-use super::weigh::{certain, equal, point, rounds_to_decide, slack, weigh};
+use super::weigh::{equal, point, rounds_to_decide, slack, weigh};
 use crate::expected::Expected;
 use crate::host_sample::HostSample;
 use crate::judgement::{Judged, Judgement};
@@ -46,19 +47,19 @@ pub struct Context<'a> {
 
 /// What came of one series.
 #[derive(Debug, Clone)]
-struct Finding {
-    judgement: Judgement,
-    series: String,
-    observed: Option<Estimate>,
-    limit: Option<f64>,
-    unit: Unit,
-    reason: String,
+pub(super) struct Finding {
+    pub(super) judgement: Judgement,
+    pub(super) series: String,
+    pub(super) observed: Option<Estimate>,
+    pub(super) limit: Option<f64>,
+    pub(super) unit: Unit,
+    pub(super) reason: String,
     /// Distance to the limit, negative beyond it: orders findings of one judgement.
-    slack: f64,
+    pub(super) slack: f64,
 }
 
 impl Finding {
-    fn without_data(judgement: Judgement, series: String, unit: Unit, reason: String) -> Self {
+    pub(super) fn without_data(judgement: Judgement, series: String, unit: Unit, reason: String) -> Self {
         Self { judgement, series, observed: None, limit: None, unit, reason, slack: f64::NEG_INFINITY }
     }
 
@@ -121,11 +122,20 @@ const fn rank(judgement: Judgement) -> u8 {
 }
 
 fn evaluate(claim: &Claim, steps: &[&StepRecord], context: &Context<'_>) -> Vec<Finding> {
+    // What a load saw over time is in its windows, and not in its sums.
+    let over_time = load::is_over_time(claim);
+    let (loads, steps): (Vec<&StepRecord>, Vec<&StepRecord>) =
+        steps.iter().partition(|step| over_time && step.plan.is_load());
+    let mut findings: Vec<Finding> = loads.iter().flat_map(|step| load::over_time(claim, step)).collect();
+    if steps.is_empty() && !findings.is_empty() {
+        return findings;
+    }
+    let steps = steps.as_slice();
     let Selection { series, missing } = select(&claim.left, steps, context.host);
-    let mut findings: Vec<Finding> = missing.into_iter().map(Finding::missing).collect();
+    findings.extend(missing.into_iter().map(Finding::missing));
     for left in &series {
         let unit = claim.left.unit(left.measurement.metric.unit);
-        if let Some(reason) = beyond_rounds(claim) {
+        if let Some(reason) = beyond_rounds(claim, left.load.is_some()) {
             findings.push(Finding::without_data(Judgement::Unsure, left.id.to_string(), unit, reason));
             continue;
         }
@@ -135,7 +145,7 @@ fn evaluate(claim: &Claim, steps: &[&StepRecord], context: &Context<'_>) -> Vec<
 }
 
 /// Why the rounds of a bench cannot tell, for forms that speak of time within one long measurement.
-fn beyond_rounds(claim: &Claim) -> Option<String> {
+fn beyond_rounds(claim: &Claim, load: bool) -> Option<String> {
     let selectors = claim.right.iter().filter_map(|value| match value {
         Value::Selector(selector) => Some(selector),
         _ => None,
@@ -146,18 +156,21 @@ fn beyond_rounds(claim: &Claim) -> Option<String> {
         "a slope"
     } else if claim.within.is_some() {
         "`within`"
-    } else if claim.right.contains(&Value::Target) {
+    } else if claim.right.contains(&Value::Target) && !load {
         "`target`"
     } else {
         return None;
     };
+    if load {
+        return Some(format!("{form} cannot be judged here on a load"));
+    }
     Some(format!("{form} needs the course of a load over time, which the rounds of this step do not have"))
 }
 
 /// One series of the left side against the right side; none for the reference case itself.
 fn one_series(claim: &Claim, left: &Series<'_>, steps: &[&StepRecord], context: &Context<'_>) -> Vec<Finding> {
     let unit = claim.left.unit(left.measurement.metric.unit);
-    let is_series = |value: &&Value| !matches!(value, Value::Amount(_) | Value::Expected);
+    let is_series = |value: &&Value| !matches!(value, Value::Amount(_) | Value::Expected | Value::Target);
     let others: Vec<&Value> = claim.right.iter().filter(is_series).collect();
     let (mut factor, mut dimension) = (1.0, Dimension::NONE);
     for value in &claim.right {
@@ -174,6 +187,16 @@ fn one_series(claim: &Claim, left: &Series<'_>, steps: &[&StepRecord], context: 
                 // Nobody knows what the machine should reach: that is no failure of the machine.
                 Err(reason) => {
                     let finding = Finding::without_data(Judgement::Unjudged, left.id.to_string(), unit, reason);
+                    return vec![Finding { observed: estimate(left, claim.left.stat), ..finding }];
+                }
+            },
+            Value::Target => match load::target(left) {
+                Ok(value) => {
+                    factor *= value;
+                    dimension = dimension.times(unit.dimension());
+                }
+                Err(reason) => {
+                    let finding = Finding::without_data(Judgement::Unsure, left.id.to_string(), unit, reason);
                     return vec![Finding { observed: estimate(left, claim.left.stat), ..finding }];
                 }
             },
@@ -249,7 +272,7 @@ fn against_interval(op: Op, left: &Series<'_>, stat: Option<Stat>, limit: Interv
     let unit = finding.unit;
     let middle = 0.5 * (limit.low + limit.high);
     let finding = Finding { limit: Some(middle), slack: slack(op, observed.value, middle), ..finding };
-    let interval = match certain(&observed, stat, &left.measurement) {
+    let interval = match load::certain(&observed, stat, left) {
         Ok(interval) => interval,
         Err(reason) => return Finding { judgement: Judgement::Unsure, reason, ..finding },
     };
@@ -258,8 +281,13 @@ fn against_interval(op: Op, left: &Series<'_>, stat: Option<Stat>, limit: Interv
     let limit_shown = range(limit, |value| unit.format(value));
     let reason = match judgement {
         Judgement::Unsure => {
-            let more = rounds_to_decide(observed.rounds, observed.value, interval, middle);
-            format!("{shown} lies on both sides of {limit_shown}{}", more_rounds(more, observed.rounds))
+            let more = if left.load.is_some() && observed.rounds < crate::measurement::MIN_ROUNDS {
+                load::more(&observed, interval)
+            } else {
+                let more = rounds_to_decide(observed.rounds, observed.value, interval, middle);
+                more_rounds(more, observed.rounds)
+            };
+            format!("{shown} lies on both sides of {limit_shown}{more}")
         }
         Judgement::Pass => format!("{shown} {op} {limit_shown}"),
         _ => format!("{shown}, wanted {op} {limit_shown}"),
@@ -292,7 +320,7 @@ fn against_series(
         _ => ratio(&left.measurement, &right.measurement, stats, !matches!(value, Value::Baseline)),
     };
     let Some((ratio, paired)) = found else {
-        return match certain(&other, right_stat, &right.measurement) {
+        return match load::certain(&other, right_stat, &of_same_kind(right, left)) {
             Err(reason) => {
                 // The left side may be short of rounds as well; its reason is as good.
                 Finding { judgement: Judgement::Unsure, reason: format!("`{value}`: {reason}"), ..finding }
@@ -340,7 +368,8 @@ fn against_product(
             Value::Selector(selector) => selector.stat,
             _ => claim.left.stat,
         };
-        let interval = match estimate(right, stat).map(|other| certain(&other, stat, &right.measurement)) {
+        let interval = match estimate(right, stat).map(|other| load::certain(&other, stat, &of_same_kind(right, left)))
+        {
             Some(Ok(interval)) => interval,
             Some(Err(reason)) => return unsure(format!("`{value}`: {reason}")),
             None => return unsure(format!("`{value}` saw no sample")),
@@ -369,11 +398,19 @@ fn expected(claim: &Claim, left: &Series<'_>, context: &Context<'_>) -> Result<f
     Ok(found.value)
 }
 
+/// A baseline's series of a load is of a load as well.
+fn of_same_kind<'a>(right: &Series<'a>, left: &Series<'a>) -> Series<'a> {
+    Series { load: right.load.or(left.load), ..right.clone() }
+}
+
 fn estimate(series: &Series<'_>, stat: Option<Stat>) -> Option<Estimate> {
     series.measurement.statistic(stat.unwrap_or(Stat::Median))
 }
 
-fn range(interval: Interval, format: impl Fn(f64) -> String) -> String {
+pub(super) fn range(interval: Interval, format: impl Fn(f64) -> String) -> String {
+    if interval.high == f64::INFINITY {
+        return format!("> {}", format(interval.low));
+    }
     let (low, high) = (format(interval.low), format(interval.high));
     if low == high { low } else { format!("{low} .. {high}") }
 }

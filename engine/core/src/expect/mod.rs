@@ -11,6 +11,7 @@ mod claim;
 mod error;
 mod join;
 mod judge;
+mod load;
 mod pair;
 mod parse;
 mod select;

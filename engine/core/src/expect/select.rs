@@ -19,6 +19,8 @@ use crate::unit::Unit;
 pub(super) struct Series<'a> {
     pub(super) id: SeriesId,
     pub(super) measurement: Cow<'a, Measurement>,
+    /// The load that it is of; none for the series of other steps, of the monitor and of a baseline.
+    pub(super) load: Option<&'a StepRecord>,
 }
 
 /// A place where a series should be and is not.
@@ -39,7 +41,11 @@ pub(super) struct Selection<'a> {
 /// The series of `steps` that `selector` fits. Never empty in both parts: when nothing fits, that is what is missing.
 pub(super) fn select<'a>(selector: &Selector, steps: &[&'a StepRecord], host: &[HostSample]) -> Selection<'a> {
     let mut found = Selection::default();
-    if let Some(name) = selector.metric.as_deref().filter(|name| HOST_METRICS.contains(name)) {
+    // A load has the monitor's samples of its own time.
+    let of_load = |name: &str| {
+        steps.iter().any(|step| step.plan.is_load() && step.measurements.iter().any(|m| m.metric.id == name))
+    };
+    if let Some(name) = selector.metric.as_deref().filter(|name| HOST_METRICS.contains(name) && !of_load(name)) {
         match host_series(name, host) {
             Some(series) => found.series.push(series),
             None => found.missing.push(Missing {
@@ -85,13 +91,26 @@ fn in_step<'a>(selector: &Selector, step: &'a StepRecord, found: &mut Selection<
         let near = hint(name, step.measurements.iter().map(|m| m.metric.id.as_str()));
         return missing(Judgement::Fail, format!("`{name}` does not exist or saw no sample{near}"));
     }
+    let load = Some(step).filter(|step| step.plan.is_load());
+    let endpoints = of_metric.iter().any(|measurement| measurement.labels.get("name").is_some());
     for measurement in of_metric {
         let labels = step.plan.labels.joined(&measurement.labels);
-        if labels.matches(&selector.labels) {
+        if labels.matches(&selector.labels)
+            && (load.is_none() || is_meant(&measurement.labels, &selector.labels, endpoints))
+        {
             let id = SeriesId { step: step.plan.name.clone(), metric: measurement.metric.id.clone(), labels };
-            found.series.push(Series { id, measurement: Cow::Borrowed(measurement) });
+            found.series.push(Series { id, measurement: Cow::Borrowed(measurement), load });
         }
     }
+}
+
+/// Whether a series of a load is meant by `filter`, which its labels fit. The total is meant unless something is named: `phase`
+/// for a part of the time, `name`, `group` or `journey` for a part of the requests. `endpoints` says whether the metric
+/// has series of single endpoints at all.
+fn is_meant(labels: &Labels, filter: &Labels, endpoints: bool) -> bool {
+    let names_part = ["name", "group", "journey"].iter().any(|name| filter.get(name).is_some());
+    let phase = labels.get("phase").is_some() == filter.get("phase").is_some();
+    phase && (!endpoints || labels.get("name").is_some() == names_part)
 }
 
 /// Whether a step with these labels can have a series that `filter` fits: a label that the step does not have may be
@@ -137,6 +156,7 @@ fn host_series<'a>(name: &str, host: &[HostSample]) -> Option<Series<'a>> {
             taints: Vec::new(),
             superseded: false,
             values: vec![value(sample)],
+            histogram: None,
         })
         .collect();
     if rounds.is_empty() {
@@ -145,5 +165,5 @@ fn host_series<'a>(name: &str, host: &[HostSample]) -> Option<Series<'a>> {
     let (step, metric) = name.split_once('.')?;
     let id = SeriesId { step: step.to_owned(), metric: metric.to_owned(), labels: Labels::new() };
     let metric = Metric { id: name.to_owned(), unit: Unit::Ratio, goal: Goal::Lower, nature: Nature::Cost };
-    Some(Series { id, measurement: Cow::Owned(Measurement { metric, labels: Labels::new(), rounds }) })
+    Some(Series { id, measurement: Cow::Owned(Measurement { metric, labels: Labels::new(), rounds }), load: None })
 }

@@ -35,9 +35,10 @@ fn step(name: &str, probe: &str, options: &[(&str, ArgValue)], def: MetricDef, v
         taints: vec![],
         superseded: false,
         values: vec![value],
+        histogram: None,
     });
     let measurement = Measurement { metric: def.metric(), labels: Labels::new(), rounds: rounds.collect() };
-    StepRecord { plan, outcome: None, stop: None, measurements: vec![measurement] }
+    StepRecord { plan, outcome: None, stop: None, measurements: vec![measurement], windows: vec![] }
 }
 
 fn run(environment: Environment, profile: Option<ChosenProfile>, steps: Vec<StepRecord>) -> RunRecord {

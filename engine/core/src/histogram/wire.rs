@@ -9,7 +9,7 @@ use super::{Bucket, HIGHEST, Hdr, Histogram, HistogramError, buckets, empty};
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wire {
+pub(super) struct Wire {
     min: Option<u64>,
     max: Option<u64>,
     sum: String,
@@ -47,8 +47,29 @@ impl<'de> Deserialize<'de> for Histogram {
 }
 
 impl Wire {
+    /// From what [`super::Packed`] holds.
+    pub(super) fn of_parts(
+        min: u64,
+        max: u64,
+        sum: u128,
+        saturated: u64,
+        (buckets, censored): (&[(u64, u64)], &[(u64, u64)]),
+    ) -> Self {
+        let any = !(buckets.is_empty() && censored.is_empty());
+        // Without values there are no extremes, and what stands in their place must be nothing.
+        let extreme = |value: u64| (any || value > 0).then_some(value);
+        Self {
+            min: extreme(min),
+            max: extreme(max),
+            sum: sum.to_string(),
+            saturated,
+            buckets: buckets.to_vec(),
+            censored: censored.to_vec(),
+        }
+    }
+
     /// Rebuilds the histogram; everything that could contradict is checked, since the data may come from anywhere.
-    fn read(self) -> Result<Histogram, HistogramError> {
+    pub(super) fn read(self) -> Result<Histogram, HistogramError> {
         let observed = fill(&self.buckets)?;
         let censored = if self.censored.is_empty() { None } else { Some(Box::new(fill(&self.censored)?)) };
         let sum = self.sum.parse().map_err(|_| HistogramError::Inconsistent("sum"))?;

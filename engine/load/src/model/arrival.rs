@@ -95,6 +95,15 @@ impl ArrivalPlan {
         &self.phases
     }
 
+    /// Makes the first `seconds` a phase of its own, called `name`, whatever phases they belong to. Changes no arrival.
+    pub fn set_apart(&mut self, seconds: f64, name: &str) {
+        let end = seconds.min(self.duration());
+        if end > 0.0 {
+            self.phases.retain(|(_, phase)| *phase > end);
+            self.phases.insert(0, (name.to_owned(), end));
+        }
+    }
+
     /// How many arrivals are due before `time`, in seconds.
     pub fn count_until(&self, time: f64) -> u64 {
         let time = time.min(self.duration());
@@ -248,6 +257,24 @@ mod tests {
         assert!((count(sine(100.0, 50.0, 100.0, 25.0, Spacing::Even)) as f64 - quarter).abs() <= 2.0);
         assert_eq!(count(steps(&[(10.0, 2.0), (20.0, 1.0)], Spacing::Even)), 40);
         assert_eq!(count(bursts((10.0, 1.0), (0.0, 1.0), 5.0, Spacing::Even)), 30);
+    }
+
+    #[test]
+    fn a_warm_up_is_a_phase_and_changes_no_arrival() {
+        let named = [
+            ("a".to_owned(), steps(&[(10.0, 2.0)], Spacing::Even)),
+            ("b".into(), steps(&[(20.0, 3.0)], Spacing::Even)),
+        ];
+        let plain = ArrivalPlan::phases(&named, 1).unwrap();
+        for (seconds, want) in
+            [(0.0, "a 2 b 5"), (1.5, "w 1.5 a 2 b 5"), (2.0, "w 2 b 5"), (4.0, "w 4 b 5"), (9.0, "w 5")]
+        {
+            let mut plan = plain.clone();
+            plan.set_apart(seconds, "w");
+            let shown: Vec<String> = plan.phase_ends().iter().map(|(name, end)| format!("{name} {end}")).collect();
+            assert_eq!(shown.join(" "), want);
+            assert_eq!((all(&plan, 1), plan.duration()), (all(&plain, 1), 5.0));
+        }
     }
 
     #[test]

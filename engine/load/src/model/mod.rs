@@ -8,4 +8,4 @@ mod users;
 pub use arrival::{ArrivalPlan, ArrivalPlanError, Due, bursts, sine, steps};
 pub use share::Shares;
 pub use think::{Think, ThinkError};
-pub use users::{Active, UserPhase, UserPhaseError, activity, most_users, total_seconds};
+pub use users::{Active, UserPhase, UserPhaseError, activity, most_users, set_apart, total_seconds};

@@ -68,6 +68,29 @@ pub fn total_seconds(phases: &[UserPhase]) -> f64 {
     phases.iter().map(|phase| phase.duration).sum()
 }
 
+/// Makes the first `seconds` phases of their own, called `name`, with the users that they have anyway.
+pub fn set_apart(phases: &mut Vec<UserPhase>, seconds: f64, name: &str) {
+    let mut left = seconds;
+    let mut split = Vec::with_capacity(phases.len() + 1);
+    for mut phase in phases.drain(..) {
+        if left >= phase.duration {
+            left -= phase.duration;
+            split.push(UserPhase { name: name.to_owned(), ..phase });
+        } else if left > 0.0 {
+            // A phase without end is level, and so is its front.
+            let share = if phase.duration.is_finite() { left / phase.duration } else { 0.0 };
+            let between = phase.from + (phase.to - phase.from) * share;
+            split.push(UserPhase { name: name.to_owned(), from: phase.from, to: between, duration: left });
+            (phase.from, phase.duration) = (between, phase.duration - left);
+            left = 0.0;
+            split.push(phase);
+        } else {
+            split.push(phase);
+        }
+    }
+    *phases = split;
+}
+
 /// When user `number` (from 0) is active: while more than `number` users are meant. A pure function, so it does not
 /// matter which thread has the user.
 pub fn activity(phases: &[UserPhase], number: usize) -> Vec<Active> {
@@ -118,6 +141,20 @@ mod tests {
             [phase(-1.0, 1.0, 1.0), phase(0.0, f64::NAN, 1.0), phase(0.0, 1.0, 0.0), phase(0.0, 1.0, f64::INFINITY)]
         {
             assert!(UserPhase::check(&[bad]).is_err());
+        }
+    }
+
+    #[test]
+    fn a_warm_up_is_a_phase_with_the_same_users() {
+        let plain = vec![phase(0.0, 10.0, 10.0), phase(10.0, 10.0, f64::INFINITY)];
+        for (seconds, names) in [(0.0, "p p"), (4.0, "w p p"), (10.0, "w p"), (15.0, "w w p")] {
+            let mut phases = plain.clone();
+            set_apart(&mut phases, seconds, "w");
+            UserPhase::check(&phases).unwrap();
+            assert_eq!(phases.iter().map(|phase| phase.name.as_str()).collect::<Vec<_>>().join(" "), names);
+            for number in 0..10 {
+                assert_eq!(activity(&phases, number), activity(&plain, number), "{seconds} s, user {number}");
+            }
         }
     }
 

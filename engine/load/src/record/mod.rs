@@ -7,5 +7,5 @@ mod timeline;
 
 pub use interval::{Interval, Totals};
 pub use recorder::{Endpoint, Recorder, Slot};
-pub use row::{End, ErrorCount, Kind, Label, Row, Sample};
+pub use row::{End, ErrorCount, Kind, Label, Row, Sample, value_scale};
 pub use timeline::{Timeline, Window};

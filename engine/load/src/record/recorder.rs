@@ -47,7 +47,7 @@ impl Recorder {
         if let Some(known) = self.known.get(&key) {
             return *known;
         }
-        if self.keys.len() >= self.limit && **name != *OVERFLOW && matches!(kind, Kind::Request | Kind::Timer) {
+        if self.keys.len() >= self.limit && **name != *OVERFLOW && !matches!(kind, Kind::Iteration | Kind::NotStarted) {
             return self.endpoint(kind, journey, &"".into(), &OVERFLOW.into());
         }
         let number = self.keys.len() as Endpoint;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use engine_core::histogram::Histogram;
+use engine_core::unit::{Dimension, Unit};
 use serde::{Deserialize, Serialize};
 
 use crate::error::ErrorClass;
@@ -20,6 +21,22 @@ pub enum Kind {
     Timer,
     /// Arrivals that were due and never started, as the requests that were not sent: known only to have waited so long.
     NotStarted,
+    /// A check: how often it was met (`ok`) and not met (`failed`); it has no times.
+    Check,
+    /// A value that the journey records, in [`Row::unit`] and times [`value_scale`] in the histograms.
+    Value,
+}
+
+/// What a value in `unit` is multiplied with, so that a whole number keeps enough of it: a histogram tells apart values
+/// up to 3.6e12.
+pub fn value_scale(unit: Unit) -> f64 {
+    match unit.dimension() {
+        Dimension::DATA => 1.0,
+        dimension if dimension == Dimension::DATA.per(Dimension::TIME) => 1.0,
+        Dimension::TIME => 1e9,
+        _ if unit == Unit::Ratio => 1e9,
+        _ => 1e3,
+    }
 }
 
 /// Whose row it is.
@@ -113,6 +130,9 @@ pub struct Row {
     pub tls: Option<Box<Histogram>>,
     /// Errors by class.
     pub errors: Vec<ErrorCount>,
+    /// What recorded values are measured in; none for times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<Unit>,
 }
 
 impl Row {
@@ -188,6 +208,7 @@ impl Row {
                 mine.get_or_insert_with(Box::default).merge(theirs);
             }
         }
+        self.unit = self.unit.or(other.unit);
         for error in &other.errors {
             match self.errors.iter_mut().find(|known| known.class == error.class) {
                 Some(known) => known.count += error.count,

@@ -151,6 +151,7 @@ fn step(step: &StepRecord, expected: &Expected) -> StepResult {
             StopReason::Narrow => "narrow",
             StopReason::Budget => "budget",
             StopReason::Interrupted => "interrupted",
+            StopReason::Aborted => "aborted",
         }),
         metrics: step.measurements.iter().map(|measurement| metric(step, measurement, expected)).collect(),
     }
@@ -187,6 +188,7 @@ pub(crate) const fn failure_kind(kind: FailureKind) -> &'static str {
         FailureKind::Permission => "permission",
         FailureKind::Limit => "limit",
         FailureKind::Crash => "crash",
+        FailureKind::Unreachable => "unreachable",
     }
 }
 

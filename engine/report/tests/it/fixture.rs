@@ -70,12 +70,13 @@ pub(crate) fn measured(metric: Metric, labels: &[(&str, &str)], centre: f64, shi
         taints: vec![],
         superseded: false,
         values: [0.998, 1.0, 1.004].iter().map(|within| centre * (1.0 + shift) * within).collect(),
+        histogram: None,
     });
     Measurement { metric, labels: labels.iter().copied().collect(), rounds: rounds.collect() }
 }
 
 pub(crate) fn step(plan: PlannedStep, measurements: Vec<Measurement>) -> StepRecord {
-    StepRecord { plan, outcome: Some(Outcome::Measured), stop: Some(StopReason::Narrow), measurements }
+    StepRecord { plan, outcome: Some(Outcome::Measured), stop: Some(StopReason::Narrow), measurements, windows: vec![] }
 }
 
 const FIVE: [f64; 5] = [-0.012, 0.004, 0.0, 0.009, -0.003];
@@ -252,7 +253,13 @@ fn judged(
         severity: if text.contains("@warn") { Severity::Warn } else { Severity::Fail },
         judgement,
         series: format!("{step}.time"),
-        observed: Some(Estimate { value, interval: Some(Interval { low, high }), rounds: 5, samples: 15 }),
+        observed: Some(Estimate {
+            value,
+            interval: Some(Interval { low, high }),
+            rounds: 5,
+            samples: 15,
+            above: false,
+        }),
         limit: Some(limit),
         unit,
         reason: reason.into(),
@@ -415,7 +422,7 @@ pub(crate) fn partial() -> RunRecord {
 
 pub(crate) fn estimate(value: f64, half: f64) -> Estimate {
     let interval = Some(Interval { low: value * (1.0 - half), high: value * (1.0 + half) });
-    Estimate { value, interval, rounds: 10, samples: 100 }
+    Estimate { value, interval, rounds: 10, samples: 100, above: false }
 }
 
 pub(crate) fn comparison() -> Comparison {

@@ -33,6 +33,7 @@ impl MeasureView {
                 taints: Vec::new(),
                 superseded: false,
                 values: record.values,
+                histogram: record.histogram,
             }],
         };
         Self { probe, measurements: Rc::new(records.into_iter().map(measurement).collect()) }
@@ -157,6 +158,7 @@ mod tests {
                     taints: Vec::new(),
                     superseded: false,
                     values: vec![value],
+                    histogram: None,
                 }],
             })
             .collect();

@@ -206,7 +206,12 @@ impl CustomContext for FakeSession {
 
     fn measure(&mut self, probe: &str, args: &Args) -> Result<Vec<Record>, ProbeError> {
         self.measured.push((probe.to_owned(), args.clone()));
-        let metric = |def: &MetricDef, values: Vec<f64>| Record { metric: def.metric(), labels: Labels::new(), values };
+        let metric = |def: &MetricDef, values: Vec<f64>| Record {
+            metric: def.metric(),
+            labels: Labels::new(),
+            values,
+            histogram: None,
+        };
         match probe {
             "memory.stream" => Ok(vec![metric(&STREAM.metrics[0], vec![1e9, 2e9])]),
             "htm.sp_step" => Ok(vec![metric(&LATENCY, vec![0.001])]),

@@ -145,6 +145,7 @@ fn run(scenario: &Scenario, values: &[(&str, f64)]) -> RunRecord {
             taints: Vec::new(),
             superseded: false,
             values: vec![*value],
+            histogram: None,
         };
         step.measurements.push(Measurement { metric, labels: Labels::new(), rounds: vec![round] });
     }

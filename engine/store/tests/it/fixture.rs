@@ -180,7 +180,7 @@ fn record(random: &mut Stream) -> Record {
     let values = (0..random.below(20))
         .map(|_| if random.below(5) == 0 { special[random.below(5) as usize] } else { random.normal() * 1e9 })
         .collect();
-    Record { metric: defs[random.below(4) as usize].metric(), labels, values }
+    Record { metric: defs[random.below(4) as usize].metric(), labels, values, histogram: None }
 }
 
 fn outcome(random: &mut Stream) -> Outcome {
@@ -203,6 +203,7 @@ fn judged(random: &mut Stream) -> Judged {
             interval: Some(Interval { low: random.normal(), high: f64::MAX }),
             rounds: 7,
             samples: 70,
+            above: false,
         }),
         limit: Some(1e9),
         unit: Unit::BytesPerSecond,
@@ -235,7 +236,7 @@ pub(crate) fn run(header: &RunHeader, values: &[f64]) -> Vec<Envelope> {
     let mut log = Log::new(header);
     for (value, round) in values.iter().zip(0..) {
         let metric = MetricDef::cost("time", Unit::Seconds, "").metric();
-        let records = vec![Record { metric, labels: Labels::new(), values: vec![*value] }];
+        let records = vec![Record { metric, labels: Labels::new(), values: vec![*value], histogram: None }];
         let at = f64::from(round);
         let sampled = Sampled { step: 2, round, attempt: 0, at, seconds: 0.5, taints: vec![], records };
         log.push(at, Event::Sampled(sampled));

@@ -25,6 +25,7 @@ fn measured(id: &str, unit: Unit, rounds: &[&[f64]]) -> Measurement {
         taints: vec![],
         superseded: false,
         values: values.to_vec(),
+        histogram: None,
     });
     let metric = Metric { id: id.to_owned(), unit, goal, nature: Nature::Cost };
     Measurement { metric, labels: Labels::new(), rounds: rounds.collect() }
@@ -49,7 +50,7 @@ fn step(labels: &[(&str, &str)], outcome: Outcome, measurements: Vec<Measurement
         method: 0,
         estimate: 1.0,
     };
-    StepRecord { plan, outcome: Some(outcome), stop: None, measurements }
+    StepRecord { plan, outcome: Some(outcome), stop: None, measurements, windows: vec![] }
 }
 
 fn one(measurements: Vec<Measurement>) -> Vec<StepRecord> {

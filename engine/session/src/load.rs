@@ -1,0 +1,60 @@
+//! A load as a step of a run: the journeys come from the scenario, the traffic from `engine_load`; here its windows become events
+//! and its outcome records, and what speaks against it becomes validity.
+//!
+//! What would make the numbers wrong: requests count in the phase in which they were *meant* to start, windows hold what
+//! *ended* in them; rates are per second in which new iterations began, without the warm-up and without the time that
+//! the last ones took to end.
+
+mod abort;
+mod collector;
+mod drive;
+mod reasons;
+mod records;
+mod step;
+#[cfg(test)]
+mod tests;
+
+use engine_core::load::DemoTarget;
+
+/// What the scenario says of a load, made ready.
+#[derive(Debug, Clone)]
+pub struct LoadRequest {
+    /// The load, complete but for its target, which follows from `at`.
+    pub load: engine_load::Load,
+    /// Where it goes.
+    pub at: TargetAt,
+    /// Processes to be watched besides the target's own, by the name that their metrics get.
+    pub watch: Vec<(String, Watched)>,
+    /// Address of the target's own counters.
+    pub counters: Option<String>,
+    /// Seconds at the front that count in no total.
+    pub warmup: f64,
+}
+
+/// Where a load goes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TargetAt {
+    /// An address that is there already.
+    Url(String),
+    /// A demo target, which the session starts and ends.
+    Demo(DemoTarget),
+    /// Nowhere of its own: journeys name full addresses.
+    None,
+}
+
+/// A process to be watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Watched {
+    /// By its number.
+    Pid(u32),
+    /// By its name.
+    Name(String),
+}
+
+impl LoadRequest {
+    /// A load against its own target, without anything to watch and without warm-up.
+    #[must_use]
+    pub const fn new(load: engine_load::Load, at: TargetAt) -> Self {
+        Self { load, at, watch: Vec::new(), counters: None, warmup: 0.0 }
+    }
+}

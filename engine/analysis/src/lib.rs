@@ -12,6 +12,7 @@ mod compare_samples;
 pub mod evidence;
 pub mod forecast;
 mod health;
+pub mod import;
 mod judge;
 pub mod knee;
 pub mod little;

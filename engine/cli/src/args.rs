@@ -16,7 +16,7 @@ pub(crate) use alerts::{AccuracyArgs, AlertsCommand, DeedArgs, LabelName, Simula
 pub(crate) use baseline::{AcceptArgs, BaselineCommand, CloneArgs, SetArgs};
 pub(crate) use faults::FaultsCommand;
 pub(crate) use series::{AnomalyArgs, DetectorName, GoalName, TrendArgs, WhichRuns};
-pub(crate) use stored::{ConfigCommand, DbCommand, RunsCommand};
+pub(crate) use stored::{ConfigCommand, DbCommand, ImportArgs, RunsCommand};
 pub(crate) use target::TargetArgs;
 
 const STYLES: Styles =

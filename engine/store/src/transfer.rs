@@ -84,15 +84,27 @@ impl Store {
     /// it is stored.
     pub fn import(&mut self, from: &Path) -> Result<Imported, Error> {
         let exported = read(from)?;
-        let id = exported.record.header.id.clone();
+        self.keep(&exported.record, &exported.annotations)
+    }
+
+    /// Stores a run that was made from what another tool measured. One of this id stays as it is.
+    ///
+    /// # Errors
+    /// Those of writing, after which nothing of it is stored.
+    pub fn insert(&mut self, record: &RunRecord) -> Result<Imported, Error> {
+        self.keep(record, &[])
+    }
+
+    fn keep(&mut self, record: &RunRecord, annotations: &[Annotation]) -> Result<Imported, Error> {
+        let id = record.header.id.clone();
         let path = &self.path;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).at(path)?;
         let sql = "SELECT count(*) FROM runs WHERE id = ?1";
         if transaction.query_row(sql, [&id.0], |row| row.get::<_, i64>(0)).at(path)? > 0 {
             return Ok(Imported::AlreadyThere(id));
         }
-        let run = Rows { connection: &transaction, path }.insert(&exported.record)?;
-        for annotation in &exported.annotations {
+        let run = Rows { connection: &transaction, path }.insert(record)?;
+        for annotation in annotations {
             let sql = "INSERT INTO annotations (run, at, text) VALUES (?1, ?2, ?3)";
             transaction.execute(sql, params![run, annotation.at.0, annotation.text]).at(path)?;
         }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
 /// `engine runs`.
 #[derive(Debug, Clone, Subcommand)]
@@ -49,12 +49,8 @@ pub(crate) enum RunsCommand {
         #[arg(long, short, value_name = "FILE")]
         out: PathBuf,
     },
-    /// Read exported runs into the store
-    Import {
-        /// The files
-        #[arg(required = true)]
-        files: Vec<PathBuf>,
-    },
+    /// Read exported runs, or the results of another tool, into the store
+    Import(ImportArgs),
     /// Remove old runs; baselines and annotated runs stay
     Prune {
         /// Keep at least so many of the newest
@@ -67,6 +63,32 @@ pub(crate) enum RunsCommand {
         #[arg(long)]
         dry_run: bool,
     },
+}
+
+/// `engine runs import`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ImportArgs {
+    /// The files; `-` for standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// auto, or the tool: criterion libtest hyperfine go jmh google pytest k6 fio bmf
+    #[arg(long, value_name = "NAME", default_value = "auto")]
+    pub(crate) format: String,
+    /// Name of the scenario under which results of another tool are kept [default: the tool]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) scenario: Option<String>,
+    /// Each file is of another process that measured the same: all are rounds of one run
+    #[arg(long)]
+    pub(crate) together: bool,
+    /// Commit of the code, where the file does not say it
+    #[arg(long, value_name = "ID")]
+    pub(crate) commit: Option<String>,
+    /// Branch of the code, where the file does not say it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) branch: Option<String>,
+    /// Label the runs
+    #[arg(long = "tag", value_name = "K=V")]
+    pub(crate) tags: Vec<String>,
 }
 
 /// `engine config`.

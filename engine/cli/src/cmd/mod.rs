@@ -13,6 +13,7 @@ mod doc;
 mod doctor;
 mod explain;
 mod faults;
+mod foreign;
 mod liners;
 mod list;
 mod pages;

@@ -2,7 +2,7 @@
 
 use engine_core::run::Timestamp;
 use engine_report::{TimeZone, text};
-use engine_store::{Filter, Imported, PrunePolicy};
+use engine_store::{Filter, PrunePolicy};
 
 use crate::app::{self, App};
 use crate::args::{ReportArgs, RunsCommand};
@@ -38,18 +38,7 @@ pub(crate) fn run(app: &App, command: RunsCommand) -> Result<Exit, Fatal> {
             app.note(&format!("wrote run {} to {}", run.short(), out.display()));
             Ok(Exit::Pass)
         }
-        RunsCommand::Import { files } => {
-            let mut store = app.store()?;
-            for file in files {
-                match store.import(&file)? {
-                    Imported::New(run) => app.note(&format!("{}: run {} is stored", file.display(), run.short())),
-                    Imported::AlreadyThere(run) => {
-                        app.note(&format!("{}: run {} was there already", file.display(), run.short()));
-                    }
-                }
-            }
-            Ok(Exit::Pass)
-        }
+        RunsCommand::Import(args) => super::foreign::run(app, &args),
         RunsCommand::Prune { keep, older_than, dry_run } => prune(app, keep, older_than.as_deref(), dry_run),
     }
 }

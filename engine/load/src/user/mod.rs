@@ -20,12 +20,16 @@ use crate::worker::timers::Task;
 
 mod all;
 mod exchange;
+mod fetch;
 mod job;
+mod marks;
 mod open;
 mod socket;
 mod websocket;
 
 pub use exchange::Prepared;
+pub use fetch::Fetched;
+pub use marks::Mark;
 pub use socket::{Connection, Until};
 pub use websocket::{WebSocket, WebSocketOptions};
 
@@ -69,6 +73,8 @@ pub(crate) struct UserCell {
     pub(crate) cookies: RefCell<Cookies>,
     stream: RefCell<Option<Stream>>,
     pub(crate) group: RefCell<Arc<str>>,
+    /// Whatever its journey keeps with it.
+    pub(crate) attached: RefCell<Option<Rc<dyn std::any::Any>>>,
 }
 
 impl UserCell {
@@ -116,6 +122,7 @@ impl User {
             cookies: RefCell::default(),
             stream: RefCell::new(None),
             group: RefCell::new("".into()),
+            attached: RefCell::new(None),
         };
         Self { cell: Rc::new(cell) }
     }

@@ -145,6 +145,7 @@ impl Worker {
             phase_ends: phases.iter().map(|(_, end)| clock::nanos(*end)).collect(),
             iterations: load.journeys.iter().map(|_| Cell::new(None)).collect(),
             unclaimed: Arc::clone(&shared.unclaimed),
+            shared: Arc::clone(&shared),
         });
         let arriving = Arriving::of(&load, id);
         let starts = Starts::of(&load, id);

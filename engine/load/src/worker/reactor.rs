@@ -45,6 +45,8 @@ pub(crate) struct Reactor {
     pub(crate) iterations: Vec<Cell<Option<Endpoint>>>,
     /// Iterations that nobody has claimed yet, over all threads.
     pub(crate) unclaimed: Arc<AtomicU64>,
+    /// What the threads share: a journey may end the whole load.
+    pub(crate) shared: Arc<super::Shared>,
 }
 
 impl Reactor {

@@ -13,6 +13,7 @@ pub mod evidence;
 pub mod forecast;
 mod health;
 mod judge;
+pub mod patterns;
 pub mod policy;
 mod residuals;
 pub mod series_file;

@@ -16,6 +16,7 @@ pub mod import;
 mod judge;
 pub mod knee;
 pub mod little;
+pub mod patterns;
 pub mod policy;
 mod residuals;
 pub mod series_file;

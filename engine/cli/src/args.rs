@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use alerts::{AccuracyArgs, AlertsCommand, DeedArgs, LabelName, SimulateArgs};
+pub(crate) use alerts::{AccuracyArgs, AlertsCommand, DeedArgs, LabelName, PatternsArgs, SimulateArgs};
 pub(crate) use baseline::{AcceptArgs, BaselineCommand, CloneArgs, SetArgs};
 pub(crate) use faults::FaultsCommand;
 pub(crate) use series::{AnomalyArgs, DetectorName, GoalName, TrendArgs, WhichRuns};
@@ -96,6 +96,8 @@ pub(crate) enum Command {
     Accuracy(AccuracyArgs),
     /// What would be found in the stored histories: the smallest change, after how many runs, how many false alarms
     Simulate(SimulateArgs),
+    /// Cycles of the day and week, metrics that change together, and facts of the machine that explain a metric
+    Patterns(PatternsArgs),
     /// Stored runs
     #[command(subcommand)]
     Runs(RunsCommand),

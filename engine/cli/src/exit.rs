@@ -74,7 +74,7 @@ pub(crate) const MEANINGS: [Meaning; 17] = [
         11,
         "regression",
         "A metric is worse than the baseline by more than the smallest effect that counts.",
-        "`engine compare BASELINE @last` shows which; `engine baseline set NAME` accepts the new level.",
+        "`engine compare BASELINE @last` shows which; `engine baseline accept --why ..` makes the new level normal.",
     ),
     meaning(
         Exit::Inconclusive,

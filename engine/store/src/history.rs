@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use engine_core::history::{History, LeftOut, Point, SeriesKey};
 use engine_core::metric::Metric;
-use engine_core::plan::Work;
+use engine_core::plan::{PlannedStep, Work};
 use engine_core::run::{RunId, RunState, Timestamp, Validity, ValidityLevel};
 use engine_core::selector::Selector;
 use engine_core::series::{Labels, SeriesId};
@@ -41,9 +41,12 @@ struct Measured {
     point: Point,
     tiny: bool,
     state: RunState,
-    work: String,
-    method: u32,
+    run: i64,
+    step: usize,
 }
+
+/// Of each step of a plan: what it does, what makes it the same as another, and the version of its method.
+type Steps = Vec<(Work, String, u32)>;
 
 /// The identity of a history: machine, branch, work and version of the method.
 type Identity = (String, Option<String>, String, u32);
@@ -60,8 +63,9 @@ impl Store {
         // One snapshot, whatever a writer does meanwhile.
         let _snapshot = self.connection.unchecked_transaction().at(&self.path)?;
         let mut found = Vec::new();
+        let mut plans = HashMap::new();
         for row in self.series_rows(&filter.selector)? {
-            found.extend(self.of_series(&row, filter)?);
+            found.extend(self.of_series(&row, filter, &mut plans)?);
         }
         Ok(found)
     }
@@ -103,16 +107,22 @@ impl Store {
         Ok(found)
     }
 
-    fn of_series(&self, series: &SeriesRow, filter: &HistoryFilter) -> Result<Vec<History>, Error> {
+    fn of_series(
+        &self,
+        series: &SeriesRow,
+        filter: &HistoryFilter,
+        plans: &mut HashMap<i64, Steps>,
+    ) -> Result<Vec<History>, Error> {
         let mut values = self.round_values(series.key)?;
         let mut found: BTreeMap<Identity, History> = BTreeMap::new();
         for one in self.measured(series.key, &filter.runs)? {
-            let work: Work = json::read(&one.work).map_err(|detail| Error::Unreadable {
-                path: self.path.clone(),
-                run: one.point.run.0.clone(),
-                detail,
-            })?;
-            let identity = (one.machine.clone(), one.branch.clone(), same_work(&work, &one.work), one.method);
+            if !plans.contains_key(&one.run) {
+                plans.insert(one.run, self.steps_of(one.run, &one.point.run)?);
+            }
+            let Some((work, same, method)) = plans.get(&one.run).and_then(|steps| steps.get(one.step)) else {
+                continue;
+            };
+            let identity = (one.machine.clone(), one.branch.clone(), same.clone(), *method);
             let history = found.entry(identity).or_insert_with(|| History {
                 key: SeriesKey {
                     suite: series.suite.clone(),
@@ -121,8 +131,8 @@ impl Store {
                     branch: one.branch.clone(),
                 },
                 metric: series.metric.clone(),
-                work,
-                method: one.method,
+                work: work.clone(),
+                method: *method,
                 points: Vec::new(),
                 left_out: LeftOut::default(),
             });
@@ -161,9 +171,8 @@ impl Store {
         let (conditions, mut values) = Filter { include_tiny: true, ..runs.clone() }.conditions();
         let sql = format!(
             "SELECT m.measurement, r.id, r.started, r.commit_id, r.dirty, r.class, r.machine, r.branch, r.tiny, r.state,
-                    r.validity, r.owner, r.touched, json_extract(h.header, '$.plan.steps[' || m.step || '].method'),
-                    json_extract(h.header, '$.plan.steps[' || m.step || '].work')
-             FROM measurements m JOIN runs r USING (run) JOIN headers h USING (run)
+                    r.validity, r.owner, r.touched, r.run, m.step
+             FROM measurements m JOIN runs r USING (run)
              WHERE {conditions} AND m.series = ? ORDER BY r.started, r.id, m.measurement"
         );
         values.push(Value::Integer(series));
@@ -184,8 +193,8 @@ impl Store {
                 branch: row.get(7).at(path)?,
                 tiny: row.get(8).at(path)?,
                 state,
-                work: text(14)?,
-                method: row.get(13).at(path)?,
+                run: row.get(13).at(path)?,
+                step: usize::try_from(row.get::<_, i64>(14).at(path)?).unwrap_or(usize::MAX),
                 point: Point {
                     started: Timestamp(row.get(2).at(path)?),
                     commit: row.get(3).at(path)?,
@@ -198,6 +207,16 @@ impl Store {
             });
         }
         Ok(found)
+    }
+
+    /// What the steps of a run's plan do. Read once a run, whatever the number of its series.
+    fn steps_of(&self, key: i64, run: &RunId) -> Result<Steps, Error> {
+        let sql = "SELECT json_extract(header, '$.plan.steps') FROM headers WHERE run = ?1";
+        let mut statement = self.connection.prepare_cached(sql).at(&self.path)?;
+        let text: String = statement.query_row([key], |row| row.get(0)).at(&self.path)?;
+        let unreadable = |detail| Error::Unreadable { path: self.path.clone(), run: run.0.clone(), detail };
+        let steps: Vec<PlannedStep> = json::read(&text).map_err(unreadable)?;
+        Ok(steps.into_iter().map(|step| (step.work.clone(), same_work(&step.work), step.method)).collect())
     }
 
     /// What each counted round of a series counts with, by measurement.
@@ -217,9 +236,10 @@ impl Store {
 }
 
 /// What makes two steps the same work. That a script's function has another place in its file does not matter.
-fn same_work(work: &Work, text: &str) -> String {
+fn same_work(work: &Work) -> String {
     match work {
-        Work::Probe { .. } => text.to_owned(),
+        // Options are sorted by name, so that the same ones are the same text.
+        Work::Probe { .. } => serde_json::to_string(work).unwrap_or_default(),
         Work::Custom { .. } => "custom".to_owned(),
         // Where it goes may change from run to run: a demo target has another port each time.
         Work::Load { shape, .. } => format!("{} {:?} {:?}", shape.model, shape.journeys, shape.phases),

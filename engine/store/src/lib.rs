@@ -16,6 +16,7 @@ mod annotate;
 mod apply;
 mod baseline;
 mod collector;
+mod environments;
 mod error;
 mod flusher;
 mod history;

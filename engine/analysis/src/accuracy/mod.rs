@@ -32,10 +32,12 @@ pub struct Score {
     pub name: String,
     /// Whether it was replayed, rather than counted from alerts.
     pub replayed: bool,
-    /// What it told that was there.
-    pub hits: usize,
+    /// What it told that was there: alerts, or changes where it was replayed.
+    pub right: usize,
     /// What it told that was not.
-    pub false_alarms: usize,
+    pub wrong: usize,
+    /// How many of `events` it told.
+    pub hits: usize,
     /// What was there in the series that it watches.
     pub events: usize,
     /// Alerts that nobody labelled, or that are to be ignored.
@@ -48,8 +50,8 @@ impl Score {
     /// Share of what it told that was there; none when it told nothing that is labelled.
     #[must_use]
     pub fn precision(&self) -> Option<f64> {
-        let told = self.hits + self.false_alarms;
-        (told > 0).then(|| self.hits as f64 / told as f64)
+        let told = self.right + self.wrong;
+        (told > 0).then(|| self.right as f64 / told as f64)
     }
 
     /// Share of what was there that it told; none when nothing was.
@@ -96,7 +98,7 @@ pub fn accuracy(
 ) -> Vec<Score> {
     let events = events(alerts, missed, histories);
     let mut scores: Vec<Score> = Rule::ALL.iter().map(|rule| counted(*rule, alerts, &events, histories)).collect();
-    scores.retain(|score| score.hits + score.false_alarms + score.unlabelled > 0);
+    scores.retain(|score| score.right + score.wrong + score.unlabelled > 0);
     let mut watched: Vec<usize> = events.iter().map(|event| event.history).collect();
     watched.sort_unstable();
     watched.dedup();
@@ -178,8 +180,9 @@ fn counted(rule: Rule, alerts: &[Alert], events: &[Event], histories: &[History]
     Score {
         name: rule.name().to_owned(),
         replayed: false,
-        hits: if about_series { told.len() } else { truly },
-        false_alarms: labelled(Label::False).count(),
+        right: truly,
+        wrong: labelled(Label::False).count(),
+        hits: told.len(),
         // Rules that are not about a series have no record of what they should have told.
         events: if about_series { events.iter().filter(|event| event.was_there).count() } else { 0 },
         unlabelled: own.len() - truly - labelled(Label::False).count(),
@@ -198,8 +201,9 @@ fn replayed(
     let mut score = Score {
         name: name.to_owned(),
         replayed: true,
+        right: 0,
+        wrong: 0,
         hits: 0,
-        false_alarms: 0,
         events: events.iter().filter(|event| event.was_there).count(),
         unlabelled: 0,
         delays: Vec::new(),
@@ -226,10 +230,11 @@ fn replayed(
             });
             match (first, event.was_there) {
                 (Some(known), true) => {
+                    score.right += 1;
                     score.hits += 1;
                     score.delays.push((known - 1 - event.place) as f64);
                 }
-                (Some(_), false) => score.false_alarms += 1,
+                (Some(_), false) => score.wrong += 1,
                 (None, _) => {}
             }
         }

@@ -1,9 +1,9 @@
 //! Where a metric is going: a line through its present level, held against "no change" on its own past.
 //!
 //! The line is that of Theil and Sen: the median of all slopes between two points, which single points cannot bend. It is
-//! believed only when it earned that: from each point of the second half of the level's past, both the line through what
-//! was known by then and the value of "no change" (the better of the last value and the median of the last five) foretell
-//! what followed up to the horizon. The line must have erred less, by the test of Diebold and Mariano (1995) with errors
+//! believed only when it earned that: from places in the last two thirds of the level's past, both the line through what
+//! was known by then and the value of "no change" (the best of the last value, the median of the last five and that of
+//! all) foretell what followed up to the horizon. The line must have erred less, by the test of Diebold and Mariano (1995) with errors
 //! that overlap paid for, else there is no forecast. The interval is the larger of what the scatter about the line
 //! gives (the prediction interval of a regression) and what the foretold errors of the past were.
 //!
@@ -145,10 +145,9 @@ fn backtest(times: &[f64], values: &[f64], days: f64) -> Result<(Backtest, Error
         let far: Vec<usize> = ahead.iter().copied().filter(|at| times[*at] - times[origin] >= 0.5 * days).collect();
         let mean = |of: &dyn Fn(usize) -> f64| far.iter().map(|at| of(*at)).sum::<f64>() / far.len() as f64;
         let by_line = mean(&|at| (values[at] - line.at(times[at])).abs());
-        let (by_last, by_recent) =
-            (mean(&|at| (values[at] - told[origin]).abs()), mean(&|at| (values[at] - recent).abs()));
+        let by = |level: f64| mean(&|at| (values[at] - level).abs());
         lines.push(by_line);
-        nones.push([by_last, by_recent]);
+        nones.push([by(told[origin]), by(recent), by(median(told))]);
         most_ahead = most_ahead.max(ahead.len().div_ceil(stride));
         errors.extend(ahead.iter().map(|at| (times[*at] - times[origin], (values[*at] - line.at(times[*at])).abs())));
     }
@@ -160,7 +159,7 @@ fn backtest(times: &[f64], values: &[f64], days: f64) -> Result<(Backtest, Error
     }
     let count = lines.len() as f64;
     let mean_of = |which: usize| nones.iter().map(|none| none[which]).sum::<f64>() / count;
-    let better = if mean_of(0) <= mean_of(1) { 0 } else { 1 };
+    let better = (0..3).min_by(|a, b| mean_of(*a).total_cmp(&mean_of(*b))).unwrap_or(0);
     losses.extend(lines.iter().zip(&nones).map(|(line, none)| none[better] - line));
     let found = Backtest {
         origins: lines.len(),

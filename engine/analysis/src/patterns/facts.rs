@@ -2,24 +2,25 @@
 //! seen, and a fact matters by how much worse that gets when its values are dealt anew among those runs (permutation
 //! importance; Breiman, 2001; Fisher, Rudin and Dominici, 2019).
 //!
-//! The order of the runs is a feature too, so that a fact which merely grows, such as the free space of a disk, is not
-//! taken for the cause of what else grew meanwhile. Runs are held out in blocks of neighbours. The difference of the
-//! squared errors is taken for each block, and tested over blocks; of all facts of all series at once only what stands
-//! out counts.
+//! The order of the runs is a feature too, and values are dealt anew among neighbouring runs only, so that a fact which
+//! merely grows, such as the free space of a disk, is not taken for the cause of what else grew meanwhile. Runs are held
+//! out in blocks of neighbours, and the differences of the squared errors are tested over blocks; nothing is named where
+//! the model as a whole foretells no better than a constant, and of all facts of all series at once only what stands out.
 //!
-//! What would make it wrong: facts that always changed together cannot be told apart, and are named as one; a fact that
-//! changed once changed with everything else that changed then.
+//! What would make it wrong: facts that go together cannot be told apart, and are named as one; a fact that changed once
+//! changed with everything else that changed then, and is not named at all: change points say that the environment changed.
 
 use std::collections::BTreeMap;
 
 use engine_core::history::Timeline;
 use engine_core::run::RunId;
-use engine_core::stats::{Stream, student_two_sided};
 use engine_core::stats::quantile::{median, quantile, sorted};
+use engine_core::stats::{Stream, student_two_sided};
 use engine_nam::{Additive, AdditiveOptions, Table, Task};
 use rayon::prelude::*;
 
 use super::FALSE_DISCOVERIES;
+use super::together::pearson;
 use crate::significance::adjusted;
 
 /// One fact of a run.
@@ -59,6 +60,12 @@ const FOLDS: usize = 4;
 
 /// Neighbouring runs that are held out together.
 const BLOCK: usize = 4;
+
+/// Held-out runs among which values are dealt anew.
+const NEIGHBOURS: usize = 2 * BLOCK;
+
+/// Facts whose ranks go together so closely are one.
+const TWINS: f64 = 0.9;
 
 /// How often the values of a fact are dealt anew.
 const DEALS: usize = 10;
@@ -219,11 +226,11 @@ fn texts(values: &[Option<&Fact>]) -> (Vec<Vec<f32>>, Vec<String>) {
     (columns, levels)
 }
 
-/// Whether two features divide the runs alike; a number that goes up as the other goes down does.
+/// Whether two features divide the runs nearly alike; a number that goes up as the other goes down does.
 fn same(one: &[Vec<f32>], other: &[Vec<f32>]) -> bool {
-    let near = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-6);
-    let mirrored = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (1.0 - a - b).abs() < 1e-6);
-    one.len() == other.len() && one.iter().zip(other).all(|(a, b)| near(a, b) || mirrored(a, b))
+    let wide = |column: &Vec<f32>| column.iter().map(|value| f64::from(*value)).collect::<Vec<f64>>();
+    let alike = |a: &Vec<f32>, b: &Vec<f32>| pearson(&wide(a), &wide(b)).is_some_and(|r| r.abs() >= TWINS);
+    one.len() == other.len() && one.iter().zip(other).all(|(a, b)| alike(a, b))
 }
 
 /// Importance and p-value of each feature, and its effect in words; none where no model can be fitted.
@@ -261,6 +268,8 @@ fn importance(key: usize, features: &[Feature], targets: &[f32]) -> Option<Impor
     let fold = |row: usize| (row / BLOCK) % FOLDS;
     // Of each feature, what each block of held-out runs loses.
     let mut losses: Vec<BTreeMap<usize, (f64, f64)>> = vec![BTreeMap::new(); features.len()];
+    // What a constant loses against the model.
+    let mut gains: BTreeMap<usize, (f64, f64)> = BTreeMap::new();
     for held in 0..FOLDS {
         let (out, seen): (Vec<usize>, Vec<usize>) = (0..n).partition(|row| fold(*row) == held);
         let learned: Vec<f32> = seen.iter().map(|row| targets[*row]).collect();
@@ -268,6 +277,13 @@ fn importance(key: usize, features: &[Feature], targets: &[f32]) -> Option<Impor
         let rows = table(&out)?;
         let told = model.predict(&rows).ok()?;
         let parts = model.contributions(&rows).ok()?;
+        let constant = learned.iter().sum::<f32>() / learned.len() as f32;
+        for (place, row) in out.iter().enumerate() {
+            let gain = f64::from(targets[*row] - constant).powi(2) - f64::from(targets[*row] - told[place]).powi(2);
+            let block = gains.entry(row / BLOCK).or_insert((0.0, 0.0));
+            block.0 += gain;
+            block.1 += 1.0;
+        }
         let mut start = 0;
         for (feature, losses) in features.iter().zip(&mut losses) {
             let own = start..start + feature.columns.len();
@@ -278,7 +294,7 @@ fn importance(key: usize, features: &[Feature], targets: &[f32]) -> Option<Impor
                 .collect();
             for _ in 0..DEALS {
                 let mut dealt = adds.clone();
-                stream.shuffle(&mut dealt);
+                dealt.chunks_mut(NEIGHBOURS).for_each(|near| stream.shuffle(near));
                 for (place, row) in out.iter().enumerate() {
                     let error = f64::from(targets[*row] - told[place]);
                     let moved = f64::from(targets[*row] - told[place] - dealt[place] + adds[place]);
@@ -289,19 +305,29 @@ fn importance(key: usize, features: &[Feature], targets: &[f32]) -> Option<Impor
             }
         }
     }
-    let scores = losses.iter().map(|blocks| {
-        let each: Vec<f64> = blocks.values().map(|(sum, n)| sum / n).collect();
-        let n = each.len() as f64;
-        let mean = each.iter().sum::<f64>() / n;
-        let deviation = (each.iter().map(|loss| (loss - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
-        let t = mean / (deviation / n.sqrt());
-        let p = if t.is_finite() && t > 0.0 { 0.5 * student_two_sided(t, n - 1.0) } else { 1.0 };
-        // Dealing anew doubles what goes with a feature.
-        (0.5 * mean / variance, p)
-    });
-    let scores: Vec<(f64, f64)> = scores.collect();
+    if above_zero(&gains).1 > FALSE_DISCOVERIES {
+        return None;
+    }
+    let scores: Vec<(f64, f64)> = losses
+        .iter()
+        .map(|blocks| {
+            let (mean, p) = above_zero(blocks);
+            // Dealing anew doubles what goes with a feature.
+            (0.5 * mean / variance, p)
+        })
+        .collect();
     let effects = features.iter().map(|feature| effect(feature, targets)).collect();
     Some((scores, effects))
+}
+
+/// The mean over blocks, and the one-sided p-value of "it is not above zero".
+fn above_zero(blocks: &BTreeMap<usize, (f64, f64)>) -> (f64, f64) {
+    let each: Vec<f64> = blocks.values().map(|(sum, n)| sum / n).collect();
+    let n = each.len() as f64;
+    let mean = each.iter().sum::<f64>() / n;
+    let deviation = (each.iter().map(|loss| (loss - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
+    let t = mean / (deviation / n.sqrt());
+    (mean, if t.is_finite() && t > 0.0 { 0.5 * student_two_sided(t, n - 1.0) } else { 1.0 })
 }
 
 /// How the metric goes with a fact, in words: its median over the lower and the upper third of the fact, or by value.

@@ -42,9 +42,8 @@ fn a_planted_daily_cycle_is_found_with_its_hours() {
 #[test]
 fn a_planted_weekly_cycle_is_found_with_its_day() {
     // Day 4 after a Thursday is a Monday.
-    let monday = |day: usize, _: usize, s: &mut Stream| {
-        10.0 * (1.0 + 0.01 * s.normal() + if day % 7 == 4 { 0.04 } else { 0.0 })
-    };
+    let monday =
+        |day: usize, _: usize, s: &mut Stream| 10.0 * (1.0 + 0.01 * s.normal() + if day % 7 == 4 { 0.04 } else { 0.0 });
     let found = cycles(&[timeline(&runs(84, monday, 2), "a")], 0);
     assert_eq!(found.iter().map(|one| one.period).collect::<Vec<_>>(), [Period::Week], "{found:?}");
     assert_eq!(found[0].period.part(found[0].high), "Monday");
@@ -79,9 +78,7 @@ fn histories_without_a_cycle_have_none() {
 
 fn stepped(seed: u64, at: usize) -> Vec<(f64, f64)> {
     let mut random = Stream::new(seed, &[]);
-    (0..80)
-        .map(|day| (24.0 * day as f64, if day < at { 1.0 } else { 1.1 } * (1.0 + 0.01 * random.normal())))
-        .collect()
+    (0..80).map(|day| (24.0 * day as f64, if day < at { 1.0 } else { 1.1 } * (1.0 + 0.01 * random.normal()))).collect()
 }
 
 #[test]
@@ -93,7 +90,8 @@ fn series_that_change_at_one_place_share_it() {
     let mut members: Vec<usize> = found[0].members.iter().map(|(timeline, _)| *timeline).collect();
     members.sort_unstable();
     assert_eq!(members, [0, 1, 2, 3, 4]);
-    let place = |run: &engine_core::run::RunId| all[0].history.points.iter().position(|point| point.run == *run).unwrap();
+    let place =
+        |run: &engine_core::run::RunId| all[0].history.points.iter().position(|point| point.run == *run).unwrap();
     assert!(place(&found[0].last_old) <= 39 && place(&found[0].first_new) >= 40 && found[0].p < 0.01, "{found:?}");
     // On other machines it is another change.
     all[0].history.key.machine = "m2".to_owned();

@@ -201,8 +201,7 @@ pub fn correlated(timelines: &[Timeline]) -> Vec<Correlated> {
 
 fn pair(pair: (usize, usize), one: &[(&RunId, f64)], other: &[(&RunId, f64)]) -> Option<Correlated> {
     let known: std::collections::HashMap<&RunId, f64> = other.iter().copied().collect();
-    let (a, b): (Vec<f64>, Vec<f64>) =
-        one.iter().filter_map(|(run, value)| Some((*value, *known.get(run)?))).unzip();
+    let (a, b): (Vec<f64>, Vec<f64>) = one.iter().filter_map(|(run, value)| Some((*value, *known.get(run)?))).unzip();
     if a.len() < SHARED {
         return None;
     }
@@ -238,7 +237,8 @@ fn ranks(values: &[f64]) -> Vec<f64> {
     ranks
 }
 
-fn pearson(a: &[f64], b: &[f64]) -> Option<f64> {
+/// Pearson's correlation; none where a side does not vary.
+pub(super) fn pearson(a: &[f64], b: &[f64]) -> Option<f64> {
     let n = a.len() as f64;
     let mean = |values: &[f64]| values.iter().sum::<f64>() / n;
     let (mean_a, mean_b) = (mean(a), mean(b));

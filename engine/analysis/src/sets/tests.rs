@@ -50,10 +50,10 @@ fn p_values_of_one_run_are_uniform_when_nothing_changed() {
 }
 
 #[test]
-fn a_run_that_is_a_tenth_slower_is_found() {
+fn a_run_that_is_an_eighth_slower_is_found() {
     let mut s = Stream::new(93, &[]);
     let found = (0..400).filter(|_| {
-        let (old, new) = (drawn(&mut s, LEVELS[0].1, 10, 1.0), drawn(&mut s, LEVELS[0].1, 1, 1.1));
+        let (old, new) = (drawn(&mut s, LEVELS[0].1, 10, 1.0), drawn(&mut s, LEVELS[0].1, 1, 1.125));
         predicted(&old, &new, Goal::Lower, &Criteria::default()).verdict == Verdict::Worse
     });
     let found = found.count();

@@ -125,3 +125,13 @@ pub(crate) struct AccuracyArgs {
     #[command(flatten)]
     pub(crate) which: WhichRuns,
 }
+
+/// `engine patterns`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PatternsArgs {
+    /// Stored series, as `engine trend` selects them [default: all]
+    #[arg(value_name = "METRIC")]
+    pub(crate) metric: Vec<String>,
+    #[command(flatten)]
+    pub(crate) which: WhichRuns,
+}

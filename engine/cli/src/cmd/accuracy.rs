@@ -64,7 +64,7 @@ pub(crate) fn run(app: &App, args: &AccuracyArgs) -> Result<Exit, Fatal> {
 
 fn json(score: &Score) -> serde_json::Value {
     serde_json::json!({
-        "policy": score.name, "replayed": score.replayed, "hits": score.hits, "false_alarms": score.false_alarms,
+        "policy": score.name, "replayed": score.replayed, "right": score.right, "wrong": score.wrong, "hits": score.hits,
         "events": score.events, "unlabelled": score.unlabelled, "precision": score.precision(), "recall": score.recall(),
         "f1": score.f1(), "delay_runs_median": score.delay(),
     })
@@ -74,7 +74,7 @@ fn row(score: &Score) -> AccuracyRow {
     AccuracyRow {
         name: score.name.clone(),
         replayed: score.replayed,
-        counts: [score.hits, score.false_alarms, score.unlabelled],
+        counts: [score.right, score.wrong, score.unlabelled],
         precision: score.precision(),
         recall: score.recall(),
         f1: score.f1(),

@@ -17,6 +17,7 @@ mod foreign;
 mod liners;
 mod list;
 mod pages;
+mod patterns;
 mod report;
 mod round;
 mod run;
@@ -81,6 +82,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
         Command::Trend(args) => trend::run(&app, &args),
         Command::Anomaly(args) => anomaly::run(&app, &args),
         Command::Accuracy(args) => accuracy::run(&app, &args),
+        Command::Patterns(args) => patterns::run(&app, &args),
         Command::Simulate(args) => simulate::run(&app, &args),
         Command::Alerts(command) => alerts::run(&app, command),
         Command::Baseline(command) => baseline::run(&app, command),

@@ -82,3 +82,43 @@ fn a_forecast_is_told_where_it_beat_no_change() {
     let far = sandbox.expect(0, &["trend", "grows/*", "--forecast", "900d"]).out;
     assert!(far.contains("too short a past"), "{far}");
 }
+
+#[test]
+fn patterns_with_planted_causes_are_found() {
+    let sandbox = Sandbox::new();
+    sandbox.expect(4, &["patterns"]).says(&["nothing is stored yet"]);
+    let runs = (0..120).map(|at| {
+        let mut random = engine_core::stats::Stream::new(77, &[at as u64]);
+        let load = random.unit_f64();
+        // Slower by day, and by load; both steps change on day 20.
+        let busy = if at % 4 == 2 { 1.04 } else { 1.0 };
+        let level = if at < 80 { 1.0 } else { 1.1 };
+        let mut noisy = |value: f64| vec![value * (1.0 + 0.005 * random.normal()); 5];
+        let values = vec![
+            ("sort", TIME, noisy(level * busy)),
+            ("parse", TIME, noisy(level)),
+            ("write", TIME, noisy(1.0 + 0.08 * load)),
+        ];
+        Run { day: at as f64 * 0.25, load, values, ..Run::of(at, 1.0) }
+    });
+    sandbox.stored(runs);
+    let found = sandbox.expect(0, &["patterns", "--json"]).json();
+    assert_eq!(found["series"], 3);
+    let cycles = found["cycles"].as_array().unwrap();
+    assert_eq!(cycles.len(), 1, "{cycles:?}");
+    assert_eq!((&cycles[0]["series"], &cycles[0]["period"]), (&"night/sort.time".into(), &"daily".into()));
+    let shared = found["shared_changes"].as_array().unwrap();
+    assert_eq!((shared.len(), shared[0]["series"].as_array().unwrap().len()), (1, 2), "{shared:?}");
+    let explained = found["explained_by"].as_array().unwrap();
+    let write: Vec<&str> = explained
+        .iter()
+        .filter(|one| one["series"] == "night/write.time")
+        .map(|one| one["fact"].as_str().unwrap())
+        .collect();
+    assert_eq!(write, ["load.before.average_1"], "{explained:?}");
+    let text = sandbox.expect(0, &["patterns"]).out;
+    for word in ["Cycles", "night/sort.time: daily", "2 series changed between runs", "`load.before.average_1`"] {
+        assert!(text.split_whitespace().collect::<Vec<_>>().join(" ").contains(word), "`{word}` is not in\n{text}");
+    }
+    sandbox.expect(2, &["patterns", "tmie"]).says(&["did you mean `time`"]);
+}

@@ -37,6 +37,21 @@ pub struct Load {
     pub limits: Limits,
     /// How encrypted connections are made.
     pub tls: TlsOptions,
+    /// Which HTTP requests speak.
+    pub http: HttpVersion,
+}
+
+/// Which HTTP requests speak.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HttpVersion {
+    /// HTTP/1.1: one request at a time on a connection.
+    #[default]
+    One,
+    /// HTTP/2 where an encrypted host agrees to it (ALPN), else HTTP/1.1.
+    Auto,
+    /// HTTP/2 only: agreed on within an encrypted channel, or by prior knowledge without one.
+    Two,
 }
 
 /// Who comes when.
@@ -214,6 +229,7 @@ impl Load {
             permit: Permit::loopback(),
             limits: Limits::default(),
             tls: TlsOptions::default(),
+            http: HttpVersion::default(),
         }
     }
 

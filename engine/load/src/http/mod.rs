@@ -14,6 +14,7 @@ mod response;
 mod tests;
 mod url;
 
+pub(crate) use body::Sink;
 pub use cookies::Cookies;
 pub use head::{Framing, Head, MAX_HEAD, MAX_HEADERS};
 pub use receiver::{HeadMemo, Keep, Progress, Receiver};

@@ -69,7 +69,7 @@ impl Receiver {
             keep,
             partial: Vec::new(),
             tried: false,
-            sink: Sink { kept: Vec::new(), size: 0, keep: keep == Keep::All, most: most_body },
+            sink: Sink::new(keep, most_body),
             status: 0,
             reusable: false,
             headers: Headers::default(),

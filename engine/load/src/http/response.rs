@@ -28,7 +28,7 @@ pub struct Headers {
 }
 
 impl Headers {
-    pub(super) fn push(&mut self, name: &str, value: &[u8]) {
+    pub(crate) fn push(&mut self, name: &str, value: &[u8]) {
         let mut place = |bytes: &[u8]| {
             let start = self.text.len() as u32;
             self.text.extend_from_slice(bytes);

@@ -1,5 +1,6 @@
 //! Making a connection: its address, its socket, its encryption.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::vec::IntoIter;
@@ -11,7 +12,7 @@ use crate::driver::{tcp_socket, udp_socket};
 use crate::error::{ErrorClass, Failure};
 use crate::http::{Origin, Timings};
 use crate::tls::Alpn;
-use crate::worker::net::{ConnRef, Delivery, Inbox};
+use crate::worker::net::{Cargo, ConnRef, Delivery, Inbox};
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,10 +110,12 @@ fn start(user: &User, origin: &Origin, purpose: Purpose, address: SocketAddr) ->
         let errno = error.raw_os_error().unwrap_or(libc::ENOBUFS);
         Failure::new(ErrorClass::of_socket(errno), error.to_string())
     })?;
-    let (alpn, inbox) = match purpose {
-        Purpose::Http(alpn) => (alpn, None),
-        Purpose::Tcp => (Alpn::Nothing, Some(Inbox::Bytes(Vec::new()))),
-        Purpose::Udp => (Alpn::Nothing, Some(Inbox::Datagrams(Default::default()))),
+    let most = reactor.load.limits.body;
+    let (alpn, cargo) = match purpose {
+        Purpose::Http(Alpn::Two) => (Alpn::Two, Cargo::Two),
+        Purpose::Http(alpn) => (alpn, Cargo::Http),
+        Purpose::Tcp => (Alpn::Nothing, Cargo::Stream(Inbox::Bytes(Vec::new()), most)),
+        Purpose::Udp => (Alpn::Nothing, Cargo::Stream(Inbox::Datagrams(VecDeque::new()), most)),
     };
     // Keys are made here, which takes more stack than a user has.
     let layer = match origin.secure {
@@ -123,7 +126,7 @@ fn start(user: &User, origin: &Origin, purpose: Purpose, address: SocketAddr) ->
     let inner = &mut *inner;
     let key = inner.driver.adopt(socket);
     inner.driver.connect(key, address);
-    Ok(inner.net.begin_connect(key, user.cell.task, layer, inbox.map(|inbox| (inbox, reactor.load.limits.body))))
+    Ok(inner.net.begin_connect(key, user.cell.task, layer, cargo))
 }
 
 impl User {

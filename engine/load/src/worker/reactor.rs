@@ -12,7 +12,7 @@ use crate::dns::Resolver;
 use crate::driver::Driver;
 use crate::http::Origin;
 use crate::record::{Endpoint, Kind, Recorder};
-use crate::spec::{Iterations, Load, Workload};
+use crate::spec::{HttpVersion, Iterations, Load, Workload};
 use crate::tls::{Alpn, Connector};
 
 /// What changes while users run. Borrowed for moments only, never across a wait.
@@ -56,13 +56,21 @@ impl Reactor {
     }
 
     /// What requests offer to speak.
-    pub(crate) const fn alpn(&self) -> Alpn {
-        Alpn::One
+    pub(crate) fn alpn(&self) -> Alpn {
+        match self.load.http {
+            HttpVersion::One => Alpn::One,
+            HttpVersion::Auto => Alpn::TwoOrOne,
+            HttpVersion::Two => Alpn::Two,
+        }
     }
 
     /// Whether requests to `origin` may turn out to go over HTTP/2.
-    pub(crate) const fn may_speak_two(&self, origin: &Origin) -> bool {
-        origin.secure && matches!(self.alpn(), Alpn::TwoOrOne | Alpn::Two)
+    pub(crate) fn may_speak_two(&self, origin: &Origin) -> bool {
+        match self.load.http {
+            HttpVersion::One => false,
+            HttpVersion::Auto => origin.secure,
+            HttpVersion::Two => true,
+        }
     }
 
     /// The phase in which something was meant to start.

@@ -1,4 +1,5 @@
 //! Certificates made for a test, and servers that use them.
+#![allow(dead_code, reason = "each test uses its part")]
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

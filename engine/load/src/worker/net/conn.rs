@@ -2,7 +2,8 @@
 
 use std::rc::Rc;
 
-use super::{Layer, Stream};
+use super::two::Two;
+use super::{Inbox, Layer, Stream};
 use crate::coroutine::on_parent_stack;
 use crate::driver::Key;
 use crate::error::Failure;
@@ -43,15 +44,28 @@ pub(super) enum Stage {
 pub(super) enum Role {
     /// HTTP/1.1: one answer at a time. The client is what a WebSocket goes on with, where one was asked for.
     One(Option<Receiver>, Option<Box<Client>>),
+    /// HTTP/2: many requests at once. Nothing waits on the connection as a whole.
+    Two(Box<Two>),
     /// Neither requests nor answers.
     Stream(Box<Stream>),
+}
+
+/// What a connection is to carry.
+#[derive(Debug)]
+pub(crate) enum Cargo {
+    /// HTTP: version 2 where that is agreed on within an encrypted channel, else 1.1.
+    Http,
+    /// HTTP/2, and nothing else.
+    Two,
+    /// A stream, of which up to so many bytes may wait.
+    Stream(Inbox, u64),
 }
 
 impl Role {
     pub(super) fn receiver(&mut self) -> Option<&mut Receiver> {
         match self {
             Self::One(receiver, _) => receiver.as_mut(),
-            Self::Stream(_) => None,
+            Self::Two(_) | Self::Stream(_) => None,
         }
     }
 }
@@ -92,12 +106,16 @@ pub(super) struct Conn {
     pub(super) stage: Stage,
     pub(super) owner: Task,
     pub(super) role: Role,
+    /// Whether nothing but HTTP/2 will do.
+    pub(super) two_only: bool,
     pub(super) sending: bool,
     pub(super) layer: Option<Box<dyn Layer>>,
     /// Bytes that wait until the socket has sent the ones before.
     pub(super) out: Vec<u8>,
     /// Whether they are one request and nothing else.
     pub(super) out_is_request: bool,
+    /// Whether sending met a reset.
+    pub(super) broken: bool,
     /// Whether the driver was told to close it.
     pub(super) closing: bool,
     pub(super) sent_at: u64,

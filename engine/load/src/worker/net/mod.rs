@@ -8,15 +8,17 @@ use std::rc::Rc;
 use super::timers::Task;
 use crate::clock;
 use crate::coroutine::on_parent_stack;
-use crate::driver::{Driver, Event, Key};
+use crate::driver::{Driver, Key};
 use crate::error::{ErrorClass, Failure};
-use crate::http::{HeadMemo, Progress, Receiver};
+use crate::http::{HeadMemo, Receiver};
 
 mod conn;
+mod incoming;
 mod layer;
 mod stream;
+mod two;
 
-pub(crate) use conn::{Abandoned, ConnRef, Delivery, Fitness, Outgoing, Spoken};
+pub(crate) use conn::{Abandoned, Cargo, ConnRef, Delivery, Fitness, Outgoing, Spoken};
 use conn::{Conn, Role, Stage};
 pub(crate) use layer::Layer;
 pub(crate) use stream::{Inbox, Stream};
@@ -37,18 +39,19 @@ pub(crate) struct Net {
     to_send: Vec<Key>,
     to_close: Vec<(Key, bool)>,
     plain: Vec<u8>,
+    /// What HTTP/2 is about to send.
+    frames: Vec<u8>,
     random: u64,
 }
 
 impl Net {
-    /// A connection that is being made; its user is woken when it stands or failed. `inbox` is given where it is to carry
-    /// no HTTP, and may hold up to `most` bytes.
+    /// A connection that is being made; its user is woken when it stands or failed.
     pub(crate) fn begin_connect(
         &mut self,
         key: Key,
         owner: Task,
         layer: Option<Box<dyn Layer>>,
-        inbox: Option<(Inbox, u64)>,
+        cargo: Cargo,
     ) -> ConnRef {
         if key >= self.conns.len() {
             self.conns.resize_with(key + 1, || None);
@@ -60,14 +63,16 @@ impl Net {
             id,
             stage: Stage::Connecting,
             owner,
-            role: match inbox {
-                None => Role::One(None, None),
-                Some((inbox, most)) => Role::Stream(Box::new(Stream::new(inbox, most))),
+            two_only: matches!(cargo, Cargo::Two),
+            role: match cargo {
+                Cargo::Http | Cargo::Two => Role::One(None, None),
+                Cargo::Stream(inbox, most) => Role::Stream(Box::new(Stream::new(inbox, most))),
             },
             sending: false,
             layer,
             out: Vec::new(),
             out_is_request: false,
+            broken: false,
             closing: false,
             sent_at: 0,
             first_at: 0,
@@ -97,6 +102,13 @@ impl Net {
     pub(crate) fn fitness(&mut self, conn: ConnRef) -> Fitness {
         match self.get(conn) {
             None => Fitness::Gone,
+            Some(Conn { stage: Stage::Idle, role: Role::Two(two), .. }) => {
+                if two.is_leaving() {
+                    Fitness::Gone
+                } else {
+                    Fitness::Free
+                }
+            }
             Some(conn) => match conn.stage {
                 Stage::Dead => Fitness::Gone,
                 Stage::Idle if !conn.sending || conn.layer.is_some() => Fitness::Free,
@@ -110,6 +122,7 @@ impl Net {
         let conn = self.get(conn).filter(|conn| matches!(conn.stage, Stage::Idle | Stage::Busy))?;
         match conn.role {
             Role::One(..) => Some(Spoken::One),
+            Role::Two(_) => Some(Spoken::Two),
             Role::Stream(_) => None,
         }
     }
@@ -122,9 +135,16 @@ impl Net {
         owner: Task,
         outgoing: Outgoing<'_>,
     ) -> Result<u64, Failure> {
+        self.next_id += 1;
+        let ticket = self.next_id;
         let Some(conn) = self.get(at) else {
             return Err(Failure::new(ErrorClass::Closed, "the connection is gone"));
         };
+        if let Role::Two(two) = &mut conn.role {
+            on_parent_stack(|| two.push(ticket, owner, &outgoing))?;
+            on_parent_stack(|| self.drive(clock::now(), at.key));
+            return Ok(ticket);
+        }
         conn.stage = Stage::Busy;
         conn.owner = owner;
         let Outgoing { request, bytes, most, upgrade, .. } = outgoing;
@@ -148,7 +168,7 @@ impl Net {
     pub(crate) fn stream(&mut self, conn: ConnRef) -> Option<&mut Stream> {
         match &mut self.get(conn)?.role {
             Role::Stream(stream) => Some(stream),
-            Role::One(..) => None,
+            Role::One(..) | Role::Two(_) => None,
         }
     }
 
@@ -196,8 +216,17 @@ impl Net {
     }
 
     /// Gives up one request: with its connection, where that carries nothing else.
-    pub(crate) fn give_up(&mut self, conn: ConnRef, _ticket: u64) -> Abandoned {
-        self.abandon(conn, true)
+    pub(crate) fn give_up(&mut self, at: ConnRef, ticket: u64) -> Abandoned {
+        if let Some(Conn { role: Role::Two(two), .. }) = self.get(at) {
+            let (abandoned, silent) = on_parent_stack(|| two.give_up(ticket));
+            if silent {
+                self.abandon(at, true);
+            } else {
+                on_parent_stack(|| self.drive(clock::now(), at.key));
+            }
+            return abandoned;
+        }
+        self.abandon(at, true)
     }
 
     /// Carries out what events and users asked for. To be called before each wait.
@@ -253,258 +282,5 @@ impl Net {
                 conn.sent_at = now;
             }
         }
-    }
-
-    /// Something happened to a socket.
-    pub(crate) fn handle(&mut self, stamp: u64, key: Key, event: Event<'_>) {
-        if event == Event::Closed {
-            self.conns[key] = None;
-            self.open -= 1;
-            return;
-        }
-        let Some(conn) = self.conns.get_mut(key).and_then(Option::as_deref_mut) else { return };
-        if conn.stage == Stage::Dead {
-            return;
-        }
-        // Of datagrams an error is the last one's, and an empty one is no end.
-        if let (Role::Stream(stream), Event::End(result) | Event::Sent(result @ Err(_))) = (&mut conn.role, event)
-            && stream.is_datagrams()
-        {
-            match result {
-                Ok(()) => stream.take(stamp, &[], &mut Vec::new()),
-                Err(errno) => stream.end(stamp, Err(errno)),
-            }
-            if matches!(event, Event::End(_)) {
-                self.to_receive.push(key);
-            } else {
-                conn.sending = false;
-                self.to_send.push(key);
-            }
-            return self.nudge(key);
-        }
-        match event {
-            Event::Connected(Ok(())) => {
-                conn.connected_at = stamp;
-                self.to_receive.push(key);
-                if conn.layer.is_some() {
-                    conn.stage = Stage::Handshake;
-                    self.take_in(stamp, key, &[]);
-                } else {
-                    conn.stage = Stage::Idle;
-                    self.wake(stamp, key, Ok(()));
-                }
-            }
-            Event::Connected(Err(errno)) => {
-                let class = ErrorClass::of_connect(errno);
-                self.fail(stamp, key, Failure::new(class, std::io::Error::from_raw_os_error(errno).to_string()));
-            }
-            Event::Sent(result) => {
-                conn.sending = false;
-                // A failure shows on the receiving side too, perhaps after an answer that says why.
-                if result.is_ok() {
-                    self.to_send.push(key);
-                }
-            }
-            Event::Data(bytes) => {
-                if conn.layer.is_some() {
-                    self.take_in(stamp, key, bytes);
-                } else {
-                    self.feed(stamp, key, bytes);
-                }
-            }
-            Event::End(result) => self.end(stamp, key, result),
-            Event::Closed => {}
-        }
-    }
-
-    /// Bytes of an encrypted connection, or none to begin with.
-    fn take_in(&mut self, stamp: u64, key: Key, bytes: &[u8]) {
-        let Some(conn) = self.conns[key].as_deref_mut() else { return };
-        let Some(layer) = &mut conn.layer else { return };
-        let mut plain = std::mem::take(&mut self.plain);
-        plain.clear();
-        conn.out_is_request = false;
-        let result = layer.incoming(bytes, &mut plain, &mut conn.out);
-        let (ready, ended) = (layer.is_ready(), result.is_ok() && layer.has_ended());
-        if !conn.out.is_empty() {
-            self.to_send.push(key);
-        }
-        if conn.stage == Stage::Handshake && ready && result.is_ok() {
-            conn.stage = Stage::Idle;
-            self.wake(stamp, key, Ok(()));
-        }
-        if !plain.is_empty() {
-            self.feed(stamp, key, &plain);
-        }
-        self.plain = plain;
-        match result {
-            Err(failure) if self.is_alive(key) => self.fail(stamp, key, failure),
-            Ok(()) if ended && self.is_alive(key) => self.end(stamp, key, Ok(())),
-            _ => {}
-        }
-    }
-
-    fn is_alive(&self, key: Key) -> bool {
-        self.conns[key].as_deref().is_some_and(|conn| conn.stage != Stage::Dead)
-    }
-
-    /// Bytes of the protocol.
-    fn feed(&mut self, stamp: u64, key: Key, bytes: &[u8]) {
-        let Some(conn) = self.conns[key].as_deref_mut() else { return };
-        let receiver = match &mut conn.role {
-            Role::One(Some(receiver), _) => receiver,
-            Role::One(None, _) => {
-                // Nobody asked: what the other side says now would be taken for the next answer.
-                conn.stage = Stage::Dead;
-                self.to_close.push((key, false));
-                return;
-            }
-            Role::Stream(_) => return self.feed_stream(stamp, key, bytes),
-        };
-        if conn.first_at == 0 {
-            conn.first_at = stamp;
-        }
-        match receiver.take(bytes, &mut self.memo) {
-            Ok(Progress::More) => {}
-            Ok(Progress::Done(used)) => {
-                if receiver.is_upgraded() && matches!(conn.role, Role::One(_, Some(_))) {
-                    return self.upgrade(stamp, key, &bytes[used..]);
-                }
-                if used < bytes.len() {
-                    let what = format!("{} bytes after the answer", bytes.len() - used);
-                    return self.fail(stamp, key, Failure::new(ErrorClass::ExcessData, what));
-                }
-                self.answered(stamp, key);
-            }
-            Err(failure) => self.fail(stamp, key, failure),
-        }
-    }
-
-    /// The server agrees to speak something else from here on.
-    fn upgrade(&mut self, stamp: u64, key: Key, rest: &[u8]) {
-        let Some(conn) = self.conns[key].as_deref_mut() else { return };
-        let Role::One(Some(receiver), Some(client)) = std::mem::replace(&mut conn.role, Role::One(None, None)) else {
-            return;
-        };
-        let mut stream = Stream::new(Inbox::WebSocket(client), u64::MAX);
-        stream.at = stamp;
-        conn.role = Role::Stream(Box::new(stream));
-        conn.stage = Stage::Idle;
-        let delivery = conn.delivery(stamp, Some(receiver));
-        self.woken.push((conn.owner, Some(delivery)));
-        if !rest.is_empty() {
-            self.feed_stream(stamp, key, rest);
-        }
-    }
-
-    fn feed_stream(&mut self, stamp: u64, key: Key, bytes: &[u8]) {
-        let Some(conn) = self.conns[key].as_deref_mut() else { return };
-        let Role::Stream(stream) = &mut conn.role else { return };
-        let mut answer = Vec::new();
-        stream.take(stamp, bytes, &mut answer);
-        if !answer.is_empty() {
-            // Where it cannot be said, receiving shows why.
-            let _ = conn.put(&answer);
-            self.to_send.push(key);
-        }
-        self.nudge(key);
-    }
-
-    /// Wakes a stream's user, if it waits for it.
-    fn nudge(&mut self, key: Key) {
-        if let Some(conn) = self.conns[key].as_deref_mut()
-            && let Role::Stream(stream) = &mut conn.role
-            && std::mem::take(&mut stream.waiting)
-        {
-            self.woken.push((conn.owner, None));
-        }
-    }
-
-    /// The answer is complete.
-    fn answered(&mut self, stamp: u64, key: Key) {
-        let Some(conn) = self.conns[key].as_deref_mut() else { return };
-        let Role::One(receiver, _) = &mut conn.role else { return };
-        let Some(receiver) = receiver.take() else { return };
-        // An answer before the request was sent whole leaves the connection in an unknown state.
-        if receiver.reusable() && !conn.sending {
-            conn.stage = Stage::Idle;
-        } else {
-            conn.stage = Stage::Dead;
-            self.to_close.push((key, false));
-        }
-        let delivery = conn.delivery(stamp, Some(receiver));
-        self.woken.push((conn.owner, Some(delivery)));
-    }
-
-    /// The other side sends no more, or the connection broke.
-    fn end(&mut self, stamp: u64, key: Key, result: Result<(), i32>) {
-        let Some(conn) = self.conns[key].as_deref_mut() else { return };
-        // Without the channel's own farewell anybody can have cut the rest off (RFC 9112, 9.8).
-        let whole = conn.layer.as_mut().is_none_or(|layer| layer.has_ended());
-        if let Role::Stream(stream) = &mut conn.role
-            && conn.stage == Stage::Idle
-        {
-            stream.end(stamp, result);
-            return self.nudge(key);
-        }
-        let failure = match (conn.role.receiver(), result) {
-            (Some(receiver), Ok(())) if !whole && receiver.is_until_end() => {
-                let detail = format!("after {} bytes, without the farewell of TLS", receiver.received());
-                Failure::new(ErrorClass::ClosedInBody, detail)
-            }
-            (Some(receiver), Ok(())) => match receiver.end() {
-                Ok(()) => return self.answered(stamp, key),
-                Err(failure) => failure,
-            },
-            (Some(receiver), Err(errno)) => {
-                let class = if receiver.in_body() {
-                    ErrorClass::ResetInBody
-                } else if receiver.has_begun() {
-                    ErrorClass::ResetInHead
-                } else {
-                    ErrorClass::Reset
-                };
-                let words = std::io::Error::from_raw_os_error(errno);
-                Failure::new(class, format!("{words}, after {} bytes", receiver.received()))
-            }
-            (None, result) if conn.stage == Stage::Handshake => {
-                let how = result
-                    .map_or_else(|errno| std::io::Error::from_raw_os_error(errno).to_string(), |()| "closed".into());
-                Failure::new(ErrorClass::Tls, format!("{how}, within the handshake"))
-            }
-            (None, _) => {
-                // An idle connection that the other side gave up.
-                conn.stage = Stage::Dead;
-                self.to_close.push((key, false));
-                return;
-            }
-        };
-        self.fail(stamp, key, failure);
-    }
-
-    fn fail(&mut self, stamp: u64, key: Key, failure: Failure) {
-        let Some(conn) = self.conns[key].as_deref_mut() else { return };
-        let idle = conn.stage == Stage::Idle;
-        if let (true, Role::Stream(stream)) = (idle, &mut conn.role) {
-            // It stays until its user has taken what came.
-            stream.ended.get_or_insert(Err(failure));
-            return self.nudge(key);
-        }
-        conn.stage = Stage::Dead;
-        self.to_close.push((key, false));
-        // Of an idle connection nobody wants to know.
-        if !idle {
-            self.wake(stamp, key, Err(failure));
-        }
-    }
-
-    fn wake(&mut self, stamp: u64, key: Key, result: Result<(), Failure>) {
-        let Some(conn) = self.conns[key].as_deref_mut() else { return };
-        let mut delivery = conn.delivery(stamp, None);
-        if let Err(failure) = result {
-            delivery.received = conn.role.receiver().map_or(0, |receiver| receiver.received());
-            delivery.result = Err(failure);
-        }
-        self.woken.push((conn.owner, Some(delivery)));
     }
 }

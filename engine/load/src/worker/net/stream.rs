@@ -58,11 +58,13 @@ impl Stream {
                 if held.len() as u64 > self.most { Err(too_much(self.most)) } else { Ok(()) }
             }
             Inbox::Datagrams(held) => {
-                held.push_back(bytes.to_vec());
                 if bytes.len() >= LONGEST_DATAGRAM {
                     let what = format!("a datagram of {LONGEST_DATAGRAM} bytes or more");
-                    Err(Failure::new(ErrorClass::BodyTooLarge, what))
-                } else if held.iter().map(Vec::len).sum::<usize>() as u64 > self.most {
+                    self.ended = Some(Err(Failure::new(ErrorClass::BodyTooLarge, what)));
+                    return;
+                }
+                held.push_back(bytes.to_vec());
+                if held.iter().map(Vec::len).sum::<usize>() as u64 > self.most {
                     Err(too_much(self.most))
                 } else {
                     Ok(())

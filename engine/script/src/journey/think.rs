@@ -79,6 +79,9 @@ pub(crate) fn register(engine: &mut Engine, host: &Rc<Host>) {
     engine.register_fn("think", move |person: &mut Person, time: Qty| {
         think(&h, person, &Think::Constant(seconds("think", &Dynamic::from(time))?))
     });
+    // Bare numbers are told what they lack.
+    engine.register_fn("think", |_: &mut Person, time: i64| seconds("think", &time.into()).map(drop));
+    engine.register_fn("think", |_: &mut Person, time: f64| seconds("think", &time.into()).map(drop));
     let h = Rc::clone(host);
     engine.register_fn("think", move |person: &mut Person, from: Dynamic, to: Dynamic| {
         let both = Think::Uniform { from: seconds("think", &from)?, to: seconds("think", &to)? };

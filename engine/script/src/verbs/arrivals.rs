@@ -79,7 +79,7 @@ impl Coming {
     pub(crate) fn own_duration(&self) -> Option<f64> {
         match &self.shape {
             Shape::Steps(steps) => Some(steps.iter().map(|(_, seconds)| seconds).sum()),
-            Shape::Replay(times) => Some(times.last().map_or(0.0, |last| last.next_up())),
+            Shape::Replay(times) => Some(times.last().map_or(0.0, |last| last + 1e-6)),
             _ => None,
         }
     }

@@ -133,7 +133,8 @@ fn declare(host: &Host, ctx: &NativeCallContext<'_>, filter: &Filter, args: Vec<
         points.push(point);
     }
     let index = host.builder.borrow().loads.len();
-    let steps = points.iter().map(|point: &LoadPoint| (point.labels.clone(), point.runs(index))).collect();
+    let steps =
+        points.iter().map(|point: &LoadPoint| (point.labels.clone(), point.runs(index, host.options.once))).collect();
     host.builder.borrow_mut().loads.push(points);
     let declared = Declared { name, at: host.at(ctx), at_name, given: &given, points: steps, expect };
     host.declare(declared, filter).map_err(|fault| fault.raise(ctx))
@@ -273,6 +274,7 @@ fn journeys(host: &Host, ctx: &NativeCallContext<'_>, given: &Given) -> Raised<V
         }
         (None, Some(_)) => {
             let mut all: Vec<JourneyOf> = Vec::new();
+            let mut closures: Vec<FnPtr> = Vec::new();
             for (number, item) in given.list("journeys").into_iter().enumerate() {
                 let at = given.at_item(host, "journeys", number);
                 let raise = |message: String| {
@@ -284,6 +286,15 @@ fn journeys(host: &Host, ctx: &NativeCallContext<'_>, given: &Given) -> Raised<V
                 if all.iter().any(|known| known.name == name) {
                     return Err(raise(format!("two journeys are called `{name}`: give one a `name`")));
                 }
+                if function.is_anonymous() && closures.iter().any(|known| same(known, &function)) {
+                    let fault = Fault::invalid(
+                        "captured",
+                        "these journeys are the same closure with the same values: all closures made in a loop see the last value of its variable",
+                    );
+                    let help = "let a function make each, so that each has its own: `fn made(n) { |user| .. }`, `run: made(n)`";
+                    return Err(given.raise(fault.help(help).or_at(Some(at)), "journeys"));
+                }
+                closures.push(function.clone());
                 all.push(JourneyOf { name, share, kept: one(&function, at.clone())? });
             }
             if all.is_empty() || all.iter().all(|journey| journey.share == 0.0) {
@@ -297,6 +308,13 @@ fn journeys(host: &Host, ctx: &NativeCallContext<'_>, given: &Given) -> Raised<V
             Err(given.raise(fault.help(format!("write `{EXAMPLE}`")), "journey"))
         }
     }
+}
+
+/// Whether two closures are one, with the same captured values.
+fn same(one: &FnPtr, other: &FnPtr) -> bool {
+    let values =
+        |function: &FnPtr| function.curry().iter().map(|value| value.flatten_clone().to_string()).collect::<Vec<_>>();
+    one.fn_name() == other.fn_name() && values(one) == values(other)
 }
 
 /// One of `journeys`: a function, or `#{ run, share, name }`.
@@ -374,7 +392,7 @@ fn headers(given: &Given) -> Raised<Vec<(String, String)>> {
 
 impl LoadPoint {
     /// What its step runs.
-    fn runs(&self, index: usize) -> Runs {
+    fn runs(&self, index: usize, once: bool) -> Runs {
         let shape = LoadShape {
             target: self.target.describe(),
             model: self.model.describe(),
@@ -382,7 +400,14 @@ impl LoadPoint {
             phases: self.model.shapes(),
         };
         let seconds = self.model.seconds();
-        let seconds = if seconds.is_finite() { seconds } else { 60.0 };
+        // Tried once it takes what its requests take.
+        let seconds = if once {
+            1.0
+        } else if seconds.is_finite() {
+            seconds
+        } else {
+            60.0
+        };
         Runs::Load { index, shape, seconds, grace: self.grace }
     }
 

@@ -164,7 +164,8 @@ pub(crate) fn run(request: LoadRequest) -> Outcome {
 /// Runs the first load of a text whose `TARGET` is the server.
 #[track_caller]
 pub(crate) fn against(server: &Server, text: &str) -> Outcome {
-    let mut scenario = scenario(&text.replace("TARGET", &server.url()), trusted());
+    let options = Options { env: Arc::new(|_| Some("hidden".to_owned())), ..trusted() };
+    let mut scenario = scenario(&text.replace("TARGET", &server.url()), options);
     run(request(&mut scenario))
 }
 

@@ -149,6 +149,7 @@ impl User {
                 origin: &url.origin,
                 path: &url.path,
                 bytes,
+                first: 0,
                 most: self.cell.reactor.load.limits.body,
                 upgrade: Some(Box::new(Client::new(options.most, seed))),
             };

@@ -134,9 +134,8 @@ http {{
         listen 127.0.0.1:{tls_two} ssl http2;
         listen 127.0.0.1:{two} http2;
         root {root}/www;
-        add_trailer X-After yes;
         location /up/ {{ dav_methods PUT DELETE; }}
-        location /included {{ ssi on; ssi_types *; }}
+        location /included {{ ssi on; ssi_types *; add_trailer X-After yes; }}
         location /none {{ return 204; }}
         location /moved {{ return 302 /small; }}
         location /teapot {{ return 418 "short and stout"; }}
@@ -163,6 +162,7 @@ fn everything(user: &User) -> Result<(), Failure> {
     let included = user.get("/included")?;
     assert_eq!(included.text(), "said /included in pieces");
     assert_eq!(included.headers.get("content-length"), None, "it comes in pieces");
+    assert_eq!(included.trailers.get("x-after").as_deref(), Some("yes"));
     let moved = user.get("/moved")?;
     assert_eq!((moved.status, &*moved.text()), (200, "hello"));
     let teapot = user.get("/teapot")?;

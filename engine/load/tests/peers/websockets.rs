@@ -107,7 +107,8 @@ fn conversations_with_pythons_server() {
     };
     let (certificate, key) = (write("c.pem", &identity.pem), write("k.pem", &identity.key.serialize_pem()));
     let script = write("server.py", SERVER);
-    let child = Command::new(python).args([&script, &certificate, &key]).stdout(Stdio::piped()).spawn();
+    let child =
+        Command::new(python).args([&script, &certificate, &key]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
     let mut python = Python(child.expect("a Python"));
     let mut line = String::new();
     let out = python.0.stdout.take().expect("piped");

@@ -1,6 +1,6 @@
 //! A native journey: one prepared `GET` again and again, to be measured beside wrk and oha.
 //!
-//!     native URL CONNECTIONS SECONDS [THREADS] [epoll]
+//!     native URL CONNECTIONS SECONDS [THREADS] [epoll] [insecure] [h2]
 //!
 //! Prints one line of JSON: requests, errors, CPU time of the generator's threads and of the process, latencies.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example prints")]
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use engine_load::driver::DriverChoice;
 use engine_load::http::{Request, Url};
 use engine_load::model::UserPhase;
-use engine_load::spec::{Iterations, Load, Workload};
+use engine_load::spec::{HttpVersion, Iterations, Load, Workload};
 use engine_load::{Native, Runner, User};
 
 fn main() {
@@ -38,8 +38,13 @@ fn main() {
     let mut load = Load::new(Arc::new(journey), workload);
     load.target = Some(url.origin);
     load.threads = threads;
-    if words.iter().any(|word| word == "epoll") {
+    let told = |option: &str| words.iter().any(|word| word == option);
+    if told("epoll") {
         load.driver = DriverChoice::Epoll;
+    }
+    load.tls.insecure = told("insecure");
+    if told("h2") {
+        load.http = HttpVersion::Two;
     }
     let outcome = Runner::new(load).expect("a load").run(&mut |_| ()).expect("a run");
     let row = outcome.requests();

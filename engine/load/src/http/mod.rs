@@ -6,6 +6,7 @@
 mod body;
 mod chunked;
 mod cookies;
+pub mod form;
 mod head;
 mod receiver;
 mod request;

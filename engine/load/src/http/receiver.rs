@@ -58,6 +58,8 @@ pub struct Receiver {
     headers: Headers,
     trailers: Headers,
     received: u64,
+    /// Whether the server said that it wants the body.
+    wanted: bool,
 }
 
 impl Receiver {
@@ -75,6 +77,7 @@ impl Receiver {
             headers: Headers::default(),
             trailers: Headers::default(),
             received: 0,
+            wanted: false,
         }
     }
 
@@ -175,6 +178,7 @@ impl Receiver {
 
     fn begin_body(&mut self, head: Head) -> Result<(), Failure> {
         if head.is_interim() {
+            self.wanted |= head.status == 100;
             self.headers = Headers::default();
             return Ok(());
         }
@@ -234,6 +238,11 @@ impl Receiver {
     /// Whether a byte of the answer has come.
     pub const fn has_begun(&self) -> bool {
         self.received > 0
+    }
+
+    /// Whether the server said that it wants the body (`100 Continue`).
+    pub const fn is_body_wanted(&self) -> bool {
+        self.wanted
     }
 
     /// Whether the head is complete.

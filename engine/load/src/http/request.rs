@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Origin, Target, UrlError};
+use super::{Origin, Target, UrlError, form};
 use crate::error::{ErrorClass, Failure};
 
 /// The method of a request.
@@ -76,6 +76,17 @@ pub enum Body {
     Chunked(Vec<u8>, usize),
 }
 
+impl Body {
+    /// What a file holds, read now.
+    ///
+    /// # Errors
+    /// [`ErrorClass::Invalid`] if it cannot be read.
+    pub fn file(path: &std::path::Path) -> Result<Self, Failure> {
+        let read = std::fs::read(path).map(Self::Bytes);
+        read.map_err(|error| Failure::new(ErrorClass::Invalid, format!("`{}`: {error}", path.display())))
+    }
+}
+
 /// A request. What is not set is as usual: 30 s of time, any status below 400, the body read and dropped.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -129,6 +140,28 @@ impl Request {
     /// `POST target` with a body.
     pub fn post(target: impl Into<String>, body: impl Into<Vec<u8>>) -> Self {
         Self { body: Body::Bytes(body.into()), ..Self::new(Method::Post, target) }
+    }
+
+    /// `POST target` with the fields of a form.
+    pub fn form<N: AsRef<str>, V: AsRef<str>>(
+        target: impl Into<String>,
+        fields: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        Self::post(target, form::encode(fields)).header("Content-Type", "application/x-www-form-urlencoded")
+    }
+
+    /// `POST target` with a form that may hold files.
+    pub fn multipart(target: impl Into<String>, parts: &[form::Part]) -> Self {
+        let (kind, body) = form::multipart(parts);
+        Self::post(target, body).header("Content-Type", kind)
+    }
+
+    /// Whether the body is held back until the server says that it wants it (`Expect: 100-continue`; RFC 9110, 10.1.1).
+    pub fn waits_for_continue(&self) -> bool {
+        self.body != Body::None
+            && self.headers.iter().any(|(name, value)| {
+                name.eq_ignore_ascii_case("expect") && value.trim().eq_ignore_ascii_case("100-continue")
+            })
     }
 
     /// Adds a header.

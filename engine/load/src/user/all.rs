@@ -49,7 +49,7 @@ impl User {
             }
             waiting = later;
             first_round = None;
-            let Some(deadline) = jobs.iter().map(|(_, job)| job.deadline).min() else { continue };
+            let Some(deadline) = jobs.iter().map(|(_, job)| job.due()).min() else { continue };
             let mut over = Vec::new();
             match self.wait_any(deadline) {
                 Some(delivery) => {
@@ -63,7 +63,7 @@ impl User {
                 None => {
                     let now = clock::now();
                     for place in (0..jobs.len()).rev() {
-                        if jobs[place].1.deadline <= now
+                        if jobs[place].1.due() <= now
                             && let Some(attempt) = jobs[place].1.timed_out(self)
                         {
                             over.push((place, attempt));

@@ -18,6 +18,8 @@ pub struct Prepared {
     pub(super) origin: Rc<Origin>,
     pub(super) path: String,
     pub(super) bytes: Rc<Vec<u8>>,
+    /// How many bytes go out before the server says that it wants the body; 0 where all do.
+    pub(super) first: usize,
     name: Arc<str>,
     /// The row of the journey and group that it was last sent in.
     row: Cell<Option<(u16, Endpoint)>>,
@@ -32,6 +34,10 @@ impl User {
     pub fn prepare(&self, request: &Request) -> Result<Prepared, Failure> {
         let Url { origin, path } = self.address(request)?;
         let bytes = Rc::new(request.encode(&origin, &path)?);
+        let first = match request.waits_for_continue() {
+            true => bytes.windows(4).position(|four| four == b"\r\n\r\n").map_or(0, |at| at + 4),
+            false => 0,
+        };
         let name = request.endpoint().into();
         let group = std::cell::RefCell::new(Arc::clone(&self.cell.group.borrow()));
         Ok(Prepared {
@@ -39,6 +45,7 @@ impl User {
             origin: Rc::new(origin),
             path,
             bytes,
+            first,
             name,
             row: Cell::new(None),
             group,
@@ -151,7 +158,7 @@ impl User {
             match step {
                 Some(attempt) => break attempt,
                 None => {
-                    step = match self.wait_for(job.ticket(), job.deadline) {
+                    step = match self.wait_for(job.ticket(), job.due()) {
                         Some(delivery) => job.delivered(self, delivery),
                         None => job.timed_out(self),
                     }

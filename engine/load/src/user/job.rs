@@ -38,7 +38,12 @@ pub(super) struct Job<'a> {
     first_sent: Option<u64>,
     connected: bool,
     repeated: bool,
+    /// When a body that was held back goes out although the server has not asked for it.
+    patience: Option<u64>,
 }
+
+/// How long a server may take to say that it wants a body: 1 s. Some never do.
+const PATIENCE: u64 = 1_000_000_000;
 
 impl<'a> Job<'a> {
     pub(super) fn new(user: &User, prepared: &'a Prepared, flight: Flight) -> Self {
@@ -52,7 +57,13 @@ impl<'a> Job<'a> {
             first_sent: None,
             connected: false,
             repeated: false,
+            patience: None,
         }
+    }
+
+    /// When [`Self::timed_out`] is to be called.
+    pub(super) fn due(&self) -> u64 {
+        self.patience.map_or(self.deadline, |patience| patience.min(self.deadline))
     }
 
     /// What it waits for.
@@ -94,12 +105,14 @@ impl<'a> Job<'a> {
             origin: &self.prepared.origin,
             path: &self.prepared.path,
             bytes: &self.prepared.bytes,
+            first: self.prepared.first,
             most: cell.reactor.load.limits.body,
             upgrade: None,
         };
         match inner.net.begin_exchange(inner.driver.as_mut(), conn, cell.task, outgoing) {
             Ok(ticket) => {
                 self.state = State::Exchanging { conn, ticket, reused };
+                self.patience = (self.prepared.first > 0).then(|| clock::now().saturating_add(PATIENCE));
                 None
             }
             Err(failure) => {
@@ -150,8 +163,15 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Time is out.
+    /// Time is out, or the server has taken too long to ask for the body.
     pub(super) fn timed_out(&mut self, user: &User) -> Option<Attempt> {
+        if let (Some(patience), State::Exchanging { conn, .. }) = (self.patience.take(), &self.state)
+            && patience < self.deadline
+            && clock::now() < self.deadline
+        {
+            let sent = user.cell.reactor.inner.borrow_mut().net.send_rest(*conn);
+            return sent.err().and_then(|failure| self.failed(failure, clock::now(), 0));
+        }
         match std::mem::replace(&mut self.state, State::Over) {
             State::Connecting(opening) => {
                 let failure = opening.give_up(user);

@@ -37,6 +37,9 @@ impl Default for WebSocketOptions {
     }
 }
 
+/// What came of a handshake, when it was over, and the bytes of the answer.
+type Shaken = (Result<(Streaming, Option<String>), Failure>, u64, u64);
+
 /// A conversation. Dropping it ends it without waiting for the other side's farewell.
 #[derive(Debug)]
 pub struct WebSocket {
@@ -122,7 +125,7 @@ impl User {
             .map_err(|error| invalid(error.to_string()))
     }
 
-    /// Connects and asks. Gives also when it was over, and the bytes of the answer.
+    /// Connects and asks.
     fn shake_hands(
         &self,
         url: &Url,
@@ -131,7 +134,7 @@ impl User {
         key: &str,
         options: &WebSocketOptions,
         timings: &mut Timings,
-    ) -> (Result<(Streaming, Option<String>), Failure>, u64, u64) {
+    ) -> Shaken {
         let deadline = clock::now().saturating_add(options.timeout);
         let origin: Rc<Origin> = Rc::new(url.origin.clone());
         let conn = match self.open(&origin, Purpose::Http(Alpn::One), deadline, timings) {
@@ -149,6 +152,7 @@ impl User {
                 origin: &url.origin,
                 path: &url.path,
                 bytes,
+                first: 0,
                 most: self.cell.reactor.load.limits.body,
                 upgrade: Some(Box::new(Client::new(options.most, seed))),
             };

@@ -12,7 +12,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair,
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{HandshakeKind, ServerConfig, ServerConnection, Stream};
 
-use super::Server;
+use crate::common::Server;
 
 /// An authority of this test alone.
 pub(crate) struct Authority {

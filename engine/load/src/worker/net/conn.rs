@@ -41,6 +41,7 @@ pub(super) enum Stage {
 }
 
 /// What flows on a connection.
+#[expect(clippy::large_enum_variant, reason = "nearly all are the large one, and a box would cost each request")]
 pub(super) enum Role {
     /// HTTP/1.1: one answer at a time. The client is what a WebSocket goes on with, where one was asked for.
     One(Option<Receiver>, Option<Box<Client>>),
@@ -77,6 +78,8 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) path: &'a str,
     /// As HTTP/1.1 has it.
     pub(crate) bytes: &'a Rc<Vec<u8>>,
+    /// How many of them go out before the server says that it wants the others; 0 where all do.
+    pub(crate) first: usize,
     /// Bytes of the answer's body, at most.
     pub(crate) most: u64,
     /// The conversation that begins if the server agrees.
@@ -114,6 +117,8 @@ pub(super) struct Conn {
     pub(super) out: Vec<u8>,
     /// Whether they are one request and nothing else.
     pub(super) out_is_request: bool,
+    /// A body that the server has not asked for yet.
+    pub(super) rest: Option<Vec<u8>>,
     /// Whether sending met a reset.
     pub(super) broken: bool,
     /// Whether the driver was told to close it.

@@ -121,6 +121,12 @@ impl Net {
             conn.first_at = stamp;
         }
         match receiver.take(bytes, &mut self.memo) {
+            Ok(Progress::More) if receiver.is_body_wanted() && conn.rest.is_some() => {
+                let at = super::ConnRef { key, id: conn.id };
+                if let Err(failure) = self.send_rest(at) {
+                    self.fail(stamp, key, failure);
+                }
+            }
             Ok(Progress::More) => {}
             Ok(Progress::Done(used)) => {
                 if receiver.is_upgraded() && matches!(conn.role, Role::One(_, Some(_))) {
@@ -182,7 +188,7 @@ impl Net {
         let Role::One(receiver, _) = &mut conn.role else { return };
         let Some(receiver) = receiver.take() else { return };
         // An answer before the request was sent whole leaves the connection in an unknown state.
-        if receiver.reusable() && !conn.sending {
+        if receiver.reusable() && !conn.sending && conn.rest.is_none() {
             conn.stage = Stage::Idle;
         } else {
             conn.stage = Stage::Dead;

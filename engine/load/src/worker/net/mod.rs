@@ -72,6 +72,7 @@ impl Net {
             layer,
             out: Vec::new(),
             out_is_request: false,
+            rest: None,
             broken: false,
             closing: false,
             sent_at: 0,
@@ -147,21 +148,37 @@ impl Net {
         }
         conn.stage = Stage::Busy;
         conn.owner = owner;
-        let Outgoing { request, bytes, most, upgrade, .. } = outgoing;
+        let Outgoing { request, bytes, most, upgrade, first, .. } = outgoing;
         conn.role = Role::One(Some(Receiver::new(request.method.clone(), request.keep, most)), upgrade);
         (conn.sent_at, conn.first_at) = (0, 0);
+        if first > 0 {
+            conn.rest = Some(bytes[first..].to_vec());
+        }
         match &mut conn.layer {
+            None if first > 0 => conn.sending = driver.send(at.key, Rc::new(bytes[..first].to_vec())),
             None => conn.sending = driver.send(at.key, Rc::clone(bytes)),
             Some(layer) => {
                 conn.out_is_request = conn.out.is_empty() && !conn.sending;
                 let out = &mut conn.out;
                 // Ciphers take more stack than a user has.
-                on_parent_stack(|| layer.outgoing(bytes, out))?;
+                let part = if first > 0 { &bytes[..first] } else { bytes.as_slice() };
+                on_parent_stack(|| layer.outgoing(part, out))?;
                 self.to_send.push(at.key);
             }
         }
         self.unsent.push(at.key);
         Ok(at.id)
+    }
+
+    /// Sends the body that was held back.
+    pub(crate) fn send_rest(&mut self, at: ConnRef) -> Result<(), Failure> {
+        if let Some(conn) = self.get(at)
+            && let Some(rest) = conn.rest.take()
+        {
+            conn.put(&rest)?;
+            self.to_send.push(at.key);
+        }
+        Ok(())
     }
 
     /// The stream that a connection carries.

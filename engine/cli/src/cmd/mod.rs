@@ -54,6 +54,8 @@ fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
     let command = match command {
         Command::Round => return round::run(),
         Command::Tool { protocol } => return tool::run(&protocol),
+        // It has no results to keep, and a child must not fail for a configuration that its parent does not use.
+        Command::Target(args) => return target::run(&args),
         other => other,
     };
     let app = App::new(cli.global)?;
@@ -72,7 +74,6 @@ fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
         Command::Baseline(command) => baseline::run(&app, command),
         Command::Runs(command) => runs::run(&app, command),
         Command::Report(args) => report::run(&app, &args),
-        Command::Target(args) => target::run(&app, &args),
         Command::Config(command) => configure::run(&app, command),
         Command::Db(command) => database::run(&app, command),
         Command::Explain { what } => explain::run(&app, what.as_deref()),
@@ -80,6 +81,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
         Command::Man { out } => pages::man(&app, out.as_deref()),
         Command::Round => round::run(),
         Command::Tool { protocol } => tool::run(&protocol),
+        Command::Target(args) => target::run(&args),
     }
 }
 

@@ -30,6 +30,7 @@ pub mod metric;
 pub mod nearest;
 pub mod plan;
 pub mod probe;
+pub mod process_sample;
 pub mod quantity;
 pub mod run;
 pub mod selector;

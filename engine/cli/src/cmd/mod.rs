@@ -63,6 +63,8 @@ fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
         Command::Round => return round::run(),
         Command::Tool { protocol } => return tool::run(&protocol),
         Command::FaultsChild { role } => return faults::child(&role),
+        // It has no results to keep, and a child must not fail for a configuration that its parent does not use.
+        Command::Target(args) => return target::run(&args),
         other => other,
     };
     let app = App::new(cli.global)?;
@@ -88,7 +90,6 @@ fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
         Command::Baseline(command) => baseline::run(&app, command),
         Command::Runs(command) => runs::run(&app, command),
         Command::Report(args) => report::run(&app, &args),
-        Command::Target(args) => target::run(&app, &args),
         Command::Config(command) => configure::run(&app, command),
         Command::Db(command) => database::run(&app, command),
         Command::Faults(command) => faults::run(&app, &command),
@@ -98,6 +99,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
         Command::Round => round::run(),
         Command::Tool { protocol } => tool::run(&protocol),
         Command::FaultsChild { role } => faults::child(&role),
+        Command::Target(args) => target::run(&args),
     }
 }
 

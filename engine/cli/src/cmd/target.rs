@@ -2,16 +2,17 @@
 
 use engine_target::{Options, ServeError};
 
-use crate::app::App;
 use crate::args::TargetArgs;
 use crate::exit::{Exit, Fatal};
+use crate::output::Output;
 
 /// Serves until it is told to end, which is how it ends well.
-pub(crate) fn run(app: &App, args: &TargetArgs) -> Result<Exit, Fatal> {
+pub(crate) fn run(args: &TargetArgs) -> Result<Exit, Fatal> {
     let settings = args.settings();
     let word = if settings.down { "down" } else { "listening" };
     let options = Options { port: args.port, until_input_ends: args.until_input_ends };
-    let announce = |address: &str| app.out(&format!("{word} on {address}"));
+    let output = Output { quiet: true, json: false, color: false, width: 100 };
+    let announce = |address: &str| output.out(&format!("{word} on {address}"));
     match engine_target::run(settings, options, announce) {
         Ok(()) => Ok(Exit::Pass),
         Err(error @ (ServeError::Settings(_) | ServeError::Listen { .. } | ServeError::Orders { .. })) => {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::histogram::Packed;
 use crate::series::Labels;
+use crate::unit::Unit;
 
 mod course;
 mod metrics;
@@ -43,6 +44,20 @@ pub struct PhaseShape {
     pub rate: Option<f64>,
     /// Users, on average; none in an open model.
     pub users: Option<f64>,
+}
+
+impl PhaseShape {
+    /// One line: name, when, how much.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let much = match (self.rate, self.users) {
+            (Some(rate), _) => format!("{} on average", Unit::PerSecond.format(rate)),
+            (None, Some(users)) => format!("{users:.1} users on average"),
+            (None, None) => "as recorded".to_owned(),
+        };
+        let name = if self.name.is_empty() { "all" } else { &self.name };
+        format!("{name}: {:.1} .. {:.1} s, {much}", self.start, self.end)
+    }
 }
 
 impl LoadShape {

@@ -5,6 +5,7 @@ mod comparison;
 mod diagnostics;
 mod expectations;
 mod list;
+mod load;
 mod machine;
 mod result_line;
 mod results;
@@ -17,6 +18,7 @@ mod wrap;
 
 pub use comparison::comparison;
 pub use list::{baselines, runs};
+pub use load::window;
 pub use result_line::result_line;
 pub use style::Style;
 pub use summary::{health, summary};

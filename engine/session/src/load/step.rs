@@ -154,6 +154,7 @@ impl Runner<'_, '_, '_> {
                     seconds,
                     plan: plan.as_ref(),
                     due: Due::default(),
+                    under_way: true,
                     windows: &[],
                     host: &[],
                 };
@@ -200,6 +201,7 @@ impl Runner<'_, '_, '_> {
                     scheduled: conservation.scheduled.saturating_sub(driven.before.scheduled),
                     dropped: conservation.dropped.saturating_sub(driven.before.dropped),
                 },
+                under_way: false,
                 windows: &windows,
                 host: record.host.get(host_before..).unwrap_or_default(),
             };

@@ -8,9 +8,11 @@ mod cases;
 pub mod change;
 mod compare;
 mod compare_samples;
+pub mod growth;
 mod health;
 mod judge;
 pub mod policy;
+pub mod queueing;
 pub mod series_file;
 mod shape;
 mod shift;
@@ -18,6 +20,7 @@ mod significance;
 #[cfg(test)]
 mod simulated;
 pub mod streaming;
+pub mod usage;
 mod verdict;
 mod watch;
 

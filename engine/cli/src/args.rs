@@ -2,6 +2,7 @@
 
 mod series;
 mod stored;
+mod target;
 
 use std::path::PathBuf;
 
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use series::{AnomalyArgs, DetectorName, GoalName, TrendArgs};
 pub(crate) use stored::{BaselineCommand, ConfigCommand, DbCommand, RunsCommand};
+pub(crate) use target::TargetArgs;
 
 const STYLES: Styles =
     Styles::styled().header(AnsiColor::Green.on_default().bold()).literal(AnsiColor::Cyan.on_default());
@@ -86,6 +88,8 @@ pub(crate) enum Command {
     Runs(RunsCommand),
     /// Write the report of a stored run: engine report @last -o r.md
     Report(ReportArgs),
+    /// Run the demo target alone: a small shop on 127.0.0.1 that is as slow, full or broken as it is told to be
+    Target(Box<TargetArgs>),
     /// The file of the results: check it, or copy it while it is in use
     #[command(subcommand)]
     Db(DbCommand),

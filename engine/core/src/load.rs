@@ -9,6 +9,7 @@ use crate::unit::Unit;
 mod course;
 mod metrics;
 
+pub use crate::demo_target::{DemoTarget, DemoTargetError, ServiceTime, Stall, TextError, Warmup};
 pub use course::{Course, MOST_WINDOWS, Stretch, keep};
 pub use metrics::{METRICS, metric_of};
 
@@ -200,7 +201,3 @@ impl LoadWindow {
         }
     }
 }
-
-/// All settings of `demo_target(#{..})`.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct DemoTarget {}

@@ -17,6 +17,7 @@ mod report;
 mod round;
 mod run;
 mod runs;
+mod target;
 mod tool;
 mod trend;
 
@@ -71,6 +72,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
         Command::Baseline(command) => baseline::run(&app, command),
         Command::Runs(command) => runs::run(&app, command),
         Command::Report(args) => report::run(&app, &args),
+        Command::Target(args) => target::run(&app, &args),
         Command::Config(command) => configure::run(&app, command),
         Command::Db(command) => database::run(&app, command),
         Command::Explain { what } => explain::run(&app, what.as_deref()),

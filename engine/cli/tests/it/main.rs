@@ -10,4 +10,5 @@ mod machines;
 mod sandbox;
 mod scenarios;
 mod series;
+mod target;
 mod tools;

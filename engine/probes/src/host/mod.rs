@@ -39,6 +39,7 @@ mod toolchain;
 pub(crate) mod tree;
 mod trial;
 mod virtualization;
+pub mod watcher;
 pub mod witness;
 
 pub use code::code_under_test;
@@ -48,4 +49,5 @@ pub use machine::machine_id;
 pub use monitor::{Monitor, MonitorSummary};
 pub use program::ProgramError;
 pub use toolchain::toolchain;
+pub use watcher::{Watch, Watcher};
 pub use witness::Witness;

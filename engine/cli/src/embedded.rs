@@ -5,6 +5,7 @@ pub(crate) const SCENARIOS: &[(&str, &str)] = &[
     ("quick", include_str!("../../../scenarios/quick.rhai")),
     ("hardware", include_str!("../../../scenarios/hardware.rhai")),
     ("code", include_str!("../../../scenarios/code.rhai")),
+    ("load", include_str!("../../../scenarios/load.rhai")),
     ("full", include_str!("../../../scenarios/full.rhai")),
 ];
 

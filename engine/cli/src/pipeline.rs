@@ -113,7 +113,13 @@ pub(crate) fn run(app: &App, request: Request) -> Result<Exit, Fatal> {
 
 /// Reads the scenario; its errors are shown with place and hint.
 fn read(app: &App, request: &Request) -> Result<Scenario, Fatal> {
-    engine_script::load(&request.source, request.options.clone()).map_err(|diagnostics| app.diagnosed(&diagnostics))
+    let mut options = request.options.clone();
+    options.once = request.once;
+    if request.trace {
+        let output = app.output;
+        options.trace = Some(std::sync::Arc::new(move |line| output.note(&engine_report::clean::line(line))));
+    }
+    engine_script::load(&request.source, options).map_err(|diagnostics| app.diagnosed(&diagnostics))
 }
 
 /// The plan with what the command line changes.

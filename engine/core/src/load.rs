@@ -1,5 +1,6 @@
 //! A load as the plan and the record know it: its shape, and its course in windows of one second.
 
+pub use crate::demo_target::{DemoTarget, DemoTargetError, ServiceTime, Stall, TextError, Warmup};
 use serde::{Deserialize, Serialize};
 
 use crate::histogram::Packed;

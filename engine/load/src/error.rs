@@ -18,8 +18,12 @@ pub enum ErrorClass {
     ConnectTimeout,
     /// Connecting failed in another way.
     Connect,
-    /// The encrypted channel could not be agreed on.
+    /// The encrypted channel could not be agreed on, or broke.
     Tls,
+    /// The certificate does not prove what it should: unknown issuer, another name, expired.
+    Certificate,
+    /// The encrypted channel was not agreed on in time.
+    TlsTimeout,
     /// The connection was reset before a byte of the answer.
     Reset,
     /// The connection was reset within the answer's head.
@@ -48,6 +52,10 @@ pub enum ErrorClass {
     BodyTooLarge,
     /// More bytes came than the answer announced.
     ExcessData,
+    /// The other side breaks the protocol of WebSockets.
+    WebSocket,
+    /// The other side breaks HTTP/2, or ends it for a reason of its own.
+    Http2,
     /// A status that the journey did not expect.
     Status(u16),
     /// A check of the journey was not met.
@@ -82,7 +90,10 @@ impl ErrorClass {
 
     /// Whether time ran out.
     pub const fn is_timeout(self) -> bool {
-        matches!(self, Self::ConnectTimeout | Self::Timeout | Self::TimeoutInHead | Self::TimeoutInBody)
+        matches!(
+            self,
+            Self::ConnectTimeout | Self::TlsTimeout | Self::Timeout | Self::TimeoutInHead | Self::TimeoutInBody
+        )
     }
 
     /// The class of a failed `connect`.
@@ -118,6 +129,8 @@ impl fmt::Display for ErrorClass {
             Self::ConnectTimeout => "connect timed out",
             Self::Connect => "connect failed",
             Self::Tls => "TLS failed",
+            Self::Certificate => "certificate refused",
+            Self::TlsTimeout => "TLS timed out",
             Self::Reset => "reset before the answer",
             Self::ResetInHead => "reset within the head",
             Self::ResetInBody => "reset within the body",
@@ -131,6 +144,8 @@ impl fmt::Display for ErrorClass {
             Self::BadFraming => "bad framing",
             Self::HeadTooLarge => "head too large",
             Self::BodyTooLarge => "body too large",
+            Self::WebSocket => "bad WebSocket",
+            Self::Http2 => "bad HTTP/2",
             Self::ExcessData => "more data than announced",
             Self::Status(code) => return write!(f, "status {code}"),
             Self::Check => "check failed",

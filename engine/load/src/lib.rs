@@ -23,7 +23,9 @@ pub mod record;
 pub mod run;
 pub mod spec;
 pub mod stack;
+pub mod tls;
 pub mod user;
+pub mod websocket;
 mod worker;
 
 pub use error::{ErrorClass, Failure};

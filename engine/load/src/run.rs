@@ -10,10 +10,15 @@ use crate::health::{Health, bounds, machine_time, resident};
 use crate::outcome::{Conservation, Doubt, Outcome, Weight};
 use crate::record::{Interval, Timeline, Totals};
 use crate::spec::{Iterations, Load, LoadError, Pacing, Workload};
+use crate::tls::Trust;
 use crate::worker::{END_GRACEFULLY, END_NOW, Message, RUN, Report, Shared, Worker};
 
 /// From the start of the threads to the first arrival: 5 ms.
 const HEAD_START: u64 = 5_000_000;
+
+/// Stack of a thread: users' heavy native work runs on it, and scripts are read there. 8 MiB, of which only what is used
+/// becomes resident.
+const STACK: usize = 8 << 20;
 
 /// Ends a load from another thread or from the observer.
 #[derive(Debug, Clone)]
@@ -59,9 +64,11 @@ impl Runner {
             Pacing::Auto => matches!(load.workload, Workload::Arrivals { .. }) && load.threads < cores,
         };
         let threads = load.threads;
+        let trust = Arc::new(Trust::new(load.tls.clone()));
         let shared = Shared {
             load: Arc::new(load),
             resolver: Arc::default(),
+            trust,
             unclaimed: Arc::new(AtomicU64::new(unclaimed)),
             stop: AtomicU8::new(RUN),
             ready: Barrier::new(threads),
@@ -88,7 +95,8 @@ impl Runner {
         let threads: Vec<_> = (0..self.shared.load.threads as u32)
             .map(|id| {
                 let (shared, send) = (Arc::clone(&self.shared), send.clone());
-                std::thread::Builder::new().name(format!("engine-load-{id}")).spawn(move || {
+                let thread = std::thread::Builder::new().name(format!("engine-load-{id}")).stack_size(STACK);
+                thread.spawn(move || {
                     let report = work(id, &shared, &send);
                     let _ = send.send(Message::Ended(report));
                 })

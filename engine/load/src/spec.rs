@@ -10,6 +10,7 @@ use crate::driver::DriverChoice;
 use crate::http::Origin;
 use crate::journey::Journey;
 use crate::model::{ArrivalPlan, Shares, UserPhase, UserPhaseError, most_users, set_apart, total_seconds};
+use crate::tls::TlsOptions;
 
 /// A load.
 #[derive(Debug, Clone)]
@@ -34,6 +35,8 @@ pub struct Load {
     pub permit: Permit,
     /// Bounds on what a target or a journey can make us hold.
     pub limits: Limits,
+    /// How encrypted connections are made.
+    pub tls: TlsOptions,
 }
 
 /// Who comes when.
@@ -145,11 +148,13 @@ pub struct Limits {
     pub body: u64,
     /// Series of requests and timers; more are counted together.
     pub series: usize,
+    /// Connections of one user to one host at the same time over HTTP/1.1, as browsers bound them.
+    pub parallel: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body: 64 << 20, series: 500 }
+        Self { body: 64 << 20, series: 500, parallel: 6 }
     }
 }
 
@@ -175,6 +180,9 @@ pub enum LoadError {
         /// What it is.
         got: f64,
     },
+    /// What encrypted connections need cannot be had.
+    #[error("TLS: {0}")]
+    Tls(String),
     /// A thread could not be set up.
     #[error("the load cannot start: {0}")]
     Start(String),
@@ -205,6 +213,7 @@ impl Load {
             grace: 30.0,
             permit: Permit::loopback(),
             limits: Limits::default(),
+            tls: TlsOptions::default(),
         }
     }
 
@@ -217,6 +226,7 @@ impl Load {
             |good: bool, name, want, got: f64| if good { Ok(()) } else { Err(LoadError::Number { name, want, got }) };
         self.shares().ok_or(LoadError::Journeys)?;
         number((1..=1024).contains(&self.threads), "threads", "from 1 to 1024", self.threads as f64)?;
+        self.tls.check().map_err(LoadError::Tls)?;
         number(self.grace >= 0.0 && self.grace.is_finite(), "grace", "a number of seconds", self.grace)?;
         match &self.workload {
             Workload::Users { phases, iterations, spread } => {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use engine_core::args::Args;
 use engine_core::expect::Expectation;
+use engine_core::load::LoadShape;
 use engine_core::plan::{Declaration, ExpectText, Plan, PlannedStep, Profile, Rounds, Warmup, Work};
 use engine_core::probe::{ProbeInfo, RoundProcess};
 use engine_core::series::{Labels, is_step_name};
@@ -13,8 +14,10 @@ use rhai::{Dynamic, Map};
 use crate::fault::{At, Fault};
 use crate::given::Given;
 use crate::host::Host;
+use crate::journey::Conditions;
 use crate::kept::Kept;
 use crate::verb_options;
+use crate::verbs::{LoadPoint, Place};
 
 /// What `suite(..)` sets for the steps of its file.
 #[derive(Debug, Clone, Default)]
@@ -60,6 +63,8 @@ pub(crate) struct Builder {
     pub(crate) steps: Vec<PlannedStep>,
     /// The functions of `custom` declarations, by index.
     pub(crate) custom: Vec<Custom>,
+    /// The points of `load` declarations, by index.
+    pub(crate) loads: Vec<Vec<LoadPoint>>,
     pub(crate) setup: Vec<Kept>,
     pub(crate) teardown: Vec<Kept>,
     pub(crate) finish: Vec<Kept>,
@@ -85,6 +90,27 @@ pub(crate) struct Point {
 pub(crate) enum Runs {
     Probe(&'static ProbeInfo, Args),
     Custom { index: usize, metrics: Vec<String> },
+    Load { index: usize, shape: LoadShape, seconds: f64, grace: f64 },
+}
+
+impl Builder {
+    /// A point of a `load` declaration.
+    pub(crate) fn load_point(&self, index: usize, labels: &Labels) -> Option<&LoadPoint> {
+        self.loads.get(index)?.iter().find(|point| point.labels == *labels)
+    }
+
+    /// The load with whose target the users of `setup` and `teardown` talk: the first of the same scenario that has an
+    /// address.
+    pub(crate) fn around(&self, prefix: &str) -> Option<&LoadPoint> {
+        let mut own = self.loads.iter().flatten().filter(|point| point.prefix == prefix);
+        own.find(|point| matches!(point.target, Place::Url(..)))
+    }
+
+    /// The conditions for users of `setup` and `teardown`.
+    pub(crate) fn around_conditions(&self, prefix: &str) -> Conditions {
+        let usual = || Conditions { timeout: engine_load::http::TIMEOUT, users: 1, ..Conditions::default() };
+        self.around(prefix).map_or_else(usual, |point| point.conditions.clone())
+    }
 }
 
 /// A declaration before its steps are made.
@@ -190,7 +216,8 @@ impl Host {
             return Ok(());
         }
         let given = declared.given;
-        let rule = StepRule::new(self, given, &defaults)?;
+        let sends = declared.points.iter().any(|(_, runs)| matches!(runs, Runs::Load { .. }));
+        let rule = if sends { StepRule::of_load(self, given)? } else { StepRule::new(self, given, &defaults)? };
         for (labels, runs) in declared.points {
             if builder.steps.len() >= self.options.limits.steps {
                 let message = format!("the plan has more than {} steps", self.options.limits.steps);
@@ -305,7 +332,26 @@ impl StepRule {
         })
     }
 
+    /// A load runs once, for as long as it says; what `warmup` and `timeout` mean there is its own.
+    fn of_load(host: &Host, given: &Given) -> Result<Self, Fault> {
+        let read = |message: String| {
+            Fault::invalid("wrong-option", format!("`rounds` {message}")).or_at(Some(given.at("rounds")))
+        };
+        let rounds = given.get("rounds").map(|value| verb_options::rounds(value, UNTIL).map_err(read)).transpose()?;
+        let rounds = if host.options.once { None } else { rounds };
+        Ok(Self {
+            rounds: rounds.map_or(Rounds::Exact(1), |rounds| scaled(rounds, host.options.profile)),
+            warmup: Warmup::Rounds(0),
+            timeout: None,
+            budget: None,
+            isolate: Some(false),
+            reference: false,
+        })
+    }
+
     fn step(&self, host: &Host, name: String, labels: Labels, runs: Runs) -> PlannedStep {
+        // What a load may take beyond its end: its grace, and a minute to start and stop a target.
+        let own = if let Runs::Load { seconds, grace, .. } = &runs { Some(seconds + grace + 60.0) } else { None };
         let (work, isolate, method, estimate) = match runs {
             Runs::Probe(probe, args) => {
                 // A fresh process for each round, where comparing is the purpose and the probe starts none itself.
@@ -313,8 +359,9 @@ impl StepRule {
                 (Work::Probe { id: probe.id.to_owned(), args }, isolate, probe.method, probe.round_seconds)
             }
             Runs::Custom { index, metrics } => (Work::Custom { index, metrics }, false, 0, 0.1),
+            Runs::Load { index, shape, seconds, .. } => (Work::Load { index, shape }, false, 1, seconds),
         };
-        let estimate = if host.tiny() { estimate.min(0.2) } else { estimate };
+        let estimate = if host.tiny() && own.is_none() { estimate.min(0.2) } else { estimate };
         PlannedStep {
             name,
             labels,
@@ -322,7 +369,7 @@ impl StepRule {
             rounds: self.rounds,
             warmup: self.warmup,
             isolate,
-            timeout: self.timeout.unwrap_or_else(|| (estimate * 20.0).max(60.0)),
+            timeout: self.timeout.or(own).unwrap_or_else(|| (estimate * 20.0).max(60.0)),
             budget: self.budget,
             method,
             estimate,

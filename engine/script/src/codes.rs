@@ -202,6 +202,14 @@ pub const CODES: &[CodeDoc] = &[
         seen: Seen::Elsewhere,
     },
     CodeDoc {
+        code: "no-such-value",
+        cause: "A journey asked an answer for something that is not in it: a JSON value, a text between two others, a match.",
+        remedy: "Look at the answer with `--once --trace`; for what may be missing give another value: `.json(path, other)`.",
+        wrong: "let sku = page.json(\"items[0].sku\");",
+        right: "let sku = page.json(\"items[0].sku\", ());",
+        seen: Seen::Elsewhere,
+    },
+    CodeDoc {
         code: "not-finite",
         cause: "A number to be recorded is infinite or not a number.",
         remedy: "Look for a division by zero; record only what was measured.",

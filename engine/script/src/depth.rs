@@ -4,19 +4,20 @@
 
 use rhai::{Array, Dynamic, FnPtr, Map};
 
-/// Deepest nesting that a script may build: far more than any JSON document has.
-pub(crate) const DEEPEST: usize = 2_000;
+/// How many variable accesses pass between two looks, and the deepest nesting that a script may build: far more than any
+/// JSON document has, and what is built between two looks is still far from the stack's end.
+pub(crate) const ON_LARGE: (u64, usize) = (8_192, 2_000);
 
-/// How many variable accesses pass between two looks: what is built meanwhile is still far from the stack's end.
-pub(crate) const STRIDE: u64 = 8_192;
+/// The same on the small stack of a virtual user.
+pub(crate) const ON_SMALL: (u64, usize) = (32, 128);
 
 /// Most values looked at in one look.
 const MOST: usize = 200_000;
 
 /// Whether any of the values is nested too deeply.
-pub(crate) fn too_deep<'a>(values: impl Iterator<Item = &'a Dynamic>) -> bool {
+pub(crate) fn too_deep<'a>(values: impl Iterator<Item = &'a Dynamic>, deepest: usize) -> bool {
     let mut left = MOST;
-    values.into_iter().any(|value| deeper(value, DEEPEST, &mut left))
+    values.into_iter().any(|value| deeper(value, deepest, &mut left))
 }
 
 fn deeper(value: &Dynamic, room: usize, left: &mut usize) -> bool {

@@ -12,6 +12,9 @@ use engine_core::probe::{ParamDef, ParamKind, ProbeInfo};
 use crate::verb_options::{Kind, of_verb};
 pub(crate) use written::WRITTEN;
 
+/// What journeys are given, whose functions are methods.
+const METHODS: [&str; 2] = ["response", "user"];
+
 /// One function as documents show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FunctionDoc {
@@ -57,7 +60,11 @@ impl FunctionDoc {
     /// `module::name`, or the name.
     #[must_use]
     pub fn path(&self) -> String {
-        if self.module.is_empty() { self.name.clone() } else { format!("{}::{}", self.module, self.name) }
+        match self.module.as_str() {
+            "" => self.name.clone(),
+            module if METHODS.contains(&module) => format!("{module}.{}", self.name),
+            module => format!("{module}::{}", self.name),
+        }
     }
 
     /// This function as Markdown.
@@ -159,7 +166,8 @@ impl Docs {
     /// # Errors
     /// The nearest names when there is none.
     pub fn doc(&self, name: &str) -> Result<String, String> {
-        let wanted = name.replace('.', "::");
+        let method = name.split_once('.').is_some_and(|(module, _)| METHODS.contains(&module));
+        let wanted = if method { name.to_owned() } else { name.replace('.', "::") };
         let found: Vec<&FunctionDoc> =
             self.functions.iter().filter(|f| f.path() == wanted || f.name == wanted || f.module == wanted).collect();
         if found.is_empty() {
@@ -179,7 +187,11 @@ impl Docs {
             modules.entry(&function.module).or_default().push(function);
         }
         for (module, functions) in modules {
-            let title = if module.is_empty() { "Global functions".to_owned() } else { format!("`{module}::`") };
+            let title = match module {
+                "" => "Global functions".to_owned(),
+                module if METHODS.contains(&module) => format!("Methods of `{module}`"),
+                module => format!("`{module}::`"),
+            };
             let _ = writeln!(
                 out,
                 "
@@ -196,7 +208,8 @@ impl Docs {
     #[must_use]
     pub fn definitions(&self) -> Vec<(String, String)> {
         let mut files: BTreeMap<String, String> = BTreeMap::new();
-        for function in &self.functions {
+        // Definition files have no methods of values.
+        for function in self.functions.iter().filter(|f| !METHODS.contains(&f.module.as_str())) {
             let (file, head) = if function.module.is_empty() {
                 ("global.d.rhai".to_owned(), "module static;\n".to_owned())
             } else {
@@ -243,7 +256,24 @@ fn parameters(function: &FunctionDoc) -> Vec<&'static str> {
         ("", "sleep") => vec!["seconds: ?"],
         ("", "parse_json") => vec!["text: String"],
         ("host", "has") => vec!["part: String"],
-        ("", "profile") | ("host", _) => vec![""],
+        ("", "profile" | "uuid" | "now" | "iso_time") | ("host", _) => vec![""],
+        ("", "load") => vec!["options: Map", "name: String, options: Map", "name: String, options: Map, more: Fn"],
+        ("", "demo_target") => vec!["", "options: Map"],
+        ("", "process") => vec!["program: ?"],
+        ("", "group") => vec!["name: String, run: Fn"],
+        ("", "ack") => vec!["key: ?"],
+        ("", "stop") => vec!["message: String"],
+        ("", "sha256" | "base64") => vec!["value: ?"],
+        ("", "hmac") => vec!["key: ?, value: ?"],
+        ("", "url_encode") => vec!["text: String"],
+        ("", "constant" | "poisson" | "exponential") => vec!["value: ?"],
+        ("", "ramp" | "uniform" | "lognormal" | "pareto") => vec!["from: ?, to: ?"],
+        ("", "normal") => vec!["mean: ?, deviation: ?", "mean: ?, deviation: ?, shortest: ?, longest: ?"],
+        ("", "empirical") => vec!["times: Array"],
+        ("", "steps") => vec!["rates: Array, each: ?"],
+        ("", "sine") => vec!["mean: ?, amplitude: ?, period: ?"],
+        ("", "bursts") => vec!["rate: ?, lasts: ?, pause: ?", "rate: ?, lasts: ?, low: ?, pause: ?"],
+        ("", "replay") => vec!["times: Array", "rows: ?, column: String"],
         _ if function.signature.contains("([program") => {
             vec!["", "options: Map", "command: Array", "command: Array, options: Map"]
         }

@@ -40,6 +40,27 @@ impl Given {
         Ok(given)
     }
 
+    /// Options to which a function added more: each is checked, and its place is that of the options.
+    pub(crate) fn joined(
+        host: &Host,
+        ctx: &NativeCallContext<'_>,
+        first: &Self,
+        map: Map,
+        table: &[OptionDef],
+    ) -> Raised<Self> {
+        let given = Self { map, ..first.clone() };
+        for (key, value) in &given.map {
+            let Some(option) = table.iter().find(|option| option.name == key.as_str()) else {
+                return Err(given.raise(unknown(ctx.fn_name(), key, table), key));
+            };
+            if let Err(unfit) = option.check(value) {
+                let at = unfit.item.map(|item| given.at_item(host, key, item));
+                return Err(given.raise(Fault::invalid("wrong-option", unfit.message).or_at(at), key));
+            }
+        }
+        Ok(given)
+    }
+
     /// No options.
     pub(crate) fn none(host: &Host, ctx: &NativeCallContext<'_>) -> Self {
         Self { map: Map::new(), shape: None, call: host.at(ctx) }

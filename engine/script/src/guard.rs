@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use engine_load::coroutine::stack_low;
 use rhai::Dynamic;
 
 use crate::diagnostic::ErrorClass;
@@ -16,6 +17,10 @@ use crate::fault::Fault;
 
 /// What is left of the stack when a script is ended: native code called from it needs some too.
 const MARGIN: usize = 256 << 10;
+
+/// What is left of a virtual user's stack when its iteration is ended: native functions called from it need some, and so do
+/// copying and dropping of nested values.
+const USER_MARGIN: usize = 64 << 10;
 
 /// How many operations pass between two looks at the clock.
 const STRIDE: u64 = 1024;
@@ -28,6 +33,10 @@ pub(crate) struct Guard {
     most: Cell<u64>,
     deadline: Cell<Option<(Instant, Duration)>>,
     tripped: RefCell<Option<Fault>>,
+    /// Operations of one iteration of a virtual user.
+    user_most: u64,
+    /// Virtual users that were ended, by the lowest address of their stack: others run while one of them winds up.
+    users: RefCell<Vec<(usize, Fault)>>,
 }
 
 /// The address of a local variable: near enough to the stack pointer.
@@ -47,7 +56,14 @@ impl Guard {
             most: Cell::new(u64::MAX),
             deadline: Cell::new(None),
             tripped: RefCell::new(None),
+            user_most: u64::MAX,
+            users: RefCell::new(Vec::new()),
         }
+    }
+
+    /// With a bound on the operations of an iteration.
+    pub(crate) fn for_users(self, operations: u64) -> Self {
+        Self { user_most: operations, ..self }
     }
 
     /// Begins an entry into the script: fresh counters, nothing tripped.
@@ -63,8 +79,28 @@ impl Guard {
         self.tripped.borrow().clone()
     }
 
+    /// Begins an iteration of the user on this stack.
+    pub(crate) fn begin_user(&self, low: usize) {
+        self.end_user(low);
+    }
+
+    /// Ends an iteration of the user on this stack: what it was ended by, also where the script swallowed it.
+    pub(crate) fn end_user(&self, low: usize) -> Option<Fault> {
+        let mut users = self.users.borrow_mut();
+        if users.is_empty() {
+            return None;
+        }
+        let at = users.iter().position(|(known, _)| *known == low)?;
+        Some(users.swap_remove(at).1)
+    }
+
     /// Ends the script for another reason.
     pub(crate) fn trip(&self, fault: Fault) -> Fault {
+        let low = stack_low();
+        if low != 0 {
+            self.users.borrow_mut().push((low, fault.clone()));
+            return fault;
+        }
         self.tripped.replace(Some(fault.clone()));
         fault
     }
@@ -81,13 +117,36 @@ impl Guard {
 
     /// The language calls this at every operation; a value ends the script.
     #[inline]
-    pub(crate) fn progress(&self) -> Option<Dynamic> {
+    pub(crate) fn progress(&self, counted: u64) -> Option<Dynamic> {
+        let low = stack_low();
+        if low != 0 {
+            let fine = here() > low + USER_MARGIN && counted <= self.user_most && self.users.borrow().is_empty();
+            return if fine { None } else { self.look_at_user(low, counted) };
+        }
         let count = self.operations.get() + 1;
         self.operations.set(count);
         if here() > self.low && !count.is_multiple_of(STRIDE) && count <= self.most.get() {
             return None;
         }
         self.look(count)
+    }
+
+    #[cold]
+    fn look_at_user(&self, low: usize, counted: u64) -> Option<Dynamic> {
+        if let Some((_, fault)) = self.users.borrow().iter().find(|(known, _)| *known == low) {
+            return Some(Dynamic::from(fault.clone()));
+        }
+        let fault = if here() <= low + USER_MARGIN {
+            Fault::new(ErrorClass::Limit, "too-deep", "the journey is nested too deeply: its stack is used up")
+                .help("a function that calls itself needs a condition under which it returns")
+        } else if counted > self.user_most {
+            let message = format!("the iteration took more than {} operations", self.user_most);
+            Fault::new(ErrorClass::Limit, "too-many-operations", message)
+                .help("a loop that never ends? long ones ask `user.wanted` whether to go on")
+        } else {
+            return None;
+        };
+        Some(Dynamic::from(self.trip(fault)))
     }
 
     #[cold]

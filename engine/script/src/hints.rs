@@ -109,6 +109,12 @@ fn variable(name: &str, sources: &Sources, file: &str, line: &str) -> Told {
     let message = |tail: &str| format!("there is no variable `{name}` here{tail}");
     let (tail, help) = match name {
         "null" | "nil" | "undefined" | "None" | "void" => (String::new(), Some("nothing is written `()`".to_owned())),
+        "user" => (
+            String::new(),
+            Some(
+                "requests stand in a journey: `fn buyer(user) { user.get(\"/\"); }`, which `load(..)` runs".to_owned(),
+            ),
+        ),
         "var" => (String::new(), Some("declare a variable with `let`".to_owned())),
         "function" | "def" => (String::new(), Some("a function is written `fn name(x) { .. }`".to_owned())),
         "new" => (String::new(), Some("there is no `new`: a map is written `#{ key: value }`".to_owned())),

@@ -1,9 +1,10 @@
 //! The state behind a script: what it was given, what it declared so far, and what it may do right now.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 
 use engine_core::event::{Note, NoteLevel};
 use engine_core::plan::Profile;
@@ -15,11 +16,14 @@ use rhai::{AST, Engine, Module, NativeCallContext, Shared};
 use crate::builder::{Builder, Frame};
 use crate::diagnostic::{Diagnostic, ErrorClass};
 use crate::fault::{At, Fault, Raised};
+use crate::files::Files;
 use crate::guard::Guard;
+use crate::journey::Stage;
 use crate::live::Live;
 use crate::options::Options;
 use crate::params::Params;
 use crate::permissions::tidy;
+use crate::plain::Plain;
 use crate::secret::Vault;
 use crate::sites::Shape;
 use crate::sources::Sources;
@@ -37,6 +41,8 @@ pub(crate) enum Phase {
     Around,
     /// `finish`.
     Finish,
+    /// The journeys of users.
+    Journey,
 }
 
 /// A module that was loaded from a source.
@@ -56,6 +62,7 @@ pub(crate) struct Host {
     /// Folder that relative paths of data start from.
     pub(crate) base: PathBuf,
     pub(crate) guard: Rc<Guard>,
+    pub(crate) files: Arc<Files>,
     pub(crate) sources: Sources,
     pub(crate) vault: Vault,
     pub(crate) phase: Cell<Phase>,
@@ -73,6 +80,10 @@ pub(crate) struct Host {
     pub(crate) notes: RefCell<Vec<Note>>,
     pub(crate) live: RefCell<Option<Live>>,
     pub(crate) random: RefCell<Stream>,
+    /// What `setup` returned, by the prefix of its scenario.
+    pub(crate) setups: RefCell<BTreeMap<String, Plain>>,
+    /// What virtual users share; only on the threads of a load.
+    pub(crate) stage: OnceCell<Stage>,
     /// Compiles one-line forwarders: without strict variables, because their module is only there at the call.
     pub(crate) plain: Engine,
 }
@@ -84,7 +95,13 @@ impl std::fmt::Debug for Host {
 }
 
 impl Host {
-    pub(crate) fn new(options: Options, root: Option<PathBuf>, base: PathBuf, guard: Rc<Guard>) -> Rc<Self> {
+    pub(crate) fn new(
+        options: Options,
+        root: Option<PathBuf>,
+        base: PathBuf,
+        guard: Rc<Guard>,
+        files: Arc<Files>,
+    ) -> Rc<Self> {
         let random = Stream::new(options.seed, &[Stream::key_of("plan")]);
         Rc::new_cyclic(|this| Self {
             this: this.clone(),
@@ -92,6 +109,7 @@ impl Host {
             root,
             base,
             guard,
+            files,
             sources: Sources::default(),
             vault: Vault::default(),
             phase: Cell::new(Phase::Plan),
@@ -105,6 +123,8 @@ impl Host {
             notes: RefCell::new(Vec::new()),
             live: RefCell::new(None),
             random: RefCell::new(random),
+            setups: RefCell::new(BTreeMap::new()),
+            stage: OnceCell::new(),
             plain: Engine::new_raw(),
         })
     }
@@ -207,6 +227,10 @@ impl Host {
     pub(crate) fn note(&self, level: NoteLevel, message: &str, at: Option<&At>) {
         let message = self.vault.redact(message);
         let place = at.filter(|at| !at.pos.is_none()).map(|at| self.place(at));
+        if let Some(stage) = self.stage.get() {
+            stage.trace(|| format!("says: {message}"));
+            return stage.note(Note { level, step: None, message, place });
+        }
         match &*self.live.borrow() {
             Some(live) => live.note(level, message, place),
             None => self.notes.borrow_mut().push(Note { level, step: None, message, place }),

@@ -77,11 +77,29 @@ impl Kept {
         Self::with(host, ctx, function, true, at)
     }
 
+    /// Keeps the function of a journey, which takes the user.
+    pub(crate) fn journey(host: &Host, ctx: &NativeCallContext<'_>, function: &FnPtr, at: At) -> Raised<Self> {
+        arity(host, ctx, function, &[1], &at)?;
+        Self::with(host, ctx, function, true, at)
+    }
+
+    /// Keeps a function that takes nothing, or a user.
+    pub(crate) fn around(host: &Host, ctx: &NativeCallContext<'_>, function: &FnPtr, at: At) -> Raised<Self> {
+        let takes = arity(host, ctx, function, &[0, 1], &at)?;
+        Self::with(host, ctx, function, takes == 1, at)
+    }
+
+    /// The function's name.
+    pub(crate) fn name(&self) -> &str {
+        self.function.fn_name()
+    }
+
     fn with(host: &Host, ctx: &NativeCallContext<'_>, function: &FnPtr, takes_point: bool, at: At) -> Raised<Self> {
         let mut function = callable(host, ctx, function)?;
         detach(&mut function, &mut { MOST_VALUES }).map_err(|fault| fault.or_at(Some(at.clone())).raise(ctx))?;
         let mut context = ctx.store_data();
         context.global.level = 0;
+        context.global.num_operations = 0;
         let prefix = host.frames.borrow().last().map_or_else(String::new, Frame::prefix);
         Ok(Self { function, context, takes_point, prefix, at })
     }
@@ -175,11 +193,17 @@ pub(crate) fn arity(
     let wanted = match allowed {
         [0] => "without values".to_owned(),
         [1] => "with one value".to_owned(),
+        _ if matches!(ctx.fn_name(), "setup" | "teardown") => "without values, or with a user".to_owned(),
         _ => "without values, or with the point of its sweep".to_owned(),
     };
     let subject = if function.is_anonymous() { "this closure".to_owned() } else { format!("`{}`", function.fn_name()) };
     let verb = ctx.fn_name();
-    let example = if allowed == [1] { "|p| .." } else { "|| .." };
+    let user = matches!(verb, "load" | "setup" | "teardown");
+    let example = match (allowed, user) {
+        ([1], true) => "|user| ..",
+        ([1], false) => "|p| ..",
+        _ => "|| ..",
+    };
     let message = format!("`{verb}` calls its function {wanted}, {subject} takes {takes}");
     Err(Fault::invalid("wrong-arity", message)
         .help(format!("write `{example}`"))

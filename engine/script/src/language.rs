@@ -43,6 +43,9 @@ const FREE_WORDS: [&str; 25] = [
     "yield",
 ];
 
+/// A virtual user's computation gives way to others every so many operations (a mask).
+const BREATH: u64 = (1 << 16) - 1;
+
 /// An engine with everything that scripts can call.
 pub(crate) fn engine(host: &Rc<Host>, filter: Rc<Filter>) -> Engine {
     let mut engine = Engine::new_raw();
@@ -67,19 +70,28 @@ pub(crate) fn engine(host: &Rc<Host>, filter: Rc<Filter>) -> Engine {
     engine.disable_symbol("curry");
     engine.set_module_resolver(Resolver(Rc::downgrade(host)));
     let guard = Rc::clone(&host.guard);
-    engine.on_progress(move |_| guard.progress());
+    let stage = Rc::downgrade(host);
+    engine.on_progress(move |count| {
+        // A long computation of one user does not keep its thread from the others.
+        if count & BREATH == 0
+            && engine_load::coroutine::stack_low() != 0
+            && let Some(stage) = stage.upgrade().as_ref().and_then(|host| host.stage.get())
+        {
+            let _ = stage.breathe();
+        }
+        guard.progress(count)
+    });
     let guard = Rc::clone(&host.guard);
     let accesses = Cell::new(0_u64);
     #[expect(deprecated, reason = "the language marks it volatile; its version is pinned and a test holds its use")]
     engine.on_var(move |_, _, ctx| {
         let count = accesses.get() + 1;
         accesses.set(count);
-        if count.is_multiple_of(depth::STRIDE) && depth::too_deep(ctx.scope().iter_raw().map(|(_, _, value)| value)) {
-            let fault = Fault::new(
-                ErrorClass::Limit,
-                "too-deep",
-                format!("a value is nested more than {} levels deep", depth::DEEPEST),
-            );
+        let small = engine_load::coroutine::stack_low() != 0;
+        let (stride, deepest) = if small { depth::ON_SMALL } else { depth::ON_LARGE };
+        if count.is_multiple_of(stride) && depth::too_deep(ctx.scope().iter_raw().map(|(_, _, value)| value), deepest) {
+            let message = format!("a value is nested more than {deepest} levels deep");
+            let fault = Fault::new(ErrorClass::Limit, "too-deep", message);
             return Err(guard.trip(fault).boxed(Position::NONE));
         }
         Ok(None)

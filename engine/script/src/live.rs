@@ -13,6 +13,7 @@ use engine_core::metric::Metric;
 use engine_core::series::Labels;
 use engine_core::step::Place;
 use engine_session::ProbeError;
+use engine_session::load::LoadRequest;
 
 /// What script code asks of the session.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub(crate) enum Request {
     Measure(&'static str, Args),
     /// Keep a message.
     Note(NoteLevel, String, Option<Place>),
+    /// The load that was asked for.
+    Load(Box<LoadRequest>),
     /// The call is over: what was recorded, and how it ended.
     Done(Vec<Record>, Result<(), ProbeError>),
 }

@@ -14,6 +14,9 @@ use crate::permissions::Permissions;
 /// Reads an environment variable. Handed in, because only the command line reads the environment.
 pub type ReadEnv = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
+/// Takes a line about what a virtual user does.
+pub type TraceLine = Arc<dyn Fn(&str) + Send + Sync>;
+
 /// Where a scenario comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
@@ -64,6 +67,10 @@ pub struct Options {
     pub only: Vec<String>,
     /// Globs of step names to leave out.
     pub skip: Vec<String>,
+    /// Whether loads are tried and not run: each journey once, by one user that does not think.
+    pub once: bool,
+    /// Where virtual users say what they do: requests, answers, checks, failures.
+    pub trace: Option<TraceLine>,
 }
 
 impl Options {
@@ -85,6 +92,8 @@ impl Options {
             timeout: None,
             only: Vec::new(),
             skip: Vec::new(),
+            once: false,
+            trace: None,
         }
     }
 }
@@ -143,6 +152,8 @@ pub struct Limits {
     pub plan_time: Duration,
     /// Operations of one call of a kept function (a round of `custom`, `setup`, `finish`, ...).
     pub call_operations: u64,
+    /// Operations of one iteration of a virtual user: some seconds of a loop that never ends.
+    pub iteration_operations: u64,
     /// Nested script calls.
     pub call_levels: usize,
     /// Nested expressions, outside and inside functions.
@@ -173,6 +184,7 @@ impl Default for Limits {
             plan_operations: 5_000_000,
             plan_time: Duration::from_secs(10),
             call_operations: 20_000_000_000,
+            iteration_operations: 50_000_000,
             call_levels: 32,
             expression_depth: 128,
             string: 16 << 20,

@@ -50,11 +50,41 @@ impl Permissions {
         self.read.iter().any(|granted| granted == "*" || real(path).starts_with(real(Path::new(granted))))
     }
 
+    /// Whether the file or folder may be written, as for reading.
+    #[must_use]
+    pub fn allows_write(&self, path: &Path) -> bool {
+        self.write.iter().any(|granted| granted == "*" || real(path).starts_with(real(Path::new(granted))))
+    }
+
+    /// Whether traffic may be sent to a host: always to this machine's own loopback addresses.
+    #[must_use]
+    pub fn allows_net(&self, host: &str, port: u16) -> bool {
+        let named = |granted: &str| match granted.rsplit_once(':') {
+            // An address of IPv6 without a port has colons too.
+            Some((name, number))
+                if !granted.ends_with(']') && number.parse::<u16>().is_ok() && !name.ends_with(':') =>
+            {
+                number.parse() == Ok(port) && same_host(name, host)
+            }
+            _ => same_host(granted, host),
+        };
+        is_loopback(host) || self.net.iter().any(|granted| granted == "*" || named(granted))
+    }
+
     /// Whether the environment variable may be read.
     #[must_use]
     pub fn allows_env(&self, name: &str) -> bool {
         self.env.iter().any(|granted| granted == "*" || granted == name)
     }
+}
+
+fn same_host(granted: &str, host: &str) -> bool {
+    granted.trim_start_matches('[').trim_end_matches(']').eq_ignore_ascii_case(host)
+}
+
+/// Whether a host is this machine's own loopback.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
 }
 
 /// The path with `.` and `..` resolved by name.
@@ -105,6 +135,22 @@ mod tests {
         assert!(!granted.allows_run("a"), "a word is looked up on the search path");
         assert!(!Permissions::default().allows_run("true"));
         assert!(Permissions::all().allows_run("/bin/anything"));
+    }
+
+    #[test]
+    fn hosts_are_granted_with_or_without_a_port() {
+        let granted = Permissions {
+            net: vec!["shop.example".into(), "api.example:8080".into(), "[2001:db8::1]:443".into()],
+            ..Permissions::default()
+        };
+        assert!(granted.allows_net("shop.example", 1) && granted.allows_net("SHOP.example", 443));
+        assert!(granted.allows_net("api.example", 8080) && !granted.allows_net("api.example", 80));
+        assert!(granted.allows_net("2001:db8::1", 443) && !granted.allows_net("2001:db8::1", 80));
+        assert!(!granted.allows_net("evil.example", 443) && !granted.allows_net("notshop.example", 443));
+        for own in ["localhost", "127.0.0.1", "127.9.9.9", "::1"] {
+            assert!(Permissions::default().allows_net(own, 9), "{own}");
+        }
+        assert!(Permissions::all().allows_net("anything", 9));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use engine_core::nearest::hint;
@@ -13,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::builder::{Filter, Frame, globs};
 use crate::diagnostic::{Diagnostic, ErrorClass, Severity};
+use crate::files::Files;
 use crate::guard::Guard;
 use crate::host::Host;
 use crate::inspect::{Known, inspect};
@@ -20,7 +22,7 @@ use crate::language;
 use crate::options::{Options, Source};
 use crate::permissions::real;
 use crate::resolve;
-use crate::sources::{SourceText, read_file};
+use crate::sources::SourceText;
 use crate::translate;
 use crate::verbs::run_source;
 use crate::worker::{Outcome, panicked};
@@ -41,18 +43,19 @@ fn missing(file: &str, message: String, help: Option<String>) -> Diagnostic {
 }
 
 #[expect(clippy::result_large_err, reason = "an error ends the reading: it is made once")]
-fn load(source: &Source, options: &Options) -> Result<Loaded, Diagnostic> {
+fn load(source: &Source, options: &Options, files: &Files) -> Result<Loaded, Diagnostic> {
     let limit = options.limits.source;
     match source {
         Source::File(path) => {
             let shown = path.display().to_string();
-            let bytes = read_file(path, limit)
+            let bytes = files
+                .read(path, limit)
                 .map_err(|error| missing(&shown, format!("cannot read `{shown}`: {error}"), None))?;
             let folder =
                 path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
             let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
             Ok(Loaded {
-                source: SourceText::new(&shown, bytes, Some(folder.clone()), limit)?,
+                source: SourceText::new(&shown, bytes.to_vec(), Some(folder.clone()), limit)?,
                 folder: Some(folder),
                 stem,
             })
@@ -85,9 +88,14 @@ fn load(source: &Source, options: &Options) -> Result<Loaded, Diagnostic> {
 }
 
 /// Reads a scenario. The host and the engine are there when functions can be called.
-pub(crate) fn read(source: &Source, options: Options, guard: Rc<Guard>) -> (Option<Rc<Host>>, Option<Engine>, Outcome) {
+pub(crate) fn read(
+    source: &Source,
+    options: Options,
+    guard: Rc<Guard>,
+    files: Arc<Files>,
+) -> (Option<Rc<Host>>, Option<Engine>, Outcome) {
     let failed = |diagnostic: Diagnostic| (None, None, Outcome { diagnostics: vec![diagnostic], ..Outcome::default() });
-    let loaded = match load(source, &options) {
+    let loaded = match load(source, &options, &files) {
         Ok(loaded) => loaded,
         Err(diagnostic) => return failed(diagnostic),
     };
@@ -99,22 +107,8 @@ pub(crate) fn read(source: &Source, options: Options, guard: Rc<Guard>) -> (Opti
         (Ok(only), Ok(skip)) => Rc::new(Filter { only, skip }),
         (Err(message), _) | (_, Err(message)) => return failed(usage(message)),
     };
-    let root = loaded.folder.as_deref().map(real);
-    let base = loaded.folder.clone().unwrap_or_default();
-    let host = Host::new(options, root, base, guard);
-    let engine = language::engine(&host, filter);
-    let source = host.sources.add(loaded.source);
-    {
-        let mut builder = host.builder.borrow_mut();
-        builder.suite.clone_from(&loaded.stem);
-        builder.title = source.title();
-    }
-    host.frames.borrow_mut().push(Frame { file: source.name.clone(), suite: loaded.stem, ..Frame::default() });
-    let start = Place { file: source.name.clone(), line: 0, column: 0 };
-    let _ = resolve::open(&host, &source.name, start.clone(), "includes");
-
-    let limits = host.options.limits.clone();
-    host.guard.enter(limits.plan_operations, Instant::now() + limits.plan_time);
+    let start = Place { file: loaded.source.name.clone(), line: 0, column: 0 };
+    let (host, engine, source) = prepared(loaded, options, guard, files, filter);
     let done = catch_unwind(AssertUnwindSafe(|| declare(&host, &engine, &source)));
     let mut diagnostics = done.unwrap_or_else(|panic| {
         vec![Diagnostic::error(ErrorClass::Internal, "panic", panicked(&*panic), start.clone())]
@@ -142,6 +136,46 @@ pub(crate) fn read(source: &Source, options: Options, guard: Rc<Guard>) -> (Opti
         diagnostics,
     };
     (Some(host), Some(engine), outcome)
+}
+
+/// Everything up to the first line of the script.
+fn prepared(
+    loaded: Loaded,
+    options: Options,
+    guard: Rc<Guard>,
+    files: Arc<Files>,
+    filter: Rc<Filter>,
+) -> (Rc<Host>, Engine, Rc<SourceText>) {
+    let root = loaded.folder.as_deref().map(real);
+    let base = loaded.folder.clone().unwrap_or_default();
+    let host = Host::new(options, root, base, guard, files);
+    let engine = language::engine(&host, filter);
+    let source = host.sources.add(loaded.source);
+    {
+        let mut builder = host.builder.borrow_mut();
+        builder.suite.clone_from(&loaded.stem);
+        builder.title = source.title();
+    }
+    host.frames.borrow_mut().push(Frame { file: source.name.clone(), suite: loaded.stem, ..Frame::default() });
+    let start = Place { file: source.name.clone(), line: 0, column: 0 };
+    let _ = resolve::open(&host, &source.name, start, "includes");
+    let limits = &host.options.limits;
+    host.guard.enter(limits.plan_operations, Instant::now() + limits.plan_time);
+    (host, engine, source)
+}
+
+/// Reads a scenario that was checked before, for a thread of its own.
+#[expect(clippy::result_large_err, reason = "an error ends the reading: it is made once")]
+pub(crate) fn program(
+    source: &Source,
+    options: Options,
+    guard: Rc<Guard>,
+    files: Arc<Files>,
+) -> Result<(Rc<Host>, Engine), Diagnostic> {
+    let loaded = load(source, &options, &files)?;
+    let (host, engine, source) = prepared(loaded, options, guard, files, Rc::default());
+    run_source(&host, &engine, &source).map_err(|error| translate::eval(&host.sources, &source.name, &error))?;
+    Ok((host, engine))
 }
 
 /// Compiles, inspects and runs the top level. An error that both find is told once.

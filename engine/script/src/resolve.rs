@@ -5,6 +5,8 @@
     reason = "the language marks stored contexts volatile; its version is pinned and tests hold each use"
 )]
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::{Component, Path};
 use std::rc::{Rc, Weak};
 
@@ -19,7 +21,7 @@ use crate::fault::{At, Fault, Raised};
 use crate::host::{Host, Loaded};
 use crate::permissions::real;
 use crate::sites::Sites;
-use crate::sources::{SourceText, read_file};
+use crate::sources::SourceText;
 use crate::stdlib::STDLIB;
 
 const EXTENSION: &str = "rhai";
@@ -127,16 +129,27 @@ fn module(host: &Rc<Host>, engine: &Engine, source: &Rc<SourceText>) -> Raised<S
 /// A function value that calls a module's function, from wherever it is called.
 fn forwarder(host: &Rc<Host>, file: &str, name: &str) -> Raised<FnPtr> {
     let (host, file, function) = (Rc::downgrade(host), file.to_owned(), name.to_owned());
+    // One line for each number of values, compiled when it is first called: journeys are called very often.
+    let lines: RefCell<BTreeMap<usize, Shared<Module>>> = RefCell::default();
     FnPtr::from_fn(name, move |ctx: NativeCallContext<'_>, args: &mut [&mut Dynamic]| {
         let gone = || EvalAltResult::ErrorModuleNotFound(file.clone(), Position::NONE);
         let host = host.upgrade().ok_or_else(gone)?;
         let module = host.modules.borrow().get(&file).map(|loaded| loaded.module.clone()).ok_or_else(gone)?;
-        let names: Vec<String> = (0..args.len()).map(|n| format!("a{n}")).collect();
-        let list = names.join(", ");
-        let ast = host.plain.compile(format!("fn engine_forward({list}) {{ forwarded::{function}({list}) }}"))?;
+        let known = lines.borrow().get(&args.len()).cloned();
+        let line = match known {
+            Some(line) => line,
+            None => {
+                let names: Vec<String> = (0..args.len()).map(|n| format!("a{n}")).collect();
+                let list = names.join(", ");
+                let text = format!("fn engine_forward({list}) {{ forwarded::{function}({list}) }}");
+                let line = host.plain.compile(text)?.shared_lib().clone();
+                lines.borrow_mut().insert(args.len(), line.clone());
+                line
+            }
+        };
         let mut store = ctx.store_data();
         store.global.push_import("forwarded", module);
-        store.global.lib.push(ast.shared_lib().clone());
+        store.global.lib.push(line);
         let inner = store.create_context(ctx.engine());
         let values: Vec<Dynamic> = args.iter_mut().map(|value| value.take()).collect();
         FnPtr::new("engine_forward")?.call_raw(&inner, None, values)
@@ -180,7 +193,10 @@ fn standard(host: &Host, name: &str) -> Result<Rc<SourceText>, Fault> {
     let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     let own = host.options.stdlib_dir.as_ref().filter(|_| plain).map(|dir| dir.join(name).with_extension(EXTENSION));
     let bytes = match own.filter(|path| path.is_file()) {
-        Some(path) => read_file(&path, host.options.limits.source)
+        Some(path) => host
+            .files
+            .read(&path, host.options.limits.source)
+            .map(|bytes| bytes.to_vec())
             .map_err(|error| Fault::invalid("unreadable", format!("cannot read `{}`: {error}", path.display())))?,
         None => match STDLIB.iter().find(|(known, _)| *known == name) {
             Some((_, text)) => text.as_bytes().to_vec(),
@@ -247,7 +263,10 @@ fn file(host: &Host, from: &str, path: &str, verb: &str) -> Result<Rc<SourceText
     if let Some(known) = host.sources.get(&shown) {
         return Ok(known);
     }
-    let bytes = read_file(&found, host.options.limits.source)
+    let bytes = host
+        .files
+        .read(&found, host.options.limits.source)
+        .map(|bytes| bytes.to_vec())
         .map_err(|error| Fault::invalid("unreadable", format!("cannot read `{shown}`: {error}")))?;
     add(host, &shown, bytes, found.parent())
 }

@@ -11,6 +11,7 @@ use engine_core::plan::Plan;
 use engine_core::run::{RunRecord, ScenarioRef};
 use engine_core::series::Labels;
 use engine_core::step::{Failure, FailureKind, Place};
+use engine_session::load::LoadRequest;
 use engine_session::{CustomContext, ProbeError, Scripted};
 
 use crate::diagnostic::{Diagnostic, ErrorClass, Severity};
@@ -185,7 +186,7 @@ impl Scenario {
         &self.warnings
     }
 
-    fn call(&mut self, entry: Entry, cx: &mut dyn CustomContext) -> Result<(), ProbeError> {
+    fn call(&mut self, entry: Entry, cx: &mut dyn CustomContext) -> Result<Option<LoadRequest>, ProbeError> {
         /// How soon an interruption reaches the script.
         const GLANCE: Duration = Duration::from_millis(50);
         let gone = || ProbeError::Failed(Failure::new(FailureKind::Panic, "the script's thread is gone"));
@@ -195,6 +196,7 @@ impl Scenario {
         let deadline = cx.deadline();
         let job = Job { entry, deadline, seed: cx.seed(), requests, answers };
         self.jobs.as_ref().and_then(|jobs| jobs.send(job).ok()).ok_or_else(gone)?;
+        let mut load = None;
         loop {
             match inbox.recv_timeout(GLANCE) {
                 Ok(Request::Measure(probe, args)) => {
@@ -203,9 +205,10 @@ impl Scenario {
                     let _ = answer.send(result);
                 }
                 Ok(Request::Note(level, message, place)) => cx.note(level, &message, place),
+                Ok(Request::Load(request)) => load = Some(*request),
                 Ok(Request::Done(records, result)) => {
                     records.into_iter().for_each(|record| cx.record(record));
-                    return result;
+                    return result.map(|()| load);
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     if cx.cancelled() {
@@ -220,19 +223,24 @@ impl Scenario {
 
 impl Scripted for Scenario {
     fn custom(&mut self, index: usize, point: &Labels, cx: &mut dyn CustomContext) -> Result<(), ProbeError> {
-        self.call(Entry::Custom(index, point.clone()), cx)
+        self.call(Entry::Custom(index, point.clone()), cx).map(drop)
+    }
+
+    fn load(&mut self, index: usize, point: &Labels, cx: &mut dyn CustomContext) -> Result<LoadRequest, ProbeError> {
+        let load = self.call(Entry::Load(index, point.clone()), cx)?;
+        load.ok_or_else(|| ProbeError::failed("the scenario made no load"))
     }
 
     fn setup(&mut self, cx: &mut dyn CustomContext) -> Result<(), ProbeError> {
-        self.call(Entry::Setup, cx)
+        self.call(Entry::Setup, cx).map(drop)
     }
 
     fn teardown(&mut self, cx: &mut dyn CustomContext) -> Result<(), ProbeError> {
-        self.call(Entry::Teardown, cx)
+        self.call(Entry::Teardown, cx).map(drop)
     }
 
     fn finish(&mut self, run: &RunRecord, cx: &mut dyn CustomContext) -> Result<(), ProbeError> {
-        self.call(Entry::Finish(Box::new(run.clone())), cx)
+        self.call(Entry::Finish(Box::new(run.clone())), cx).map(drop)
     }
 }
 

@@ -18,6 +18,11 @@ impl Secret {
         Self { name: name.into(), value: value.into() }
     }
 
+    /// The secret itself, for the wire only.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.value
+    }
+
     fn with(&self, value: String) -> Self {
         Self { name: Rc::clone(&self.name), value: value.into() }
     }

@@ -2,10 +2,12 @@
 
 /// Name and text of each; a test compares it with the folder.
 pub(crate) const STDLIB: &[(&str, &str)] = &[
+    ("arrivals", include_str!("../../../stdlib/arrivals.rhai")),
     ("code", include_str!("../../../stdlib/code.rhai")),
     ("hardware", include_str!("../../../stdlib/hardware.rhai")),
     ("sla", include_str!("../../../stdlib/sla.rhai")),
     ("sweep", include_str!("../../../stdlib/sweep.rhai")),
+    ("users", include_str!("../../../stdlib/users.rhai")),
 ];
 
 #[cfg(test)]

@@ -88,6 +88,111 @@ pub(crate) const CUSTOM: &[OptionDef] = &[
 /// Options of `timed`.
 pub(crate) const TIMED: &[OptionDef] =
     &[option("times", Kind::Count, "calls between start and stop of the clock; the sample is the time of one")];
+/// Options of `load`; `capacity` and others that send load share them.
+pub(crate) const LOAD: &[OptionDef] = &[
+    option(
+        "target",
+        Kind::Any,
+        "an address (`\"http://host:port\"`), or `demo_target()`; without it requests need full addresses",
+    ),
+    option("journey", Kind::Any, "the function that each user runs again and again: `|user| ..`"),
+    option(
+        "journeys",
+        Kind::List,
+        "several with their shares: `[#{ run: buyer, share: 70 }, #{ run: browser, share: 30 }]`",
+    ),
+    option("data", Kind::Map, "what users find in `user.data`: rows of files, or any values"),
+    option(
+        "arrivals",
+        Kind::Any,
+        "open model: users arrive at a rate, `\"200/s\"` or `poisson(\"200/s\")`, `ramp(..)`, ..",
+    ),
+    option("users", Kind::Any, "closed model: so many users at the same time, or `\"0 -> 100\"`"),
+    option(
+        "phases",
+        Kind::List,
+        "named phases: `[#{ name: \"ramp\", rate: \"0/s -> 200/s\", duration: \"30 s\" }, ..]`, or with `users`",
+    ),
+    option("duration", Kind::Time, "how long users arrive, or begin iterations"),
+    option("iterations", Kind::Count, "with `users`: so many iterations in all"),
+    option("iterations_per_user", Kind::Count, "with `users`: so many iterations by each"),
+    option("spread", Kind::Time, "with `users`: those that are due together begin over this time"),
+    option("warmup", Kind::Time, "time at the front that counts in no total"),
+    option(
+        "max_users",
+        Kind::Count,
+        "with arrivals: users at the same time, at most; five seconds' worth by default, 50 to 10,000",
+    ),
+    option(
+        "late",
+        Kind::Text,
+        "arrivals that find no user free: `\"burst\"` (all at once when users are free, the default), `\"2x\"` (at twice the rate), `\"skip\"` (dropped and counted)",
+    ),
+    option("timeout", Kind::Time, "time until the whole answer of a request must be there, `\"30 s\"` by default"),
+    option("graceful", Kind::Time, "how long iterations may go on after the end, `\"30 s\"` by default"),
+    option("watch", Kind::Map, "processes to watch beside the target: `#{ shop: process(\"shop\") }`"),
+    option("counters", Kind::Text, "address of the target's own counters, Prometheus or JSON"),
+    option("headers", Kind::Map, "headers of every request"),
+    option("ca", Kind::Text, "file with the authorities that are trusted, in PEM, instead of this machine's"),
+    option("insecure", Kind::Flag, "accept any certificate"),
+    option("seed", Kind::Any, "seed of arrivals, think times and what users draw; follows from the run's by default"),
+    option("threads", Kind::Count, "threads that generate; half the processors by default"),
+    ROUNDS,
+    TAGS,
+    SWEEP,
+    CASES,
+    REFERENCE,
+    EXPECT,
+];
+/// Options of a phase.
+pub(crate) const PHASE: &[OptionDef] = &[
+    option("name", Kind::Text, "what rows and expectations call it"),
+    option("rate", Kind::Any, "open model: arrivals, `\"200/s\"` or `\"0/s -> 200/s\"`"),
+    option("users", Kind::Any, "closed model: users, `100` or `\"0 -> 100\"`"),
+    option("duration", Kind::Time, "how long it lasts"),
+    option("spacing", Kind::Text, "`\"even\"` (the default) or `\"poisson\"`; the same in all phases"),
+    option("expect", Kind::Texts, "expectations that hold in this phase"),
+];
+/// Options of a journey among several.
+pub(crate) const JOURNEY: &[OptionDef] = &[
+    option("run", Kind::Any, "the function: `|user| ..`"),
+    option("share", Kind::Any, "its weight among the journeys, 1 by default"),
+    option("name", Kind::Text, "what rows call it; the function's name by default"),
+];
+/// Options of `demo_target`.
+pub(crate) const DEMO_TARGET: &[OptionDef] = &[
+    option(
+        "service",
+        Kind::Any,
+        "how long a request holds a worker: a time, or `exponential(\"5 ms\")`, `lognormal(\"2 ms\", 0.5)`, `uniform(..)`",
+    ),
+    option("workers", Kind::Count, "requests served at the same time; others wait in order of arrival"),
+    option("queue", Kind::Count, "requests that may wait; one more is refused with 503"),
+    option("cpu_bound", Kind::Flag, "whether service takes a processor's time instead of sleeping"),
+    option("errors", Kind::Any, "share of requests answered with 500"),
+    option("body", Kind::Any, "size that pages have at least"),
+    option("stalls", Kind::List, "when it is frozen: `[#{ at: \"3 s\", lasts: \"1 s\", every: \"10 s\" }]`"),
+    option("start_delay", Kind::Time, "time until it listens"),
+    option("warmup", Kind::Map, "slow at first: `#{ factor: 5, time: \"10 s\" }`"),
+    option("leak", Kind::Any, "memory that each request leaves behind"),
+    option("orders", Kind::Text, "file in which orders survive a crash"),
+    option("admin", Kind::Text, "what the header `X-Admin` must hold for `POST /admin/reset`"),
+    option("down", Kind::Flag, "whether its port refuses connections"),
+    option("seed", Kind::Any, "decides service times and errors"),
+];
+/// Options of a request.
+pub(crate) const REQUEST: &[OptionDef] = &[
+    option("name", Kind::Text, "the row that it is counted in; method and path by default, with `:id` for numbers"),
+    option("status", Kind::Any, "statuses that are no error, one or a list; all below 400 by default"),
+    option("timeout", Kind::Time, "time until the whole answer must be there; that of the load by default"),
+    option("redirects", Kind::Any, "redirects that are followed, 10 by default; 0 for none"),
+    option("headers", Kind::Map, "headers by name; a secret may stand there"),
+    option("query", Kind::Map, "what is appended to the address, encoded"),
+    option("json", Kind::Any, "a value to send as JSON"),
+    option("form", Kind::Map, "fields to send as a form"),
+    option("body", Kind::Any, "a text or a blob to send as it is"),
+    option("file", Kind::Text, "a file to send; needs `--allow-read=FOLDER`"),
+];
 /// Options of `include`.
 pub(crate) const INCLUDE: &[OptionDef] = &[
     option("only", Kind::Texts, "globs of the step names to take"),
@@ -122,6 +227,9 @@ pub(crate) fn of_verb(verb: &str) -> Option<&'static [OptionDef]> {
         "bench" => BENCH,
         "custom" => CUSTOM,
         "timed" => TIMED,
+        "load" => LOAD,
+        "demo_target" => DEMO_TARGET,
+        "request" => REQUEST,
         "include" => INCLUDE,
         "param" => PARAM,
         _ => return None,

@@ -5,9 +5,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use engine_core::event::Note;
@@ -21,15 +21,20 @@ use rhai::{Dynamic, Engine, EvalAltResult, Map};
 
 use crate::builder::Frame;
 use crate::diagnostic::{Diagnostic, ErrorClass};
+use crate::files::Files;
 use crate::guard::Guard;
 use crate::host::{Host, Phase};
+use crate::journey::{Blueprint, Purpose};
 use crate::kept::Kept;
 use crate::live::{Answer, Live, Request};
 use crate::options::{Options, Source};
 use crate::params::ParamDoc;
+use crate::plain::Plain;
 use crate::read;
 use crate::translate;
 use crate::verbs::RunView;
+
+mod users;
 
 /// What reading a scenario gave.
 #[derive(Debug, Default)]
@@ -47,6 +52,7 @@ pub(crate) struct Outcome {
 #[derive(Debug)]
 pub(crate) enum Entry {
     Custom(usize, Labels),
+    Load(usize, Labels),
     Setup,
     Teardown,
     Finish(Box<RunRecord>),
@@ -62,6 +68,32 @@ pub(crate) struct Job {
     pub(crate) answers: Receiver<Answer>,
 }
 
+/// What copies of the program on other threads are made from.
+#[derive(Debug)]
+pub(crate) struct Copies {
+    source: Source,
+    options: Options,
+    files: Arc<Files>,
+    cancel: Arc<AtomicBool>,
+    /// What users said, until somebody listens again.
+    notes: Arc<Mutex<Vec<Note>>>,
+}
+
+impl Copies {
+    fn blueprint(&self, purpose: Purpose, setup: Plain) -> Blueprint {
+        Blueprint {
+            source: self.source.clone(),
+            options: self.options.clone(),
+            files: Arc::clone(&self.files),
+            cancel: Arc::clone(&self.cancel),
+            purpose,
+            setup,
+            notes: Arc::clone(&self.notes),
+            returned: Mutex::new(None),
+        }
+    }
+}
+
 /// Reads the scenario and, when `jobs` are to follow, stays to run its functions.
 pub(crate) fn work(
     source: &Source,
@@ -70,8 +102,16 @@ pub(crate) fn work(
     told: &Sender<Outcome>,
     jobs: Option<Receiver<Job>>,
 ) {
-    let guard = Rc::new(Guard::new(options.limits.stack, cancel));
-    let (host, engine, outcome) = read::read(source, options, guard);
+    let guard = Rc::new(Guard::new(options.limits.stack, Arc::clone(&cancel)));
+    let files = Arc::new(Files::default());
+    let copies = Copies {
+        source: source.clone(),
+        options: options.clone(),
+        files: Arc::clone(&files),
+        cancel,
+        notes: Arc::default(),
+    };
+    let (host, engine, outcome) = read::read(source, options, guard, files);
     // Nobody waits for it only when the caller is gone.
     let good = outcome.plan.is_some();
     if told.send(outcome).is_err() || !good {
@@ -80,20 +120,29 @@ pub(crate) fn work(
     let Some((host, engine)) = host.zip(engine) else { return };
     for job in jobs.into_iter().flatten() {
         let requests = job.requests.clone();
-        let (records, result) = run(&host, &engine, job);
+        let (records, result) = run(&host, &engine, &copies, job);
         let _ = requests.send(Request::Done(records, result));
     }
 }
 
-fn run(host: &Host, engine: &Engine, job: Job) -> (Vec<engine_core::measurement::Record>, Result<(), ProbeError>) {
+fn run(
+    host: &Host,
+    engine: &Engine,
+    copies: &Copies,
+    job: Job,
+) -> (Vec<engine_core::measurement::Record>, Result<(), ProbeError>) {
     let limits = &host.options.limits;
     host.guard.enter(limits.call_operations, job.deadline);
     let live = Live { requests: job.requests, answers: job.answers, records: Vec::new().into(), stopped: None.into() };
+    for note in std::mem::take(&mut *copies.notes.lock().unwrap_or_else(PoisonError::into_inner)) {
+        live.note(note.level, note.message, note.place);
+    }
     host.live.replace(Some(live));
     let result = match job.entry {
         Entry::Custom(index, labels) => custom(host, engine, index, &labels, job.seed),
-        Entry::Setup => all(host, engine, Phase::Around, &host.builder.borrow().setup.clone(), None),
-        Entry::Teardown => all(host, engine, Phase::Around, &host.builder.borrow().teardown.clone(), None),
+        Entry::Load(index, labels) => load(host, copies, index, &labels, job.seed),
+        Entry::Setup => users::setup(host, engine, copies, job.seed, job.deadline),
+        Entry::Teardown => users::teardown(host, engine, copies, job.seed, job.deadline),
         Entry::Finish(run) => {
             let view = Dynamic::from(RunView(Rc::new(*run)));
             all(host, engine, Phase::Finish, &host.builder.borrow().finish.clone(), Some(view))
@@ -116,14 +165,35 @@ fn custom(host: &Host, engine: &Engine, index: usize, labels: &Labels, seed: u64
     };
     host.random.replace(Stream::new(seed, &[Stream::key_of("script")]));
     let value = custom.points.iter().find(|(known, _)| known == labels).map(|(_, value)| value.clone());
-    call(host, engine, Phase::Round, &custom.kept, Some(Dynamic::from_map(value.unwrap_or_else(Map::new))))
+    let value = Dynamic::from_map(value.unwrap_or_else(Map::new));
+    call(host, engine, Phase::Round, &custom.kept, Some(value)).map(drop)
+}
+
+/// Makes a load and hands it over.
+fn load(host: &Host, copies: &Copies, index: usize, labels: &Labels, seed: u64) -> Result<(), ProbeError> {
+    let builder = host.builder.borrow();
+    let gone = || ProbeError::failed(format!("the scenario has no load number {index} at `{labels}`"));
+    let point = builder.load_point(index, labels).ok_or_else(gone)?;
+    let setup = host.setups.borrow().get(&point.prefix).cloned().unwrap_or_default();
+    let blueprint = copies.blueprint(Purpose::Load(index, labels.clone()), setup);
+    let request = point.request(&Arc::new(blueprint), seed).map_err(ProbeError::failed)?;
+    if let Some(live) = &*host.live.borrow() {
+        let _ = live.requests.send(Request::Load(Box::new(request)));
+    }
+    Ok(())
 }
 
 fn all(host: &Host, engine: &Engine, phase: Phase, kept: &[Kept], value: Option<Dynamic>) -> Result<(), ProbeError> {
-    kept.iter().try_for_each(|kept| call(host, engine, phase, kept, value.clone()))
+    kept.iter().try_for_each(|kept| call(host, engine, phase, kept, value.clone()).map(drop))
 }
 
-fn call(host: &Host, engine: &Engine, phase: Phase, kept: &Kept, value: Option<Dynamic>) -> Result<(), ProbeError> {
+fn call(
+    host: &Host,
+    engine: &Engine,
+    phase: Phase,
+    kept: &Kept,
+    value: Option<Dynamic>,
+) -> Result<Dynamic, ProbeError> {
     host.phase.set(phase);
     let suite = kept.prefix.trim_end_matches('/').to_owned();
     let included = !suite.is_empty();
@@ -131,8 +201,8 @@ fn call(host: &Host, engine: &Engine, phase: Phase, kept: &Kept, value: Option<D
     let result = catch_unwind(AssertUnwindSafe(|| kept.call(engine, value)));
     host.frames.borrow_mut().pop();
     let error = match result {
-        Ok(Ok(_)) => match host.guard.tripped() {
-            None => return Ok(()),
+        Ok(Ok(value)) => match host.guard.tripped() {
+            None => return Ok(value),
             Some(fault) => fault.boxed(kept.at.pos),
         },
         Ok(Err(error)) => error,

@@ -220,6 +220,10 @@ impl Driver for Epoll {
         true
     }
 
+    fn send_reported(&mut self, key: Key, bytes: Rc<Vec<u8>>) -> bool {
+        self.send(key, bytes)
+    }
+
     fn receive(&mut self, key: Key) {
         if let Some(Some(socket)) = self.sockets.get_mut(key) {
             socket.receiving = true;

@@ -88,6 +88,10 @@ pub trait Driver {
     /// where not, the socket can be taken to have taken the bytes already, and a failure shows when receiving.
     fn send(&mut self, key: Key, bytes: Rc<Vec<u8>>) -> bool;
 
+    /// As [`Self::send`], but [`Event::Sent`] follows unless all of it was taken at once; for messages that follow each
+    /// other without an answer in between. Also gives whether it follows.
+    fn send_reported(&mut self, key: Key, bytes: Rc<Vec<u8>>) -> bool;
+
     /// Receives from now on: [`Event::Data`] as it comes, until [`Event::End`].
     fn receive(&mut self, key: Key);
 
@@ -153,6 +157,22 @@ pub fn tcp_socket(address: &SocketAddr, nonblocking: bool) -> io::Result<OwnedFd
         );
     }
     Ok(socket)
+}
+
+/// A UDP socket for `address`.
+///
+/// # Errors
+/// As [`tcp_socket`].
+pub fn udp_socket(address: &SocketAddr) -> io::Result<OwnedFd> {
+    use std::os::fd::FromRawFd;
+    let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
+    // SAFETY: plain arguments; the result is checked.
+    let fd = unsafe { libc::socket(family, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: a descriptor just made that nobody else owns.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// Makes the coming close send a reset.

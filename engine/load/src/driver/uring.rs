@@ -42,6 +42,8 @@ struct Socket {
     address: Option<Box<RawAddress>>,
     sending: Option<Rc<Vec<u8>>>,
     sent: usize,
+    /// The last short message: held until the next, long after the kernel has copied it.
+    short: Option<Rc<Vec<u8>>>,
 }
 
 /// See the module.
@@ -192,7 +194,7 @@ impl Uring {
                     socket.sending = None;
                     if !closing {
                         let error = if result < 0 { -result } else { libc::EPIPE };
-                        handler(stamp, key, Event::Sent(if result > 0 && whole { Ok(()) } else { Err(error) }));
+                        handler(stamp, key, Event::Sent(if result >= 0 && whole { Ok(()) } else { Err(error) }));
                     }
                 }
             }
@@ -227,7 +229,15 @@ impl Driver for Uring {
     }
 
     fn adopt(&mut self, fd: OwnedFd) -> Key {
-        self.sockets.insert(Socket { fd, pending: 0, closing: false, address: None, sending: None, sent: 0 })
+        self.sockets.insert(Socket {
+            fd,
+            pending: 0,
+            closing: false,
+            address: None,
+            sending: None,
+            sent: 0,
+            short: None,
+        })
     }
 
     fn connect(&mut self, key: Key, address: SocketAddr) {
@@ -239,25 +249,26 @@ impl Driver for Uring {
     }
 
     fn send(&mut self, key: Key, bytes: Rc<Vec<u8>>) -> bool {
+        if bytes.len() > SHORT {
+            return self.send_reported(key, bytes);
+        }
         let socket = &mut self.sockets[key];
-        let short = bytes.len() <= SHORT;
-        // Of a short message the last one is held until the next: long after the kernel has copied it.
+        let bytes = socket.short.insert(bytes);
+        let entry = opcode::Send::new(Fd(socket.fd.as_raw_fd()), bytes.as_ptr(), bytes.len() as u32)
+            .flags(libc::MSG_NOSIGNAL | libc::MSG_WAITALL)
+            .build()
+            .flags(squeue::Flags::SKIP_SUCCESS)
+            .user_data((key as u64) << BITS | QUIET);
+        self.push(entry);
+        false
+    }
+
+    fn send_reported(&mut self, key: Key, bytes: Rc<Vec<u8>>) -> bool {
+        let socket = &mut self.sockets[key];
         socket.sending = Some(bytes);
         socket.sent = 0;
-        if !short {
-            self.start_send(key);
-            return true;
-        }
-        let socket = &self.sockets[key];
-        if let Some(bytes) = &socket.sending {
-            let entry = opcode::Send::new(Fd(socket.fd.as_raw_fd()), bytes.as_ptr(), bytes.len() as u32)
-                .flags(libc::MSG_NOSIGNAL | libc::MSG_WAITALL)
-                .build()
-                .flags(squeue::Flags::SKIP_SUCCESS)
-                .user_data((key as u64) << BITS | QUIET);
-            self.push(entry);
-        }
-        false
+        self.start_send(key);
+        true
     }
 
     fn receive(&mut self, key: Key) {

@@ -226,6 +226,11 @@ impl Receiver {
         Err(Failure::new(class, what))
     }
 
+    /// Whether the server agreed to speak something else from here on.
+    pub const fn is_upgraded(&self) -> bool {
+        self.status == 101
+    }
+
     /// Whether a byte of the answer has come.
     pub const fn has_begun(&self) -> bool {
         self.received > 0
@@ -234,6 +239,11 @@ impl Receiver {
     /// Whether the head is complete.
     pub const fn in_body(&self) -> bool {
         !matches!(self.state, State::Head)
+    }
+
+    /// Whether the body ends with the connection.
+    pub const fn is_until_end(&self) -> bool {
+        matches!(self.state, State::UntilClose)
     }
 
     /// Bytes that came so far.

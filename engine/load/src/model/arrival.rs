@@ -81,8 +81,8 @@ impl ArrivalPlan {
             }
             last = *time;
         }
-        // Half-open, as all plans: the last one is due too.
-        Ok(Self { phases: vec![(name.into(), last.next_up())], times: Times::Replay(times.into()) })
+        // Half-open, as all plans: the last one is due too, also by a clock that counts whole nanoseconds.
+        Ok(Self { phases: vec![(name.into(), last + 1e-6)], times: Times::Replay(times.into()) })
     }
 
     /// Its length in seconds.

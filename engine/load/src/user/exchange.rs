@@ -4,35 +4,24 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::job::{Attempt, Job};
 use super::{Flight, User};
 use crate::clock;
-use crate::driver::tcp_socket;
 use crate::error::{ErrorClass, Failure};
-use crate::http::{Method, Origin, Receiver, Request, Response, Target, Timings, Url};
+use crate::http::{Method, Origin, Request, Response, Target, Url};
 use crate::record::{End, Endpoint, Kind, Sample, Slot};
-use crate::worker::net::{ConnRef, Delivery};
 
 /// A request made ready once and sent often: its bytes and its row are known. Belongs to its thread.
 #[derive(Debug)]
 pub struct Prepared {
-    request: Request,
-    origin: Rc<Origin>,
-    bytes: Rc<Vec<u8>>,
+    pub(super) request: Request,
+    pub(super) origin: Rc<Origin>,
+    pub(super) path: String,
+    pub(super) bytes: Rc<Vec<u8>>,
     name: Arc<str>,
     /// The row of the journey and group that it was last sent in.
     row: Cell<Option<(u16, Endpoint)>>,
     group: std::cell::RefCell<Arc<str>>,
-}
-
-/// How one attempt went.
-struct Attempt {
-    result: Result<Response, Failure>,
-    begun: u64,
-    ended: u64,
-    timings: Timings,
-    received: u64,
-    connected: bool,
-    repeated: bool,
 }
 
 impl User {
@@ -45,7 +34,15 @@ impl User {
         let bytes = Rc::new(request.encode(&origin, &path)?);
         let name = request.endpoint().into();
         let group = std::cell::RefCell::new(Arc::clone(&self.cell.group.borrow()));
-        Ok(Prepared { request: request.clone(), origin: Rc::new(origin), bytes, name, row: Cell::new(None), group })
+        Ok(Prepared {
+            request: request.clone(),
+            origin: Rc::new(origin),
+            path,
+            bytes,
+            name,
+            row: Cell::new(None),
+            group,
+        })
     }
 
     /// Sends a request with the user's cookies, follows redirects, and waits for the answer.
@@ -57,15 +54,8 @@ impl User {
         loop {
             let present = redirected.as_ref().unwrap_or(request);
             let from = self.address(present)?;
-            let cookie = self.cell.cookies.borrow().header(&from);
-            let set = present.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("cookie"));
-            let response = match cookie.filter(|_| !set) {
-                Some(cookie) => self.send(&self.prepare(&present.clone().header("Cookie", cookie))?)?,
-                None => self.send(&self.prepare(present)?)?,
-            };
-            for header in response.headers.all("set-cookie") {
-                self.cell.cookies.borrow_mut().set(&from, &header);
-            }
+            let response = self.send(&self.prepare_with_cookies(present)?)?;
+            self.keep_cookies(&from, &response);
             if !response.is_redirect() || request.redirects == 0 {
                 return Ok(response);
             }
@@ -79,8 +69,28 @@ impl User {
         }
     }
 
+    /// As [`Self::prepare`], with the cookies that the user has now for that address.
+    ///
+    /// # Errors
+    /// If it is impossible.
+    pub fn prepare_with_cookies(&self, request: &Request) -> Result<Prepared, Failure> {
+        let set = request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("cookie"));
+        let to = self.address(request)?;
+        let cookie = self.cell.cookies.borrow().header(&to);
+        match cookie.filter(|_| !set) {
+            Some(cookie) => self.prepare(&request.clone().header("Cookie", cookie)),
+            None => self.prepare(request),
+        }
+    }
+
+    pub(super) fn keep_cookies(&self, from: &Url, response: &Response) {
+        for header in response.headers.all("set-cookie") {
+            self.cell.cookies.borrow_mut().set(from, &header);
+        }
+    }
+
     /// Where a request goes.
-    fn address(&self, request: &Request) -> Result<Url, Failure> {
+    pub(super) fn address(&self, request: &Request) -> Result<Url, Failure> {
         let invalid = |what: String| Failure::new(ErrorClass::Invalid, what);
         match request.place().map_err(|error| invalid(error.to_string()))? {
             Target::Full(url) => Ok(url),
@@ -132,24 +142,40 @@ impl User {
     pub fn send(&self, prepared: &Prepared) -> Result<Response, Failure> {
         self.may_wait()?;
         let cell = &*self.cell;
-        let reactor = &cell.reactor;
         let called = clock::now();
-        let intended = cell.intended.take().unwrap_or(called);
-        let slot = Slot { endpoint: self.row_of(prepared), phase: reactor.phase_of(intended) };
-        {
-            let mut inner = reactor.inner.borrow_mut();
-            let row = inner.recorder.row(slot);
-            row.started += 1;
-            row.bytes_out += prepared.bytes.len() as u64;
-        }
-        cell.request.set(Some(Flight { slot, intended, begun: called }));
-        let attempt = self.attempt(prepared, called);
+        let flight = self.take_off(prepared, cell.intended.take().unwrap_or(called), called);
+        cell.request.set(Some(flight));
+        let mut job = Job::new(self, prepared, flight);
+        let mut step = job.start(self);
+        let attempt = loop {
+            match step {
+                Some(attempt) => break attempt,
+                None => {
+                    step = match self.wait_for(job.ticket(), job.deadline) {
+                        Some(delivery) => job.delivered(self, delivery),
+                        None => job.timed_out(self),
+                    }
+                }
+            }
+        };
         cell.request.set(None);
-        self.count(prepared, slot, intended, attempt)
+        self.count(prepared, flight, attempt)
+    }
+
+    /// Counts a request as started.
+    pub(super) fn take_off(&self, prepared: &Prepared, intended: u64, begun: u64) -> Flight {
+        let reactor = &self.cell.reactor;
+        let slot = Slot { endpoint: self.row_of(prepared), phase: reactor.phase_of(intended) };
+        let mut inner = reactor.inner.borrow_mut();
+        let row = inner.recorder.row(slot);
+        row.started += 1;
+        row.bytes_out += prepared.bytes.len() as u64;
+        Flight { slot, intended, begun }
     }
 
     /// Counts what came of a request.
-    fn count(&self, prepared: &Prepared, slot: Slot, intended: u64, attempt: Attempt) -> Result<Response, Failure> {
+    pub(super) fn count(&self, prepared: &Prepared, flight: Flight, attempt: Attempt) -> Result<Response, Failure> {
+        let Flight { slot, intended, .. } = flight;
         let Attempt { result, begun, ended, timings, received, connected, repeated } = attempt;
         let mut inner = self.cell.reactor.inner.borrow_mut();
         let row = inner.recorder.row(slot);
@@ -197,161 +223,6 @@ impl User {
         prepared.row.set(Some((journey, endpoint)));
         *prepared.group.borrow_mut() = Arc::clone(&group);
         endpoint
-    }
-
-    /// Sends, and once more on a new connection where a kept one was gone before a byte of an answer.
-    fn attempt(&self, prepared: &Prepared, called: u64) -> Attempt {
-        let cell = &*self.cell;
-        let deadline = called.saturating_add(prepared.request.timeout);
-        let mut timings = Timings::default();
-        let (mut first_sent, mut connected, mut repeated) = (None, false, false);
-        let failed = |failure, begun, connected, repeated, received| Attempt {
-            result: Err(failure),
-            begun,
-            ended: clock::now(),
-            timings: Timings::default(),
-            received,
-            connected,
-            repeated,
-        };
-        loop {
-            let kept = self.kept(&prepared.origin).filter(|_| !repeated);
-            let reused = kept.is_some();
-            let conn = match kept {
-                Some(conn) => conn,
-                None => match self.connect(&prepared.origin, deadline, &mut timings) {
-                    Ok(conn) => {
-                        connected = true;
-                        first_sent.get_or_insert(called);
-                        conn
-                    }
-                    Err(failure) => return failed(failure, first_sent.unwrap_or(called), connected, repeated, 0),
-                },
-            };
-            let receiver =
-                Receiver::new(prepared.request.method.clone(), prepared.request.keep, cell.reactor.load.limits.body);
-            {
-                let mut inner = cell.reactor.inner.borrow_mut();
-                let inner = &mut *inner;
-                let began = inner.net.begin_exchange(inner.driver.as_mut(), conn, cell.task, receiver, &prepared.bytes);
-                if let Err(failure) = began {
-                    inner.net.abandon(conn, true);
-                    return failed(failure, first_sent.unwrap_or(called), connected, repeated, 0);
-                }
-            }
-            let Some(delivery) = self.wait(deadline) else {
-                let state = cell.reactor.inner.borrow_mut().net.abandon(conn, true);
-                let (class, what) = if state.in_body {
-                    (ErrorClass::TimeoutInBody, "within the body")
-                } else if state.received > 0 {
-                    (ErrorClass::TimeoutInHead, "within the head")
-                } else {
-                    (ErrorClass::Timeout, "before a byte of the answer")
-                };
-                let seconds = prepared.request.timeout as f64 / 1e9;
-                let detail = format!("no end after {seconds} s, {what}, {} bytes so far", state.received);
-                let begun = first_sent.unwrap_or(if state.sent_at == 0 { called } else { state.sent_at });
-                return failed(Failure::new(class, detail), begun, connected, repeated, state.received);
-            };
-            let Delivery { result, sent_at, first_at, at, received, .. } = delivery;
-            let begun = *first_sent.get_or_insert(sent_at);
-            match result {
-                Ok(response) => {
-                    timings.first_byte = first_at.saturating_sub(sent_at);
-                    timings.total = at.saturating_sub(begun);
-                    let result = Ok(response.unwrap_or_default());
-                    return Attempt { result, begun, ended: at, timings, received, connected, repeated };
-                }
-                Err(failure) => {
-                    let gone = matches!(failure.class, ErrorClass::Closed | ErrorClass::Reset);
-                    if gone && reused && prepared.request.method.is_idempotent() && clock::now() < deadline {
-                        repeated = true;
-                        continue;
-                    }
-                    return Attempt { result: Err(failure), begun, ended: at, timings, received, connected, repeated };
-                }
-            }
-        }
-    }
-
-    /// A connection that the user has kept.
-    fn kept(&self, origin: &Rc<Origin>) -> Option<ConnRef> {
-        let mut conns = self.cell.conns.borrow_mut();
-        let at = conns.iter().position(|(known, _)| Rc::ptr_eq(known, origin) || known == origin)?;
-        let conn = conns[at].1;
-        if self.cell.reactor.inner.borrow_mut().net.is_idle(conn) {
-            return Some(conn);
-        }
-        conns.swap_remove(at);
-        None
-    }
-
-    /// A new connection.
-    fn connect(&self, origin: &Rc<Origin>, deadline: u64, timings: &mut Timings) -> Result<ConnRef, Failure> {
-        let cell = &*self.cell;
-        if !cell.reactor.load.permit.allows(origin) {
-            return Err(Failure::new(
-                ErrorClass::Denied,
-                format!("{} is not among the permitted hosts", origin.authority()),
-            ));
-        }
-        let started = clock::now();
-        let addresses = self.resolve(origin, deadline)?;
-        let resolved = clock::now();
-        // An address is no look-up, whatever the clock says.
-        if origin.host.parse::<std::net::IpAddr>().is_err() {
-            timings.dns = resolved - started;
-        }
-        let mut last = None;
-        for address in addresses {
-            let socket = tcp_socket(&address, false).map_err(|error| {
-                let errno = error.raw_os_error().unwrap_or(libc::ENOBUFS);
-                Failure::new(ErrorClass::of_socket(errno), error.to_string())
-            })?;
-            let layer = cell.reactor.layer(origin)?;
-            let conn = {
-                let mut inner = cell.reactor.inner.borrow_mut();
-                let inner = &mut *inner;
-                let key = inner.driver.adopt(socket);
-                inner.driver.connect(key, address);
-                inner.net.begin_connect(key, cell.task, layer)
-            };
-            match self.wait(deadline) {
-                None => {
-                    cell.reactor.inner.borrow_mut().net.abandon(conn, true);
-                    return Err(Failure::new(ErrorClass::ConnectTimeout, format!("{address} did not answer in time")));
-                }
-                Some(Delivery { result: Ok(_), connected_at, at, .. }) => {
-                    timings.connect = connected_at.saturating_sub(resolved);
-                    timings.tls = at.saturating_sub(connected_at);
-                    cell.conns.borrow_mut().push((Rc::clone(origin), conn));
-                    return Ok(conn);
-                }
-                Some(Delivery { result: Err(failure), .. }) => {
-                    last = Some(Failure { detail: format!("{address}: {}", failure.detail), ..failure });
-                }
-            }
-        }
-        Err(last.unwrap_or_else(|| Failure::new(ErrorClass::Dns, format!("`{}` has no address", origin.host))))
-    }
-
-    /// The addresses of a host. A name is looked up on a thread of its own, while this user sleeps and looks again.
-    fn resolve(&self, origin: &Origin, deadline: u64) -> Result<Vec<std::net::SocketAddr>, Failure> {
-        let answer = self.cell.reactor.resolver.ask(&origin.host, origin.port);
-        let mut nap = 20_000;
-        loop {
-            if let Some(found) = answer.get() {
-                return found
-                    .clone()
-                    .map_err(|error| Failure::new(ErrorClass::Dns, format!("`{}`: {error}", origin.host)));
-            }
-            let now = clock::now();
-            if now >= deadline {
-                return Err(Failure::new(ErrorClass::Dns, format!("`{}`: no answer in time", origin.host)));
-            }
-            self.sleep_until(now + nap)?;
-            nap = (nap * 2).min(1_000_000);
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! A virtual user: what a journey sees. Everything looks blocking; whoever waits gives its thread to the others.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -17,9 +18,20 @@ use crate::worker::net::{ConnRef, Delivery};
 use crate::worker::reactor::SharedReactor;
 use crate::worker::timers::Task;
 
+mod all;
 mod exchange;
+mod fetch;
+mod job;
+mod marks;
+mod open;
+mod socket;
+mod websocket;
 
 pub use exchange::Prepared;
+pub use fetch::Fetched;
+pub use marks::Mark;
+pub use socket::{Connection, Until};
+pub use websocket::{WebSocket, WebSocketOptions};
 
 /// Something under way, so that it can be counted should the load end before.
 #[derive(Debug, Clone, Copy)]
@@ -46,9 +58,13 @@ pub(crate) struct UserCell {
     pub(crate) pace: Cell<Option<u64>>,
     pub(crate) quit: Cell<bool>,
     pub(crate) request: Cell<Option<Flight>>,
+    /// Requests under way beside each other, by their place among them.
+    pub(crate) requests: RefCell<Vec<(usize, Flight)>>,
     pub(crate) iterating: Cell<Option<Flight>>,
     pub(crate) conns: RefCell<Vec<(Rc<Origin>, ConnRef)>>,
     pub(crate) delivery: RefCell<Option<Delivery>>,
+    /// Deliveries beyond that one: only of users with several requests under way.
+    pub(crate) deliveries: RefCell<VecDeque<Delivery>>,
     pub(crate) timed_out: Cell<bool>,
     /// Whether it waits for its turn already; one wake-up must not count twice.
     pub(crate) queued: Cell<bool>,
@@ -57,6 +73,21 @@ pub(crate) struct UserCell {
     pub(crate) cookies: RefCell<Cookies>,
     stream: RefCell<Option<Stream>>,
     pub(crate) group: RefCell<Arc<str>>,
+    /// Whatever its journey keeps with it.
+    pub(crate) attached: RefCell<Option<Rc<dyn std::any::Any>>>,
+}
+
+impl UserCell {
+    /// Something arrived for the user.
+    #[inline]
+    pub(crate) fn deliver(&self, delivery: Delivery) {
+        let mut first = self.delivery.borrow_mut();
+        if first.is_none() && self.deliveries.borrow().is_empty() {
+            *first = Some(delivery);
+        } else {
+            self.deliveries.borrow_mut().push_back(delivery);
+        }
+    }
 }
 
 /// A handle on a user; clones are the same user. Belongs to its thread and to its own coroutine: elsewhere, whatever
@@ -80,15 +111,18 @@ impl User {
             pace: Cell::new(None),
             quit: Cell::new(false),
             request: Cell::new(None),
+            requests: RefCell::default(),
             iterating: Cell::new(None),
             conns: RefCell::new(Vec::new()),
             delivery: RefCell::new(None),
+            deliveries: RefCell::default(),
             timed_out: Cell::new(false),
             queued: Cell::new(false),
             arrival: Cell::new(None),
             cookies: RefCell::default(),
             stream: RefCell::new(None),
             group: RefCell::new("".into()),
+            attached: RefCell::new(None),
         };
         Self { cell: Rc::new(cell) }
     }
@@ -199,24 +233,56 @@ impl User {
         self.may_wait()?;
         self.cell.reactor.inner.borrow_mut().timers.sleep(self.cell.task, at);
         coroutine::suspend();
+        // What else arrives for the user must not end its sleep.
+        while clock::now() < at {
+            coroutine::suspend();
+        }
         Ok(())
     }
 
-    /// Waits for what a connection delivers, until `deadline`; `None` when time is out.
-    pub(crate) fn wait(&self, deadline: u64) -> Option<Delivery> {
+    /// Waits until `found` finds what it looks for, or time is out at `deadline`; it looks whenever something happened.
+    pub(crate) fn wait_until<R>(&self, deadline: u64, mut found: impl FnMut() -> Option<R>) -> Option<R> {
         let cell = &*self.cell;
         cell.timed_out.set(false);
         cell.reactor.inner.borrow_mut().timers.set_timeout(cell.task, deadline);
         loop {
             coroutine::suspend();
-            if let Some(delivery) = cell.delivery.borrow_mut().take() {
+            let what = found();
+            if what.is_some() {
                 cell.reactor.inner.borrow_mut().timers.clear_timeout(cell.task);
-                return Some(delivery);
+                return what;
             }
             if cell.timed_out.get() {
                 return None;
             }
         }
+    }
+
+    /// The next thing that a connection delivered.
+    pub(crate) fn next_delivery(&self) -> Option<Delivery> {
+        let first = self.cell.delivery.borrow_mut().take();
+        if first.is_some() {
+            return first;
+        }
+        self.cell.deliveries.borrow_mut().pop_front()
+    }
+
+    /// Waits for the delivery called `ticket`, until `deadline`; `None` when time is out. Others are of what was given up.
+    #[inline]
+    pub(crate) fn wait_for(&self, ticket: u64, deadline: u64) -> Option<Delivery> {
+        self.wait_until(deadline, || {
+            while let Some(delivery) = self.next_delivery() {
+                if delivery.ticket == ticket {
+                    return Some(delivery);
+                }
+            }
+            None
+        })
+    }
+
+    /// Waits for anything that a connection delivers, until `deadline`.
+    pub(crate) fn wait_any(&self, deadline: u64) -> Option<Delivery> {
+        self.next_delivery().or_else(|| self.wait_until(deadline, || self.next_delivery()))
     }
 
     /// One iteration, meant to start at `intended` (now where nothing says so). Counts it, however it ends.
@@ -245,7 +311,8 @@ impl User {
         let cell = &*self.cell;
         let ended = clock::now();
         let mut inner = cell.reactor.inner.borrow_mut();
-        for flight in [cell.request.take(), cell.iterating.take()].into_iter().flatten() {
+        let requests = cell.requests.take().into_iter().map(|(_, flight)| flight);
+        for flight in requests.chain([cell.request.take(), cell.iterating.take()].into_iter().flatten()) {
             let row = inner.recorder.row(flight.slot);
             row.record(Sample { end, intended: flight.intended, begun: flight.begun, ended });
             if let Some(failure) = failure {

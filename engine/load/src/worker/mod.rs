@@ -22,6 +22,7 @@ use crate::journey::Script;
 use crate::record::{End, Interval, Recorder};
 use crate::spec::{Load, Workload};
 use crate::stack::Stacks;
+use crate::tls::{Connector, Trust};
 use crate::user::User;
 
 mod arrivals;
@@ -54,6 +55,7 @@ pub(crate) const END_NOW: u8 = 2;
 pub(crate) struct Shared {
     pub(crate) load: Arc<Load>,
     pub(crate) resolver: Arc<Resolver>,
+    pub(crate) trust: Arc<Trust>,
     pub(crate) unclaimed: Arc<AtomicU64>,
     pub(crate) stop: AtomicU8,
     /// All threads are set up, or have failed to.
@@ -134,6 +136,7 @@ impl Worker {
             inner: RefCell::new(inner),
             load: Arc::clone(&load),
             resolver: Arc::clone(&shared.resolver),
+            connector: Connector::new(Arc::clone(&shared.trust)),
             start: Cell::new(0),
             accepting: Cell::new(true),
             current: Cell::new(None),
@@ -142,6 +145,7 @@ impl Worker {
             phase_ends: phases.iter().map(|(_, end)| clock::nanos(*end)).collect(),
             iterations: load.journeys.iter().map(|_| Cell::new(None)).collect(),
             unclaimed: Arc::clone(&shared.unclaimed),
+            shared: Arc::clone(&shared),
         });
         let arriving = Arriving::of(&load, id);
         let starts = Starts::of(&load, id);
@@ -235,7 +239,9 @@ impl Worker {
         net.flush(driver.as_mut());
         for (task, delivery) in net.woken.drain(..) {
             let Some(entry) = self.tasks.get(task as usize) else { continue };
-            *entry.user.cell.delivery.borrow_mut() = Some(delivery);
+            if let Some(delivery) = delivery {
+                entry.user.cell.deliver(delivery);
+            }
             if !entry.user.cell.queued.replace(true) {
                 self.ready.push_back(task);
             }

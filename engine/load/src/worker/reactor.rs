@@ -5,15 +5,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::net::{Layer, Net};
+use super::net::Net;
 use super::timers::{Task, Timers};
 use crate::clock;
 use crate::dns::Resolver;
 use crate::driver::Driver;
-use crate::error::{ErrorClass, Failure};
 use crate::http::Origin;
 use crate::record::{Endpoint, Kind, Recorder};
 use crate::spec::{Iterations, Load, Workload};
+use crate::tls::{Alpn, Connector};
 
 /// What changes while users run. Borrowed for moments only, never across a wait.
 pub(crate) struct Inner {
@@ -28,6 +28,7 @@ pub(crate) struct Reactor {
     pub(crate) inner: RefCell<Inner>,
     pub(crate) load: Arc<Load>,
     pub(crate) resolver: Arc<Resolver>,
+    pub(crate) connector: Connector,
     /// The load's start on the clock.
     pub(crate) start: Cell<u64>,
     /// Whether new iterations may begin.
@@ -44,6 +45,8 @@ pub(crate) struct Reactor {
     pub(crate) iterations: Vec<Cell<Option<Endpoint>>>,
     /// Iterations that nobody has claimed yet, over all threads.
     pub(crate) unclaimed: Arc<AtomicU64>,
+    /// What the threads share: a journey may end the whole load.
+    pub(crate) shared: Arc<super::Shared>,
 }
 
 impl Reactor {
@@ -52,12 +55,14 @@ impl Reactor {
         self.start.get().saturating_add(clock::nanos(seconds))
     }
 
-    /// What a connection to `origin` needs between socket and protocol.
-    pub(crate) fn layer(&self, origin: &Origin) -> Result<Option<Box<dyn Layer>>, Failure> {
-        if origin.secure {
-            return Err(Failure::new(ErrorClass::Tls, "this build speaks no TLS"));
-        }
-        Ok(None)
+    /// What requests offer to speak.
+    pub(crate) const fn alpn(&self) -> Alpn {
+        Alpn::One
+    }
+
+    /// Whether requests to `origin` may turn out to go over HTTP/2.
+    pub(crate) const fn may_speak_two(&self, origin: &Origin) -> bool {
+        origin.secure && matches!(self.alpn(), Alpn::TwoOrOne | Alpn::Two)
     }
 
     /// The phase in which something was meant to start.

@@ -27,14 +27,19 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// A thread for each connection; `answer` gets the stream after a request was read, and the request's number on it.
+    /// `answer` gets the stream after a request was read, and the request's number on it.
     pub(crate) fn new(answer: impl Fn(&mut &TcpStream, usize) -> bool + Send + Sync + 'static) -> Self {
+        Self::raw(move |stream| converse(stream, &answer))
+    }
+
+    /// A thread for each connection, which `serve` has from its first byte to its end.
+    pub(crate) fn raw(serve: impl Fn(&TcpStream) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("bound");
         let over = Arc::new(AtomicBool::new(false));
         let accepted = Arc::new(AtomicUsize::new(0));
         let (ends, count) = (Arc::clone(&over), Arc::clone(&accepted));
-        let answer: Arc<Answer> = Arc::new(answer);
+        let serve = Arc::new(serve);
         let thread = std::thread::spawn(move || {
             let mut peers = Vec::new();
             for stream in listener.incoming() {
@@ -43,12 +48,12 @@ impl Server {
                 }
                 let Ok(stream) = stream else { continue };
                 count.fetch_add(1, Ordering::Relaxed);
-                let answer = Arc::clone(&answer);
+                let serve = Arc::clone(&serve);
                 // A second handle, to end what still runs; given up first, or the connection would outlive its end.
                 let watched = Arc::new(Mutex::new(stream.try_clone().ok()));
                 let mine = Arc::clone(&watched);
                 let thread = std::thread::spawn(move || {
-                    converse(&stream, &*answer);
+                    serve(&stream);
                     drop(mine.lock().expect("nobody panics with it").take());
                     drop(stream);
                 });

@@ -39,6 +39,9 @@ pub(crate) fn advice(name: &str) -> Option<String> {
             "println" | "printf" | "echo" | "console" => "write `log(\"text\")`",
             "require" | "load_module" => "write `import \"std/NAME\" as NAME;`",
             "length" | "size" | "count" => "write `.len()`",
+            "get" | "post" | "put" | "delete" | "fetch" | "http" | "request" => {
+                "requests stand in a journey: `fn buyer(user) { user.get(\"/\"); }`, which `load(..)` runs"
+            }
             "expect" => "expectations stand in the options of a step: `expect: [\"median < 50 ms\"]`",
             "upper" | "to_uppercase" => "write `.to_upper()`",
             "lower" | "to_lowercase" => "write `.to_lower()`",
@@ -90,6 +93,44 @@ pub(crate) fn check(walk: &mut Walk<'_>, call: &FnCallExpr, pos: Position) {
                 }
             }
         }
+    }
+}
+
+/// Checks what a request of a user says literally: `user.get("/path", #{ .. })`.
+pub(crate) fn request(walk: &mut Walk<'_>, call: &FnCallExpr) {
+    let (target, options) = match (call.name.as_str(), call.args.as_slice()) {
+        ("head" | "post" | "put" | "delete" | "patch" | "get", [target, rest @ ..]) => (target, rest.first()),
+        ("request", [_, target, rest @ ..]) => (target, rest.first()),
+        _ => return,
+    };
+    let start = first_text(target);
+    // Maps have a `get` too.
+    let address = start.is_some_and(|text| text.starts_with('/') || text.starts_with("http"));
+    if !address && call.name == "get" {
+        return;
+    }
+    if let Some(options) = options {
+        verb_options(walk, "request", crate::verb_options::REQUEST, options);
+    }
+    if let Expr::StringConstant(text, pos) = target {
+        let at = walk.at(*pos, text.chars().count() + 2);
+        match engine_load::http::Target::parse(text) {
+            Ok(engine_load::http::Target::Full(url)) => {
+                let _ = crate::verbs::permit(walk.host, &url.origin, at);
+            }
+            Ok(engine_load::http::Target::Path(_)) => {}
+            Err(error) => walk.report(Fault::invalid("wrong-call", error.to_string()), at),
+        }
+    }
+}
+
+/// The text with which an expression begins, where that is a literal: `"/a" + b`, `` `/a/${b}` ``.
+fn first_text(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::StringConstant(text, _) => Some(text.as_str()),
+        Expr::InterpolatedString(parts, _) => parts.first().and_then(first_text),
+        Expr::FnCall(call, _) if call.is_operator_call() => call.args.first().and_then(first_text),
+        _ => None,
     }
 }
 

@@ -36,12 +36,21 @@ fn curried(call: &FnCallExpr) -> Option<(String, BTreeSet<String>)> {
     Some((name, captured.collect()))
 }
 
+/// The expression, and what stands in it where it is a map or a list.
+fn within(expr: &Expr) -> Vec<&Expr> {
+    match expr {
+        Expr::Map(map, _) => map.0.iter().flat_map(|(_, value)| within(value)).collect(),
+        Expr::Array(items, _) => items.iter().flat_map(within).collect(),
+        other => vec![other],
+    }
+}
+
 /// Checks the functions that a call hands over to be called later.
 pub(crate) fn check(walk: &mut Walk<'_>, call: &FnCallExpr) {
-    if call.is_qualified() || !matches!(call.name.as_str(), "custom" | "setup" | "teardown" | "finish") {
+    if call.is_qualified() || !matches!(call.name.as_str(), "custom" | "load" | "setup" | "teardown" | "finish") {
         return;
     }
-    for arg in &call.args {
+    for arg in call.args.iter().flat_map(within) {
         if let Some((name, captured)) = closure(arg) {
             let mut found = Vec::new();
             assignments(walk.sites, &name, &captured, &mut found, 0);

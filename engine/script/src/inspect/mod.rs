@@ -2,8 +2,10 @@
 
 mod calls;
 mod captures;
+mod journeys;
 mod metrics;
 mod walk;
 
+pub(crate) use journeys::journeys;
 pub(crate) use metrics::recorded;
 pub(crate) use walk::{Known, inspect};

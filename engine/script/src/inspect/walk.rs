@@ -252,6 +252,7 @@ impl Walk<'_> {
         let mut counts = join(self.own.get(name), natives.as_ref());
         imported.for_each(|more| counts.extend(more));
         self.judge(name, name, &counts, call.args.len(), pos, |_| None);
+        calls::request(self, call);
     }
 
     fn judge(

@@ -20,6 +20,7 @@ use crate::fault::{Fault, Raised};
 use crate::given::Given;
 use crate::host::Host;
 use crate::inspect;
+use crate::journey;
 use crate::kept::{self, Kept};
 use crate::quantity;
 use crate::verb_options::{CUSTOM, TIMED, shown, whole};
@@ -172,6 +173,12 @@ fn timed(
         None => Given::none(host, ctx),
     };
     metric_name(name).map_err(|fault| fault.or_at(Some(host.at_argument(ctx, 0))).raise(ctx))?;
+    if let Some(person) = host.person() {
+        if given.get("times").is_some() {
+            return Err(given.raise(Fault::invalid("wrong-option", "`times` has no meaning in a journey"), "times"));
+        }
+        return journey::timed(host, ctx, &person, name, function);
+    }
     let at = host.at(ctx);
     kept::arity(host, ctx, function, &[0], &at)?;
     let times = given.get("times").and_then(whole).unwrap_or(1).max(1);
@@ -221,6 +228,9 @@ fn record(host: &Host, ctx: &NativeCallContext<'_>, name: &str, value: &Dynamic)
             .help("write `record(\"name\", 5.MiB)` or `qty(\"5 MiB\")`")
             .raise(ctx));
     };
+    if let Some(person) = host.person() {
+        return journey::recorded(host, &person, name, quantity);
+    }
     if !quantity.value.is_finite() {
         return Err(Fault::runtime("not-finite", format!("`{name}` is not a finite number")).raise(ctx));
     }

@@ -206,7 +206,7 @@ fn around(host: &Host, ctx: &NativeCallContext<'_>, verb: &str, function: &FnPtr
     let kept = if verb == "finish" {
         Kept::with_value(host, ctx, function, at)?
     } else {
-        Kept::new(host, ctx, function, false, at)?
+        Kept::around(host, ctx, function, at)?
     };
     let mut builder = host.builder.borrow_mut();
     match verb {

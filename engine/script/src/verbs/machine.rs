@@ -4,6 +4,7 @@ use std::ops::{Range, RangeInclusive};
 use std::rc::Rc;
 
 use engine_core::quantity::Quantity;
+use engine_core::stats::Stream;
 use rhai::{Array, Dynamic, Engine, FuncRegistration, NativeCallContext};
 
 use super::Modules;
@@ -59,7 +60,10 @@ pub(crate) fn register(engine: &mut Engine, modules: &mut Modules, host: &Rc<Hos
         draw(&h, &ctx, range.start, range.end.checked_sub(range.start))
     });
     let h = Rc::clone(host);
-    engine.register_fn("random", move || h.random.borrow_mut().unit_f64());
+    engine.register_fn("random", move || match h.person() {
+        Some(person) => person.user.with_random(Stream::unit_f64),
+        None => h.random.borrow_mut().unit_f64(),
+    });
     let h = Rc::clone(host);
     engine.register_fn("pick", move |ctx: NativeCallContext<'_>, items: Array| -> Raised<Dynamic> {
         let length = i64::try_from(items.len()).ok();
@@ -80,7 +84,10 @@ fn variable(host: &Host, ctx: &NativeCallContext<'_>, name: &str) -> Raised<Opti
 fn draw(host: &Host, ctx: &NativeCallContext<'_>, start: i64, count: Option<i64>) -> Raised<i64> {
     match count.and_then(|n| u64::try_from(n).ok()).filter(|n| *n > 0) {
         Some(count) => {
-            let drawn = host.random.borrow_mut().below(count);
+            let drawn = match host.person() {
+                Some(person) => person.user.with_random(|stream| stream.below(count)),
+                None => host.random.borrow_mut().below(count),
+            };
             Ok(start.wrapping_add_unsigned(drawn))
         }
         None => {

@@ -48,6 +48,9 @@ fn sleep(host: &Host, ctx: &NativeCallContext<'_>, seconds: f64) -> Raised<()> {
     if !seconds.is_finite() || !(0.0..=86_400.0).contains(&seconds) {
         return Err(Fault::runtime("wrong-call", format!("`sleep` waits 0 to 86400 s, got {seconds}")).raise(ctx));
     }
+    if let Some(person) = host.person() {
+        return crate::journey::slept(host, &person, seconds);
+    }
     let seconds = if host.tiny() { (seconds * 0.01).min(0.2) } else { seconds };
     let end = Instant::now() + Duration::from_secs_f64(seconds);
     let last = host.guard.deadline().map_or(end, |deadline| deadline.min(end));

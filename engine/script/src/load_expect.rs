@@ -1,0 +1,150 @@
+//! What is expected of a load: the metrics that it has, expectations of its phases, and the one that checks imply.
+
+use std::collections::BTreeMap;
+
+use engine_core::expect::{Expectation, Selector, Value};
+use engine_core::load::METRICS;
+use engine_core::plan::ExpectText;
+use engine_core::unit::Unit;
+
+use crate::fault::Fault;
+use crate::given::Given;
+use crate::host::Host;
+use crate::inspect;
+use crate::verbs::{LoadPoint, PhaseExpect};
+
+/// The metrics of a watched process, with their units.
+const WATCHED: &[(&str, Unit)] = &[
+    ("cpu", Unit::Ratio),
+    ("rss", Unit::Bytes),
+    ("fds", Unit::Count),
+    ("threads", Unit::Count),
+    ("switches", Unit::PerSecond),
+    ("read", Unit::BytesPerSecond),
+    ("written", Unit::BytesPerSecond),
+];
+
+/// Name under which a local target is watched.
+const TARGET: &str = "target";
+
+/// What a load can be asked for.
+struct Known {
+    units: BTreeMap<String, Option<Unit>>,
+    /// Whatever begins so may be there: a target's own counters are known only when it runs.
+    prefixes: Vec<String>,
+    /// Whether a journey may record under any name.
+    open: bool,
+}
+
+impl Known {
+    fn of(point: &LoadPoint, recorded: Option<Vec<String>>, counters: bool) -> Self {
+        let mut units: BTreeMap<String, Option<Unit>> =
+            METRICS.iter().map(|metric| (metric.id.to_owned(), Some(metric.unit))).collect();
+        let watched: Vec<&str> = point.watches().chain([TARGET]).collect();
+        for name in &watched {
+            units.extend(WATCHED.iter().map(|(metric, unit)| (format!("{name}.{metric}"), Some(*unit))));
+        }
+        let open = recorded.is_none();
+        units.extend(recorded.into_iter().flatten().map(|name| (name, None)));
+        let prefixes = if counters { watched.iter().map(|name| format!("{name}.")).collect() } else { Vec::new() };
+        Self { units, prefixes, open }
+    }
+
+    /// The names, with those of an expectation that may be there.
+    fn names<'a>(&'a self, parsed: &'a Expectation) -> Vec<&'a str> {
+        let asked = parsed.metrics().filter_map(|selector| selector.metric.as_deref());
+        let may = asked.filter(|name| self.open || self.prefixes.iter().any(|prefix| name.starts_with(prefix)));
+        self.units.keys().map(String::as_str).chain(may).collect()
+    }
+}
+
+/// Reads and checks the expectations of a point.
+pub(crate) fn expectations(
+    host: &Host,
+    given: &Given,
+    point: &LoadPoint,
+    phases: &[PhaseExpect],
+) -> Result<Vec<ExpectText>, Fault> {
+    let found = inspect::journeys(host, point.journeys.iter().map(|journey| &journey.kept));
+    let known = Known::of(point, found.recorded, given.get("counters").is_some());
+    let mut out = Vec::new();
+    let mut checks = false;
+    for (item, text) in given.texts("expect").into_iter().enumerate() {
+        let at = given.at_item(host, "expect", item);
+        let parsed = parse(&known, &text, given).map_err(|(fault, column)| {
+            let at = column.map_or_else(|| at.clone(), |column| given.at_text(host, "expect", item, column));
+            fault.or_at(Some(at))
+        })?;
+        checks |= parsed.metrics().any(|selector| selector.metric.as_deref() == Some("checks"));
+        let place = (!at.pos.is_none()).then(|| host.place(&at));
+        out.push(ExpectText { text, place });
+    }
+    for PhaseExpect { phase, number, expect } in phases {
+        let at = given.at_item(host, "phases", *number);
+        for text in expect {
+            let parsed = parse(&known, text, given).map_err(|(fault, _)| fault.or_at(Some(at.clone())))?;
+            checks |= parsed.metrics().any(|selector| selector.metric.as_deref() == Some("checks"));
+            let place = (!at.pos.is_none()).then(|| host.place(&at));
+            out.push(ExpectText { text: within(&parsed, phase), place });
+        }
+    }
+    if found.checks && !checks {
+        // A check that fails fails no request; that nobody looks at it is the trap of other tools.
+        out.push(ExpectText { text: "checks == 100 %".to_owned(), place: None });
+    }
+    Ok(out)
+}
+
+fn parse(known: &Known, text: &str, given: &Given) -> Result<Expectation, (Fault, Option<usize>)> {
+    let fault = |error: engine_core::expect::ExpectError| {
+        let fault = Fault::invalid("expectation", format!("in expectation `{text}`: {}", error.problem));
+        (fault, Some(error.column))
+    };
+    let parsed = Expectation::parse(text).map_err(fault)?;
+    parsed.check_metrics(&known.names(&parsed)).map_err(fault)?;
+    let unit = |metric: Option<&str>| match metric {
+        Some(name) => known.units.get(name).copied().flatten(),
+        None => Some(Unit::Seconds),
+    };
+    parsed.check_units(unit).map_err(fault)?;
+    if parsed.needs_reference() && given.get("reference").is_none() {
+        let message = format!("in expectation `{text}`: `reference` needs a case to compare with");
+        let help = "add `cases: [#{ name: \"old\" }, ..], reference: \"old\"`";
+        return Err((Fault::invalid("expectation", message).help(help), None));
+    }
+    Ok(parsed)
+}
+
+/// The expectation with every series of it taken in a phase, unless it names one.
+fn within(parsed: &Expectation, phase: &str) -> String {
+    let mut claim = parsed.claim().clone();
+    let label = |selector: &mut Selector| {
+        let host = selector.metric.as_deref().is_some_and(|name| name.starts_with("host."));
+        if selector.labels.get("phase").is_none() && !host {
+            selector.metric.get_or_insert_with(|| "response".to_owned());
+            selector.labels = selector.labels.clone().with("phase", phase.to_owned());
+        }
+    };
+    label(&mut claim.left);
+    for value in &mut claim.right {
+        if let Value::Selector(selector) = value {
+            label(selector);
+        }
+    }
+    claim.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn phases_are_labels() {
+        let within = |text: &str| within(&Expectation::parse(text).unwrap(), "steady");
+        assert_eq!(within("response.p99 < 1 s"), "response{phase=steady}.p99 < 1 s");
+        assert_eq!(within("rate >= 0.99 * target"), "rate{phase=steady} >= 0.99 * target");
+        assert_eq!(within("p99 < 1 s"), "response{phase=steady}.p99 < 1 s");
+        assert_eq!(within("errors{phase=ramp} < 1 %"), "errors{phase=ramp} < 1 %");
+        assert_eq!(within("host.cpu < 80 %"), "host.cpu < 80 %");
+    }
+}

@@ -10,7 +10,6 @@ use crate::unit::Unit;
 mod course;
 mod metrics;
 
-pub use crate::demo_target::{DemoTarget, DemoTargetError, ServiceTime, Stall, TextError, Warmup};
 pub use course::{Course, MOST_WINDOWS, Stretch, keep};
 pub use metrics::{METRICS, metric_of};
 

@@ -6,6 +6,7 @@ mod commands;
 mod configuration;
 mod documents;
 mod gate;
+mod load;
 mod machines;
 mod sandbox;
 mod scenarios;

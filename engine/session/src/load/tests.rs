@@ -134,12 +134,13 @@ struct Case {
     phases: Vec<(&'static str, f64, f64)>,
     expect: &'static [&'static str],
     interrupt_at_window: Option<u32>,
+    watch: Vec<(String, crate::load::Watched)>,
 }
 
 impl Case {
     fn new(load: Load, at: TargetAt) -> Self {
         let phases = vec![("all", 0.0, load.duration())];
-        Self { load, at, warmup: 0.0, timeout: 60.0, phases, expect: &[], interrupt_at_window: None }
+        Self { load, at, warmup: 0.0, timeout: 60.0, phases, expect: &[], interrupt_at_window: None, watch: vec![] }
     }
 
     fn run(self) -> RunRecord {
@@ -152,8 +153,9 @@ impl Case {
         let mut header = header(vec![planned]);
         let texts = self.expect.iter().map(|text| ExpectText { text: (*text).into(), place: None });
         header.plan.declarations[0].expect = texts.collect();
-        let (load, at, warmup) = (self.load, self.at, self.warmup);
-        let mut script = Fake(Box::new(move || LoadRequest { warmup, ..LoadRequest::new(load.clone(), at.clone()) }));
+        let (load, at, warmup, watch) = (self.load, self.at, self.warmup, self.watch);
+        let request = LoadRequest { warmup, watch, ..LoadRequest::new(load, at) };
+        let mut script = Fake(Box::new(move || request.clone()));
         let events = Arc::new(Mutex::new(Vec::new()));
         let interrupt = Arc::new(AtomicBool::new(false));
         let mut settings = settings(blind());
@@ -384,4 +386,15 @@ fn two_threads_share_their_windows() {
     assert_eq!(windows.iter().map(|window| window.total().unwrap().ended()).sum::<u64>(), 200);
     assert!(windows.windows(2).all(|two| two[0].at < two[1].at), "one window a second, not one a thread");
     assert!(windows.len() <= 4, "{}", windows.len());
+}
+
+#[test]
+fn watched_processes_are_metrics_of_the_load() {
+    let me = crate::load::Watched::Pid(std::process::id());
+    let case = Case { watch: vec![("me".into(), me)], ..Case::new(load(&["/a"], arrivals(50.0, 2.5)), here()) };
+    let record = case.run();
+    let step = record.step("shop").unwrap();
+    assert!(value(step, "me.rss", &[], Stat::Median) > 1e6);
+    assert!(value(step, "me.threads", &[], Stat::Median) >= 2.0);
+    assert_eq!(step.primary().unwrap().metric.id, "response");
 }

@@ -39,8 +39,23 @@ pub fn judge_run(run: &RunRecord, baseline: Option<&RunRecord>) -> Vec<Judged> {
                 Err(error) => unreadable(declaration, expect, &error.to_string()),
             });
         }
+        judged.extend(implied(declaration, &steps, run));
     }
     judged
+}
+
+/// A load that checks expects all its checks to be met, unless the scenario says what it expects of them.
+fn implied(declaration: &Declaration, steps: &[&StepRecord], run: &RunRecord) -> Option<Judged> {
+    let checks = |step: &&StepRecord| step.plan.is_load() && step.measurements.iter().any(|m| m.metric.id == "checks");
+    let said = declaration.expect.iter().filter_map(|expect| Expectation::parse(&expect.text).ok());
+    let mut said = said.map(|expectation| expectation.claim().left.metric.clone());
+    if !steps.iter().any(checks) || said.any(|metric| metric.as_deref() == Some("checks")) {
+        return None;
+    }
+    let place = declaration.place.as_ref();
+    let profile = run.header.plan.profile;
+    let context = Context { declaration, profile, baseline: None, expected: None, host: &run.host, place };
+    Some(judge(&Expectation::parse("checks == 100 %").ok()?, steps, &context))
 }
 
 /// The series of `old` that `run` may be held against.
@@ -141,5 +156,22 @@ mod tests {
         let profile = ChosenProfile { name: "desk".into(), named: false, figures: vec![figure], remarks: vec![] };
         run.header.machine_profile = Some(profile);
         assert_eq!(judgements(&run), [Judgement::Pass, Judgement::Fail]);
+    }
+
+    #[test]
+    fn a_load_that_checks_expects_them_to_be_met() {
+        use engine_core::plan::Work;
+        let mut run = Simulated::new().step("shop", "checks", &[0.999]).record();
+        assert_eq!(judge_run(&run, None), [], "it is no load");
+        let work = Work::Load { index: 0, shape: engine_core::load::LoadShape::default() };
+        run.steps[0].plan.work = work.clone();
+        run.header.plan.steps[0].work = work;
+        run.steps[0].measurements[0].metric.unit = Unit::Ratio;
+        let judged = judge_run(&run, None);
+        assert_eq!((judged[0].text.as_str(), judged[0].judgement), ("checks == 100 %", Judgement::Fail));
+        run.steps[0].measurements[0].rounds[0].values = vec![1.0];
+        assert_eq!(judge_run(&run, None)[0].judgement, Judgement::Pass);
+        simulated::expect(&mut run, "shop", &["checks > 95 %"]);
+        assert_eq!(judge_run(&run, None).len(), 1, "the scenario says what it expects");
     }
 }

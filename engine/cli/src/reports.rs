@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use engine_report::{Report, TimeZone, csv, file_names, json, junit, markdown, text};
+use engine_report::{Report, TimeZone, csv, file_names, json, junit, load_file_names, markdown, text};
 
 use crate::exit::Fatal;
 
@@ -49,7 +49,12 @@ pub(crate) fn write(path: &Path, text: &str) -> Result<(), Fatal> {
 
 /// The files that a run's reports go to, by format; none of them exists yet.
 pub(crate) fn places(folder: &Path, scenario: &str, report: &Report<'_>, formats: &[String]) -> Vec<(String, PathBuf)> {
-    let names = file_names(scenario, report.record.header.started, &TimeZone::UTC);
+    let steps = &report.record.header.plan.steps;
+    let started = report.record.header.started;
+    // A run that only measures loads, whatever `finish` makes of them.
+    let loads = steps.iter().any(engine_core::plan::PlannedStep::is_load)
+        && steps.iter().all(|step| step.is_load() || step.work == engine_core::plan::Work::Finish);
+    let names = if loads { load_file_names } else { file_names }(scenario, started, &TimeZone::UTC);
     let of = |names: &engine_report::FileNames| -> Vec<(String, PathBuf)> {
         formats
             .iter()

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use engine_core::event::{Envelope, Event, NoteLevel};
+use engine_core::load::LoadWindow;
 use engine_core::run::RunRecord;
 use engine_core::step::Outcome;
 use engine_report::text::{self, Style};
@@ -20,6 +21,8 @@ pub(crate) struct Terminal {
     bar: Option<ProgressBar>,
     total: f64,
     done: f64,
+    /// The load that runs: its step, how far it is in seconds, and its last second in words.
+    load: Option<(usize, f64, String)>,
 }
 
 impl Terminal {
@@ -32,7 +35,7 @@ impl Terminal {
             }
             bar
         });
-        Self { output, style, trace, bar, total: 0.0, done: 0.0 }
+        Self { output, style, trace, bar, total: 0.0, done: 0.0, load: None }
     }
 
     fn line(&self, text: &str) {
@@ -49,6 +52,16 @@ impl Terminal {
         }
     }
 
+    /// What a load did in the last second: beside the bar, or as a line of the trace.
+    fn window(&mut self, window: &LoadWindow, record: &RunRecord) {
+        let Some(step) = record.steps.get(window.step) else { return };
+        let text = engine_report::clean::line(&text::window(step, window));
+        if self.trace {
+            self.output.note(&text);
+        }
+        self.load = Some((window.step, window.end(), text));
+    }
+
     /// Progress in rounds, weighted by what a round of the step is expected to take.
     fn advance(&mut self, record: &RunRecord, at: f64) {
         let Some(bar) = &self.bar else { return };
@@ -57,10 +70,13 @@ impl Terminal {
         self.done = record
             .steps
             .iter()
-            .map(|step| {
+            .enumerate()
+            .map(|(index, step)| {
                 let most = f64::from(step.plan.rounds.most());
                 let taken = u32::try_from(step.rounds()).map_or(most, f64::from).min(most);
-                weight(step) * if step.outcome.is_some() { most } else { taken }
+                let under_way = self.load.as_ref().filter(|(of, ..)| *of == index);
+                let part = under_way.map_or(0.0, |(_, seconds, _)| (seconds / weight(step)).min(1.0));
+                weight(step) * if step.outcome.is_some() { most } else { (taken + part).min(most) }
             })
             .sum();
         let share = (self.done / self.total.max(1e-9)).clamp(0.0, 1.0);
@@ -70,7 +86,8 @@ impl Terminal {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share in thousandths")]
         bar.set_position((share * 1000.0) as u64);
         let left = Duration::from_secs_f64(left.max(0.0)).as_secs();
-        bar.set_message(format!("about {}:{:02} left", left / 60, left % 60));
+        let load = self.load.as_ref().map(|(_, _, text)| format!("  {text}")).unwrap_or_default();
+        bar.set_message(format!("about {}:{:02} left{load}", left / 60, left % 60));
     }
 }
 
@@ -78,6 +95,7 @@ impl Sink for Terminal {
     fn event(&mut self, envelope: &Envelope, record: &RunRecord) {
         match &envelope.event {
             Event::StepFinished { step, outcome, .. } => {
+                self.load = None;
                 if let Some(step) = record.steps.get(*step) {
                     self.line(&text::result_line(step, self.style));
                     if let Outcome::Failed(failure) = outcome
@@ -115,6 +133,7 @@ impl Sink for Terminal {
                     self.output.note(&format!("{:8.3} s  {path} round {}: {taint}", envelope.at, sampled.round));
                 }
             }
+            Event::Window(window) => self.window(window, record),
             Event::RunFinished { .. } => {
                 if let Some(bar) = self.bar.take() {
                     bar.finish_and_clear();

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::demo_target::{DemoTarget, DemoTargetError, ServiceTime, Stall, TextError, Warmup};
 use crate::histogram::Packed;
 use crate::series::Labels;
+use crate::unit::Unit;
 
 mod course;
 mod metrics;
@@ -44,6 +45,20 @@ pub struct PhaseShape {
     pub rate: Option<f64>,
     /// Users, on average; none in an open model.
     pub users: Option<f64>,
+}
+
+impl PhaseShape {
+    /// One line: name, when, how much.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let much = match (self.rate, self.users) {
+            (Some(rate), _) => format!("{} on average", Unit::PerSecond.format(rate)),
+            (None, Some(users)) => format!("{users:.1} users on average"),
+            (None, None) => "as recorded".to_owned(),
+        };
+        let name = if self.name.is_empty() { "all" } else { &self.name };
+        format!("{name}: {:.1} .. {:.1} s, {much}", self.start, self.end)
+    }
 }
 
 impl LoadShape {

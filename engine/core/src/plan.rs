@@ -229,7 +229,9 @@ impl Plan {
     /// Estimated duration of the whole, in seconds: at most the budget.
     #[must_use]
     pub fn estimate(&self) -> f64 {
-        let steps: f64 = self.steps.iter().map(|step| step.estimate * f64::from(step.rounds.most() + 1)).sum();
+        // A load has no round of warm-up.
+        let rounds = |step: &PlannedStep| step.rounds.most() + u32::from(!step.is_load());
+        let steps: f64 = self.steps.iter().map(|step| step.estimate * f64::from(rounds(step))).sum();
         self.budget.map_or(steps, |budget| steps.min(budget))
     }
 }

@@ -252,7 +252,13 @@ impl RunRecord {
         self.sequence = envelope.sequence;
         self.duration = self.duration.max(envelope.at);
         match &envelope.event {
-            Event::RunStarted(_) | Event::StepStarted { .. } | Event::RoundStarted { .. } => {}
+            Event::RunStarted(_) | Event::StepStarted { .. } | Event::RoundStarted { round: None, .. } => {}
+            Event::RoundStarted { step, round: Some(round) } => {
+                // A load that begins anew, in a run that was resumed, begins without a course.
+                if let Some(step) = self.steps.get_mut(*step) {
+                    step.windows.retain(|window| window.round != *round);
+                }
+            }
             Event::Sampled(sampled) => {
                 let Some(step) = self.steps.get_mut(sampled.step) else { return };
                 if sampled.attempt > 0 {

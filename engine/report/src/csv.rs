@@ -1,6 +1,6 @@
 //! CSV (RFC 4180): one row per series and round, for spreadsheets and data frames.
 
-use engine_core::measurement::{Measurement, Round};
+use engine_core::measurement::{Measurement, Round, Stat};
 use engine_core::run::{RunHeader, StepRecord};
 
 use crate::clean;
@@ -9,8 +9,8 @@ use crate::input::Report;
 use crate::moment;
 
 /// The columns. `value` is what the round counts with (its best sample for a capability, its median for a cost); it,
-/// `min` and `max` are in `unit`, times in seconds. `counted` is false for rounds that a later attempt replaced.
-pub const COLUMNS: [&str; 20] = [
+/// `min`, `max` and the percentiles (of a load's latencies; empty for other rounds) are in `unit`, times in seconds. `counted` is false for rounds that a later attempt replaced.
+pub const COLUMNS: [&str; 24] = [
     "run",
     "scenario",
     "started",
@@ -31,6 +31,10 @@ pub const COLUMNS: [&str; 20] = [
     "max",
     "samples",
     "taints",
+    "p90",
+    "p95",
+    "p99",
+    "p99_9",
 ];
 
 /// All rounds of all series, with a header line.
@@ -59,6 +63,12 @@ pub fn rounds(report: &Report<'_>) -> String {
 fn row(header: &RunHeader, step: &StepRecord, measurement: &Measurement, round: &Round) -> Vec<String> {
     let metric = &measurement.metric;
     let taints: Vec<&str> = round.taints.iter().map(cause).collect();
+    let latencies = round
+        .histogram
+        .as_ref()
+        .map(|_| Measurement { rounds: vec![Round { superseded: false, ..round.clone() }], ..measurement.clone() });
+    let of = |stat| latencies.as_ref().and_then(|own| own.statistic(stat)).map(|found| found.value);
+    let percentile = |p| of(Stat::Percentile(p)).map(number).unwrap_or_default();
     let (low, high) = round
         .values
         .iter()
@@ -85,10 +95,14 @@ fn row(header: &RunHeader, step: &StepRecord, measurement: &Measurement, round: 
         number(round.at),
         number(round.seconds),
         measurement.round_value(round).map(number).unwrap_or_default(),
-        number(low),
-        number(high),
-        round.values.len().to_string(),
+        number(of(Stat::Min).unwrap_or(low)),
+        number(of(Stat::Max).unwrap_or(high)),
+        round.histogram.as_ref().map_or(round.values.len() as u64, engine_core::histogram::Packed::count).to_string(),
         taints.join("; "),
+        percentile(90.0),
+        percentile(95.0),
+        percentile(99.0),
+        percentile(99.9),
     ]
 }
 

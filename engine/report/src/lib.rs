@@ -20,6 +20,7 @@ pub mod github;
 mod input;
 pub mod json;
 pub mod junit;
+mod load;
 mod machine;
 pub mod markdown;
 mod moment;
@@ -31,4 +32,4 @@ mod view;
 
 pub use input::{BaselineRow, Cause, Exit, Report, RunRow, Unsure};
 pub use jiff::tz::TimeZone;
-pub use names::{FileNames, file_names};
+pub use names::{FileNames, file_names, load_file_names};

@@ -11,9 +11,9 @@ const LONGEST: usize = 80;
 /// The files of one run, without their folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileNames {
-    /// `SCENARIO_benchmark_results_TIME.json`.
+    /// `SCENARIO_benchmark_results_TIME.json`; of a load `load_test_results_TIME.json`.
     pub results: String,
-    /// `SCENARIO_benchmark_report_TIME.md`.
+    /// `SCENARIO_benchmark_report_TIME.md`; of a load `load_test_report_TIME.md`.
     pub report: String,
 }
 
@@ -26,6 +26,19 @@ pub fn file_names(scenario: &str, started: Timestamp, zone: &TimeZone) -> FileNa
     FileNames {
         results: format!("{scenario}_benchmark_results_{time}.json"),
         report: format!("{scenario}_benchmark_report_{time}.md"),
+    }
+}
+
+/// The names of the files of a run whose steps are loads: `load_test_results_TIME.json`, and with the scenario's name in front
+/// where that is not `load`.
+#[must_use]
+pub fn load_file_names(scenario: &str, started: Timestamp, zone: &TimeZone) -> FileNames {
+    let time = moment::compact(started, zone);
+    let scenario = safe(scenario);
+    let front = if scenario == "load" { String::new() } else { format!("{scenario}_") };
+    FileNames {
+        results: format!("{front}load_test_results_{time}.json"),
+        report: format!("{front}load_test_report_{time}.md"),
     }
 }
 
@@ -60,6 +73,10 @@ mod tests {
         assert_eq!(names("\0\n").report, "scenario_benchmark_report_20261123T054501Z.md");
         assert!(names(&"é".repeat(10_000)).report.len() < 130);
         assert!(names(&"x".repeat(10_000)).report.len() < 130);
+        let loads = |scenario: &str| load_file_names(scenario, Timestamp(1_795_412_701_250_000), &TimeZone::UTC);
+        assert_eq!(loads("load").results, "load_test_results_20261123T054501Z.json");
+        assert_eq!(loads("load").report, "load_test_report_20261123T054501Z.md");
+        assert_eq!(loads("my shop").results, "my-shop_load_test_results_20261123T054501Z.json");
         assert_eq!(names("quick").numbered(2).report, "quick_benchmark_report_20261123T054501Z-2.md");
     }
 }

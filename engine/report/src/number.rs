@@ -89,16 +89,21 @@ pub(crate) fn margin(estimate: &Estimate) -> Option<String> {
     })
 }
 
+/// What stands before a value that is only a bound from below.
+const fn bound(estimate: &Estimate) -> &'static str {
+    if estimate.above { "> " } else { "" }
+}
+
 /// `12.30 ms ±1.2 %`.
 pub(crate) fn estimate(unit: Unit, estimate: &Estimate) -> String {
-    let shown = value(unit, estimate.value);
+    let shown = format!("{}{}", bound(estimate), value(unit, estimate.value));
     margin(estimate).map_or_else(|| shown.clone(), |margin| format!("{shown} {margin}"))
 }
 
 /// `12.30 ms [12.10, 12.60]`.
 pub(crate) fn with_interval(unit: Unit, estimate: &Estimate) -> String {
     let scale = Scale::of(unit, estimate.value);
-    let shown = scale.value(estimate.value);
+    let shown = format!("{}{}", bound(estimate), scale.value(estimate.value));
     estimate
         .interval
         .map_or_else(|| shown.clone(), |i| format!("{shown} [{}, {}]", scale.number(i.low), scale.number(i.high)))

@@ -4,7 +4,7 @@
 use engine_core::code::CodeUnderTest;
 use engine_core::comparison::CaseRatio;
 use engine_core::environment::Environment;
-use engine_core::measurement::{Estimate, Measurement};
+use engine_core::measurement::{Estimate, Measurement, Stat};
 use engine_core::metric::{Goal, Nature};
 use engine_core::plan::{Declaration, PlannedStep};
 use engine_core::run::{RunRecord, StepRecord};
@@ -87,6 +87,11 @@ impl<'a> Group<'a> {
             return None;
         }
         Some(if a.values.len() < b.values.len() && b.name != CASE { (b, a) } else { (a, b) })
+    }
+
+    /// Whether its points are loads, which have a section of their own.
+    pub(crate) fn is_load(&self) -> bool {
+        self.steps.iter().any(|step| step.plan.is_load())
     }
 
     /// The point at these two values.
@@ -173,11 +178,11 @@ pub(crate) struct Figures {
 /// The figures of a metric; none without samples.
 pub(crate) fn figures(measurement: &Measurement) -> Option<Figures> {
     let estimate = measurement.estimate()?;
-    let samples = || measurement.counted().flat_map(|round| round.values.iter().copied());
+    let end = |stat| measurement.statistic(stat).map(|found| found.value);
     Some(Figures {
         estimate,
-        min: samples().fold(f64::INFINITY, f64::min),
-        max: samples().fold(f64::NEG_INFINITY, f64::max),
+        min: end(Stat::Min)?,
+        max: end(Stat::Max)?,
         tainted: measurement.counted().filter(|round| !round.taints.is_empty()).count(),
     })
 }

@@ -13,8 +13,10 @@ mod records;
 mod step;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use engine_core::load::DemoTarget;
+pub use engine_core::process_sample::Watched;
 
 /// What the scenario says of a load, made ready.
 #[derive(Debug, Clone)]
@@ -40,15 +42,6 @@ pub enum TargetAt {
     Demo(DemoTarget),
     /// Nowhere of its own: journeys name full addresses.
     None,
-}
-
-/// A process to be watched.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Watched {
-    /// By its number.
-    Pid(u32),
-    /// By its name.
-    Name(String),
 }
 
 impl LoadRequest {

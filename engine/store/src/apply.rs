@@ -66,13 +66,15 @@ impl<'a> Batch<'a> {
         let position = rows.integer(envelope.sequence)?;
         match &envelope.event {
             Event::RunStarted(_) => rows.own(known.run),
-            Event::StepStarted { .. } | Event::RoundStarted { .. } => Ok(()),
+            Event::StepStarted { .. } | Event::RoundStarted { round: None, .. } => Ok(()),
+            Event::RoundStarted { step, round: Some(round) } => windows::begin(rows, known.run, *step, *round),
             Event::Sampled(sampled) => take_samples(rows, known, sampled),
             Event::StepFinished { step, outcome, stop } => {
                 let stop = stop.as_ref().map(|stop| rows.text("a step's end", stop)).transpose()?;
                 rows.step_finished(known.run, *step, outcome, stop)
             }
-            Event::Window(window) => windows::take(rows, known.run, window),
+            Event::Window(window) if window.step < known.steps.len() => windows::take(rows, known.run, window),
+            Event::Window(_) => Ok(()),
             Event::Host(sample) => {
                 let data = rows.text("a sample of the system monitor", sample)?;
                 rows.run("INSERT INTO host VALUES (?1, ?2, ?3, ?4)", params![known.run, position, sample.at, data])

@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 
+use engine_core::load::MOST_WINDOWS;
 use engine_core::run::{RunId, RunRecord};
 use rusqlite::{TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
@@ -168,7 +169,13 @@ fn consistent(record: &RunRecord) -> Result<(), String> {
     if plan.len() != record.steps.len() || plan.iter().zip(&record.steps).any(|(plan, step)| *plan != step.plan) {
         return Err("its steps are not those of its plan".to_owned());
     }
-    for step in &record.steps {
+    for (number, step) in record.steps.iter().enumerate() {
+        if step.windows.iter().any(|window| window.step != number) {
+            return Err(format!("`{}` has a window of another step", step.plan.path()));
+        }
+        if step.windows.len() > step.plan.rounds.most() as usize * MOST_WINDOWS {
+            return Err(format!("`{}` has too many windows", step.plan.path()));
+        }
         for (index, measurement) in step.measurements.iter().enumerate() {
             if measurement.rounds.is_empty() {
                 return Err(format!("`{}` has a measurement without a round", step.plan.path()));

@@ -10,6 +10,12 @@ use crate::json;
 use crate::record::Fault;
 use crate::rows::Rows;
 
+/// A round begins: what an earlier try at it left goes.
+pub(crate) fn begin(rows: Rows<'_>, run: i64, step: usize, round: u32) -> Result<(), Error> {
+    let step = rows.integer(step as u64)?;
+    rows.run("DELETE FROM windows WHERE run = ?1 AND step = ?2 AND round = ?3", params![run, step, round])
+}
+
 /// Takes a window of a live run. When there are too many, all are joined as in memory and stored anew.
 pub(crate) fn take(rows: Rows<'_>, run: i64, window: &LoadWindow) -> Result<(), Error> {
     let step = rows.integer(window.step as u64)?;

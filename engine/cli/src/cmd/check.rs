@@ -61,6 +61,14 @@ fn one(app: &App, name: &str, reading: &Reading) -> Result<Exit, Fatal> {
     if let Some(plan) = checked.plan.filter(|_| !app.output.json) {
         let seconds = plan.estimate();
         app.out(&format!("{label}: ok, {} steps, about {seconds:.0} s at most", plan.steps.len()));
+        for step in &plan.steps {
+            if let engine_core::plan::Work::Load { shape, .. } = &step.work {
+                app.out(&engine_report::clean::line(&format!("  load {}: {}", step.path(), shape.describe())));
+                for phase in &shape.phases {
+                    app.out(&engine_report::clean::line(&format!("    {}", phase.describe())));
+                }
+            }
+        }
         for permission in &checked.permissions {
             app.out(&format!("  needs {permission}"));
         }

@@ -10,6 +10,7 @@ mod documents;
 mod faults;
 mod gate;
 mod histories;
+mod load;
 mod machines;
 mod ourselves;
 mod sandbox;

@@ -4,6 +4,7 @@
 mod disk;
 mod everywhere;
 mod kill;
+mod load;
 mod mcp;
 #[path = "../it/sandbox.rs"]
 #[expect(dead_code, reason = "shared with the other tests, which use more of it")]

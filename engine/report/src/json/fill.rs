@@ -6,7 +6,7 @@ use engine_core::event::{NoteLevel, StopReason};
 use engine_core::expected::{self, Expected, Origin};
 use engine_core::host_sample::HostSample;
 use engine_core::judgement::{Change, Judged, Judgement, Verdict};
-use engine_core::measurement::{Estimate, Measurement, Round};
+use engine_core::measurement::{Estimate, Measurement, Round, Stat};
 use engine_core::metric::{Goal, Nature};
 use engine_core::plan::{Profile, Work};
 use engine_core::run::{RunRecord, RunState, StepRecord, ValidityLevel};
@@ -37,7 +37,7 @@ pub(super) fn document(report: &Report<'_>) -> Document {
             causes: exit.causes.iter().map(|c| CauseText { code: c.code, reason: c.reason.clone() }).collect(),
         }),
         plan: plan(record),
-        steps: record.steps.iter().map(|one| step(one, &expected)).collect(),
+        steps: record.steps.iter().map(|one| step(record, one, &expected)).collect(),
         cases: report.cases.iter().map(case).collect(),
         expectations: record.judged.iter().map(expectation).collect(),
         health: report.health.map(|health| HealthResult {
@@ -128,7 +128,7 @@ fn plan(record: &RunRecord) -> PlanText {
     }
 }
 
-fn step(step: &StepRecord, expected: &Expected) -> StepResult {
+fn step(record: &RunRecord, step: &StepRecord, expected: &Expected) -> StepResult {
     let plan = &step.plan;
     let (probe, options) = match &plan.work {
         Work::Probe { id, args } => {
@@ -154,6 +154,7 @@ fn step(step: &StepRecord, expected: &Expected) -> StepResult {
             StopReason::Aborted => "aborted",
         }),
         metrics: step.measurements.iter().map(|measurement| metric(step, measurement, expected)).collect(),
+        load: super::load::load(record, step),
     }
 }
 
@@ -230,6 +231,20 @@ fn metric(step: &StepRecord, measurement: &Measurement, expected: &Expected) -> 
 }
 
 fn pooled(measurement: &Measurement) -> Option<PooledText> {
+    if measurement.histogram().is_some() {
+        let at = |stat| measurement.statistic(stat).and_then(|found| finite(found.value));
+        return Some(PooledText {
+            n: measurement.statistic(Stat::Count)?.samples,
+            min: at(Stat::Min),
+            mean: at(Stat::Mean),
+            p50: at(Stat::Median),
+            p90: at(Stat::Percentile(90.0)),
+            p95: at(Stat::Percentile(95.0)),
+            p99: at(Stat::Percentile(99.0)),
+            p99_9: at(Stat::Percentile(99.9)),
+            max: at(Stat::Max),
+        });
+    }
     let values = sorted(&measurement.pooled());
     let (min, max) = (values.first()?, values.last()?);
     #[expect(clippy::cast_precision_loss, reason = "a number of samples is far below 2^53")]
@@ -241,13 +256,23 @@ fn pooled(measurement: &Measurement) -> Option<PooledText> {
         mean: finite(mean),
         p50: at(0.5),
         p90: at(0.9),
+        p95: at(0.95),
         p99: at(0.99),
+        p99_9: at(0.999),
         max: finite(*max),
     })
 }
 
 fn round(measurement: &Measurement, round: &Round) -> RoundResult {
     let values = &round.values;
+    let latencies = round
+        .histogram
+        .as_ref()
+        .map(|_| Measurement { rounds: vec![Round { superseded: false, ..round.clone() }], ..measurement.clone() });
+    let of = |stat, plain: f64| {
+        let own = latencies.as_ref().and_then(|own| own.statistic(stat)).map(|found| found.value);
+        finite(own.unwrap_or(plain))
+    };
     RoundResult {
         round: round.number,
         attempt: round.attempt,
@@ -255,9 +280,12 @@ fn round(measurement: &Measurement, round: &Round) -> RoundResult {
         at_seconds: finite(round.at),
         seconds: finite(round.seconds),
         value: measurement.round_value(round).and_then(finite),
-        min: finite(values.iter().copied().fold(f64::INFINITY, f64::min)),
-        max: finite(values.iter().copied().fold(f64::NEG_INFINITY, f64::max)),
-        samples: values.len(),
+        min: of(Stat::Min, values.iter().copied().fold(f64::INFINITY, f64::min)),
+        max: of(Stat::Max, values.iter().copied().fold(f64::NEG_INFINITY, f64::max)),
+        samples: round
+            .histogram
+            .as_ref()
+            .map_or(values.len(), |all| usize::try_from(all.count()).unwrap_or(usize::MAX)),
         taints: round.taints.iter().map(|t| TaintText { cause: cause(t), text: t.to_string() }).collect(),
     }
 }
@@ -268,6 +296,7 @@ pub(super) fn estimate(estimate: &Estimate) -> EstimateText {
         interval: estimate.interval.map(interval),
         rounds: estimate.rounds,
         samples: estimate.samples,
+        above: estimate.above,
     }
 }
 

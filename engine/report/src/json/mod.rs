@@ -9,6 +9,7 @@ mod comparison;
 mod document;
 mod fill;
 mod list;
+mod load;
 mod results;
 mod steps;
 mod timeline;

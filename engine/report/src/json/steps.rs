@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::load::LoadText;
+
 /// A place in a scenario, counted from 1; 0 is unknown.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct PlaceText {
@@ -35,10 +37,12 @@ pub(super) struct StepResult {
     pub(super) isolated: bool,
     /// How it ended.
     pub(super) outcome: OutcomeText,
-    /// Why it took no more rounds: `done`, `narrow`, `budget`, `interrupted`; null where it was not measured.
+    /// Why it took no more rounds: `done`, `narrow`, `budget`, `interrupted`, `aborted`; null where it was not measured.
     pub(super) stop: Option<&'static str>,
     /// Its metrics in order of first record; the first is the primary one.
     pub(super) metrics: Vec<MetricResult>,
+    /// What only a load has; null for other steps.
+    pub(super) load: Option<LoadText>,
 }
 
 /// How a step ended.
@@ -137,6 +141,8 @@ pub(super) struct EstimateText {
     pub(super) rounds: usize,
     /// Samples within them.
     pub(super) samples: usize,
+    /// Whether the value is only a bound from below, as it lies among requests that were cut off or timed out.
+    pub(super) above: bool,
 }
 
 /// A closed range.
@@ -161,8 +167,12 @@ pub(super) struct PooledText {
     pub(super) p50: Option<f64>,
     /// 90th percentile.
     pub(super) p90: Option<f64>,
+    /// 95th percentile.
+    pub(super) p95: Option<f64>,
     /// 99th percentile; with fewer than 100 samples it lies between the two largest.
     pub(super) p99: Option<f64>,
+    /// 99.9th percentile.
+    pub(super) p99_9: Option<f64>,
     /// Largest.
     pub(super) max: Option<f64>,
 }

@@ -2,6 +2,7 @@
 
 mod comparison;
 mod escape;
+mod load;
 mod report;
 mod results;
 mod sections;

@@ -12,7 +12,10 @@ use crate::view::{self, Group};
 
 /// Appends the section.
 pub(super) fn results(out: &mut String, report: &Report<'_>) {
-    let groups = view::groups(report.record);
+    let groups: Vec<_> = view::groups(report.record).into_iter().filter(|group| !group.is_load()).collect();
+    if groups.is_empty() && !report.record.steps.is_empty() {
+        return;
+    }
     out.push_str(
         "## Results\n\nMedian over rounds; the interval is the 95 % interval of that median. `~` marks values ",
     );

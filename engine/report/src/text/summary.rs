@@ -6,7 +6,7 @@ use engine_core::run::ValidityLevel;
 use super::style::{Paint, Style};
 use super::table::{Cell, Column, Table};
 use super::wrap::hanging;
-use super::{diagnostics, expectations, machine, results};
+use super::{diagnostics, expectations, load, machine, results};
 use crate::clean::clip;
 use crate::diagnosis::level;
 use crate::expectation::tally;
@@ -22,7 +22,9 @@ pub fn summary(report: &Report<'_>, style: Style) -> String {
     let mut out = String::new();
     header(&mut out, report, style);
     expectations::expectations(&mut out, &report.record.judged, style);
-    results::results(&mut out, &view::groups(report.record), report.cases, style);
+    let groups: Vec<_> = view::groups(report.record).into_iter().filter(|group| !group.is_load()).collect();
+    results::results(&mut out, &groups, report.cases, style);
+    load::loads(&mut out, report.record, style);
     machine::machine(&mut out, report.record, style);
     if let Some(found) = report.health {
         out.push('\n');

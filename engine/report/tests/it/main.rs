@@ -9,6 +9,7 @@ mod github;
 mod hostile;
 pub(crate) mod json;
 mod junit;
+mod load;
 mod machine;
 mod markdown;
 mod text;

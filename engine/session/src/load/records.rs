@@ -28,6 +28,8 @@ pub(crate) struct Sums<'a> {
     pub(crate) plan: Option<&'a ArrivalPlan>,
     /// Arrivals due after the warm-up.
     pub(crate) due: Due,
+    /// Whether the load still runs: then what is under way counts as if it ended well, as it may.
+    pub(crate) under_way: bool,
     pub(crate) windows: &'a [LoadWindow],
     pub(crate) host: &'a [HostSample],
 }
@@ -137,7 +139,8 @@ impl Sums<'_> {
         self.rates(out, scope, &scope.labels, &total);
         let seconds = scope.seconds();
         if seconds > 0.0 {
-            out.value("iterations", &scope.labels, (iterations.ok + iterations.failed) as f64 / seconds);
+            let count = iterations.ok + iterations.failed + self.open(&iterations);
+            out.value("iterations", &scope.labels, count as f64 / seconds);
             out.value("requests", &scope.labels, requests as f64 / seconds);
             if let Some(plan) = self.plan {
                 let due = plan.count_until(scope.to) - plan.count_until(scope.from);
@@ -178,6 +181,11 @@ impl Sums<'_> {
         }
     }
 
+    /// What has started and not ended, while that is no fault.
+    fn open(&self, row: &Row) -> u64 {
+        if self.under_way { row.started.saturating_sub(row.ended()) } else { 0 }
+    }
+
     /// What is counted by the second, and the share of errors.
     fn rates(&self, out: &mut Out, scope: &Scope, labels: &Labels, row: &Row) {
         let seconds = scope.seconds();
@@ -185,7 +193,7 @@ impl Sums<'_> {
             out.value("errors", labels, row.error_share());
         }
         if seconds > 0.0 {
-            out.value("rate", labels, row.ok as f64 / seconds);
+            out.value("rate", labels, (row.ok + self.open(row)) as f64 / seconds);
             out.value("received", labels, row.bytes_in as f64 / seconds);
             out.value("sent", labels, row.bytes_out as f64 / seconds);
         }

@@ -14,6 +14,7 @@ use engine_load::http::Url;
 use engine_load::{Load, Runner as LoadRunner, Workload};
 use engine_probes::ProbeError;
 use engine_probes::harness::sentinel;
+use engine_probes::host::watcher::Watch;
 use engine_probes::host::witness::Witness;
 
 use super::TargetAt;
@@ -22,6 +23,7 @@ use super::collector::{Collector, Due, Naming};
 use super::drive::{Drive, Driven};
 use super::reasons;
 use super::records::Sums;
+use super::watch::{self, Watching};
 use crate::custom;
 use crate::round::drift;
 use crate::runner::Runner;
@@ -90,8 +92,12 @@ impl Runner<'_, '_, '_> {
         })?;
         let request = made.ok_or_else(|| ProbeError::failed("the scenario gave no load"))?;
         // Ended when this function ends, however it does.
-        let (load, _target) = self.prepare(request.load, &request.at)?;
-        let round = Round { step, round, planned, shape, warmup: request.warmup };
+        let (load, target) = self.prepare(request.load.clone(), &request.at)?;
+        let (watched, refused) = watch::wanted(&request, &load, target.as_ref().map(|target| target.pid));
+        if let Some(reason) = refused {
+            self.bus.note(NoteLevel::Warning, Some(planned.path()), reason, None);
+        }
+        let round = Round { step, round, planned, shape, warmup: request.warmup, watched };
         let mut taken = self.drive(&round, load)?;
         taken.records.extend(own.records);
         Ok(taken)
@@ -154,6 +160,7 @@ impl Runner<'_, '_, '_> {
                     seconds,
                     plan: plan.as_ref(),
                     due: Due::default(),
+                    under_way: true,
                     windows: &[],
                     host: &[],
                 };
@@ -166,6 +173,7 @@ impl Runner<'_, '_, '_> {
         let host_before = self.bus.with(|record| record.host.len());
         let mut witness = Witness::open();
         witness.start();
+        let (watching, unwatched) = Watching::start(round.watched.clone());
         let started = Instant::now();
         let timeout = Duration::from_secs_f64(planned.timeout);
         let driven = Drive::start(runner, collector, so_far, timeout, grace)?.finish(
@@ -200,11 +208,17 @@ impl Runner<'_, '_, '_> {
                     scheduled: conservation.scheduled.saturating_sub(driven.before.scheduled),
                     dropped: conservation.dropped.saturating_sub(driven.before.dropped),
                 },
+                under_way: false,
                 windows: &windows,
                 host: record.host.get(host_before..).unwrap_or_default(),
             };
             sums.records(mark.clone())
         });
+        let (own, unread) = watching.finish(warmup, &mark);
+        records.extend(own);
+        for reason in unwatched.into_iter().chain(unread) {
+            self.bus.note(NoteLevel::Warning, Some(planned.path()), reason, None);
+        }
         let busiest = health.cpu.iter().copied().fold(0.0, f64::max) / health.seconds.max(1e-9);
         for (id, value) in [
             ("generator.cpu", busiest),
@@ -235,4 +249,5 @@ struct Round<'a> {
     planned: &'a PlannedStep,
     shape: &'a LoadShape,
     warmup: f64,
+    watched: Vec<Watch>,
 }

@@ -8,11 +8,10 @@ use std::time::Duration;
 
 use engine_core::arrivals::Arrivals;
 use engine_core::event::{Envelope, Event, StopReason};
-use engine_core::judgement::Judgement;
 use engine_core::load::{LoadShape, PhaseShape};
 use engine_core::measurement::Stat;
-use engine_core::plan::{Declaration, ExpectText, PlannedStep, Profile, Rounds, Work};
-use engine_core::run::{RunRecord, RunState, StepRecord, ValidityLevel};
+use engine_core::plan::{ExpectText, PlannedStep, Rounds, Work};
+use engine_core::run::{RunRecord, RunState, StepRecord};
 use engine_core::series::Labels;
 use engine_core::step::{FailureKind, Outcome};
 use engine_load::http::Request;
@@ -23,7 +22,7 @@ use engine_probes::ProbeError;
 
 use crate::bus::Sink;
 use crate::load::{LoadRequest, TargetAt};
-use crate::runner::{Settings, run};
+use crate::runner::run;
 use crate::scripted::{CustomContext, Scripted};
 use crate::tests::{blind, header, settings, step};
 
@@ -126,21 +125,70 @@ impl Sink for Keep {
     }
 }
 
-fn taken(load: Load, at: TargetAt, expect: &[&str]) -> RunRecord {
-    with(settings(blind()), load, at, expect, vec![])
+/// A run of one load with these expectations.
+struct Case {
+    load: Load,
+    at: TargetAt,
+    warmup: f64,
+    timeout: f64,
+    phases: Vec<(&'static str, f64, f64)>,
+    expect: &'static [&'static str],
+    interrupt_at_window: Option<u32>,
+    watch: Vec<(String, crate::load::Watched)>,
 }
 
-fn with(settings: Settings<'_>, load: Load, at: TargetAt, expect: &[&str], sinks: Vec<Box<dyn Sink>>) -> RunRecord {
-    let mut header = header(vec![plan_step(&[("all", 0.0, load.duration())])]);
-    header.plan.declarations = vec![Declaration {
-        name: "shop".into(),
-        expect: expect.iter().map(|text| ExpectText { text: (*text).into(), place: None }).collect(),
-        reference: None,
-        tags: vec![],
-        place: None,
-    }];
-    let mut script = Fake(Box::new(move || LoadRequest { warmup: 0.0, ..LoadRequest::new(load.clone(), at.clone()) }));
-    run(header, settings, Some(&mut script), sinks)
+impl Case {
+    fn new(load: Load, at: TargetAt) -> Self {
+        let phases = vec![("all", 0.0, load.duration())];
+        Self { load, at, warmup: 0.0, timeout: 60.0, phases, expect: &[], interrupt_at_window: None, watch: vec![] }
+    }
+
+    fn run(self) -> RunRecord {
+        self.observed().0
+    }
+
+    /// The record, and the events of which it is made.
+    fn observed(self) -> (RunRecord, Vec<Envelope>) {
+        let planned = PlannedStep { timeout: self.timeout, ..plan_step(&self.phases) };
+        let mut header = header(vec![planned]);
+        let texts = self.expect.iter().map(|text| ExpectText { text: (*text).into(), place: None });
+        header.plan.declarations[0].expect = texts.collect();
+        let (load, at, warmup, watch) = (self.load, self.at, self.warmup, self.watch);
+        let request = LoadRequest { warmup, watch, ..LoadRequest::new(load, at) };
+        let mut script = Fake(Box::new(move || request.clone()));
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let interrupt = Arc::new(AtomicBool::new(false));
+        let mut settings = settings(blind());
+        settings.interrupt = Arc::clone(&interrupt);
+        settings.monitor = Some(Duration::from_millis(100));
+        let stop = Interrupting { after: self.interrupt_at_window, seen: 0, flag: interrupt };
+        let sinks: Vec<Box<dyn Sink>> = vec![Box::new(Keep(Arc::clone(&events))), Box::new(stop)];
+        let record = run(header, settings, Some(&mut script), sinks);
+        let events = std::mem::take(&mut *events.lock().unwrap());
+        (record, events)
+    }
+}
+
+/// Ends the run when so many windows were seen.
+struct Interrupting {
+    after: Option<u32>,
+    seen: u32,
+    flag: Arc<AtomicBool>,
+}
+
+impl Sink for Interrupting {
+    fn event(&mut self, envelope: &Envelope, _: &RunRecord) {
+        if let Event::Window(_) = envelope.event {
+            self.seen += 1;
+            if Some(self.seen) == self.after {
+                self.flag.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+fn here() -> TargetAt {
+    TargetAt::Url(format!("http://{}", server()))
 }
 
 fn value(step: &StepRecord, metric: &str, labels: &[(&str, &str)], stat: Stat) -> f64 {
@@ -156,10 +204,7 @@ fn value(step: &StepRecord, metric: &str, labels: &[(&str, &str)], stat: Stat) -
 
 #[test]
 fn a_load_is_a_step_with_its_metrics_its_course_and_its_sums() {
-    let at = TargetAt::Url(format!("http://{}", server()));
-    let events = Arc::new(Mutex::new(Vec::new()));
-    let sinks: Vec<Box<dyn Sink>> = vec![Box::new(Keep(Arc::clone(&events)))];
-    let record = with(settings(blind()), load(&["/a", "/bad"], arrivals(100.0, 2.0)), at, &[], sinks);
+    let (record, events) = Case::new(load(&["/a", "/bad"], arrivals(100.0, 2.0)), here()).observed();
     let step = record.step("shop").unwrap();
     assert_eq!((step.outcome.as_ref(), step.stop), (Some(&Outcome::Measured), Some(StopReason::Done)));
     assert_eq!(record.state, RunState::Complete);
@@ -187,11 +232,169 @@ fn a_load_is_a_step_with_its_metrics_its_course_and_its_sums() {
     let note = |front: &str| record.notes.iter().any(|note| note.message.starts_with(front));
     assert!(note("driver ") && note("errors: status 500, 200 times"), "{:?}", record.notes);
     assert!(note("200 arrivals due = 200 came + 0 dropped + 0 not started; 200 iterations; 400 requests"));
-    let folded = events.lock().unwrap().iter().fold(RunRecord::new(record.header.clone()), |mut folded, envelope| {
+    assert!(step.measurements.iter().any(|m| m.metric.id == "host.cpu" && !m.pooled().is_empty()));
+    let folded = events.iter().fold(RunRecord::new(record.header.clone()), |mut folded, envelope| {
         folded.apply(envelope);
         folded.apply(envelope);
         folded
     });
     assert_eq!(folded, record, "the events are the record");
-    assert!(events.lock().unwrap().iter().any(|envelope| matches!(envelope.event, Event::Window(_))));
+    assert!(events.iter().any(|envelope| matches!(envelope.event, Event::Window(_))));
+}
+
+fn named(parts: &[(&str, f64, f64)]) -> Workload {
+    let phase = |(name, rate, seconds): &(&str, f64, f64)| {
+        ((*name).to_owned(), engine_load::model::steps(&[(*rate, *seconds)], engine_core::arrivals::Spacing::Even))
+    };
+    let plan = ArrivalPlan::phases(&parts.iter().map(phase).collect::<Vec<_>>(), 1).expect("a plan");
+    Workload::Arrivals { plan, max_users: 50, catch_up: CatchUp::Burst }
+}
+
+#[test]
+fn phases_are_counted_by_intended_start_and_the_warm_up_not_at_all() {
+    let load = load(&["/a"], named(&[("ramp", 40.0, 1.0), ("steady", 80.0, 1.0)]));
+    let case = Case { warmup: 0.5, phases: vec![("ramp", 0.0, 1.0), ("steady", 1.0, 2.0)], ..Case::new(load, here()) };
+    let record = case.run();
+    let step = record.step("shop").unwrap();
+    assert_eq!(value(step, "response", &[], Stat::Count), 100.0, "20 of the 120 were meant for the warm-up");
+    assert_eq!(value(step, "response", &[("phase", "ramp")], Stat::Count), 20.0);
+    assert_eq!(value(step, "response", &[("phase", "steady")], Stat::Count), 80.0);
+    assert_eq!(value(step, "response", &[("name", "/a"), ("phase", "steady")], Stat::Count), 80.0);
+    assert!((value(step, "rate", &[], Stat::Median) - 100.0 / 1.5).abs() < 1e-9);
+    assert_eq!(value(step, "rate", &[("phase", "ramp")], Stat::Median), 40.0);
+    assert_eq!(value(step, "intended", &[("phase", "steady")], Stat::Median), 80.0);
+    assert!(record.steps[0].windows.iter().any(|window| window.phase == "steady"));
+    assert!(!step.measurements.iter().any(|m| m.labels.get("phase") == Some(engine_core::load::WARM_UP)));
+}
+
+#[test]
+fn a_target_that_is_not_there_fails_the_step_as_unreachable() {
+    let nobody = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound");
+    let record = Case::new(load(&["/a"], arrivals(50.0, 0.5)), TargetAt::Url(format!("http://{nobody}"))).run();
+    let step = record.step("shop").unwrap();
+    let Some(Outcome::Failed(failure)) = &step.outcome else { panic!("{:?}", step.outcome) };
+    assert_eq!(failure.kind, FailureKind::Unreachable);
+    assert!(failure.message.contains("connection refused"), "{}", failure.message);
+    assert_eq!(value(step, "errors", &[], Stat::Median), 1.0, "what was counted is kept");
+}
+
+#[test]
+fn a_target_with_a_path_is_refused_before_anything_is_sent() {
+    let record = Case::new(load(&["/a"], arrivals(50.0, 0.5)), TargetAt::Url("http://127.0.0.1:9/base".into())).run();
+    let Some(Outcome::Failed(failure)) = &record.steps[0].outcome else { panic!("it has a path") };
+    assert!(failure.message.contains("`/base`") && record.steps[0].windows.is_empty(), "{}", failure.message);
+}
+
+#[test]
+fn an_abort_ends_the_load_when_a_window_breaks_it() {
+    let load = load(&["/slow"], arrivals(50.0, 30.0));
+    let case = Case { expect: &["response.p50[1 s] < 5 ms for 2 windows @abort"], ..Case::new(load, here()) };
+    let record = case.run();
+    let step = record.step("shop").unwrap();
+    assert_eq!((step.outcome.as_ref(), step.stop), (Some(&Outcome::Measured), Some(StopReason::Aborted)));
+    assert_eq!(record.state, RunState::Partial);
+    assert!((2..20).contains(&step.windows.len()), "{} windows of 30", step.windows.len());
+    assert!(value(step, "response", &[], Stat::Count) > 50.0);
+    assert!(
+        record.notes.iter().any(|note| note.message.contains("@abort") && note.message.contains("2 windows in a row"))
+    );
+}
+
+#[test]
+fn an_abort_on_the_sums_so_far_ends_the_load_too() {
+    let load = load(&["/bad"], arrivals(50.0, 30.0));
+    let case = Case { expect: &["errors < 5 % @abort", "response.p99 < 60 s @abort"], ..Case::new(load, here()) };
+    let record = case.run();
+    assert_eq!(record.steps[0].stop, Some(StopReason::Aborted));
+    assert!(record.steps[0].windows.len() < 20);
+}
+
+#[test]
+fn what_is_only_under_way_or_not_there_yet_aborts_nothing() {
+    let load = load(&["/slow"], arrivals(50.0, 2.0));
+    let expect = &["rate >= 0.99 * target @abort", "errors{name=/later} < 5 % @abort", "tls.p99 < 1 s @abort"];
+    let record = Case { expect, ..Case::new(load, here()) }.run();
+    assert_eq!(record.steps[0].stop, Some(StopReason::Done), "{:?}", record.notes);
+}
+
+#[test]
+fn an_interrupted_load_keeps_what_it_measured() {
+    let load = load(&["/a"], arrivals(50.0, 30.0));
+    let record = Case { interrupt_at_window: Some(1), ..Case::new(load, here()) }.run();
+    let step = record.step("shop").unwrap();
+    assert_eq!((step.outcome.as_ref(), step.stop), (Some(&Outcome::Measured), Some(StopReason::Interrupted)));
+    assert_eq!(record.state, RunState::Partial);
+    let count = value(step, "response", &[], Stat::Count);
+    assert!((40.0..1500.0).contains(&count), "{count}");
+    // Rates are of the time that it ran, not of the time that was planned.
+    assert!((value(step, "rate", &[], Stat::Median) - 50.0).abs() < 10.0);
+}
+
+#[test]
+fn a_load_that_does_not_end_fails_its_step_and_keeps_what_it_measured() {
+    let load = load(&["/a"], arrivals(50.0, 30.0));
+    let record = Case { timeout: 1.2, ..Case::new(load, here()) }.run();
+    let Some(Outcome::Failed(failure)) = &record.steps[0].outcome else { panic!("it is late") };
+    assert_eq!(failure.kind, FailureKind::Timeout);
+    assert!(value(&record.steps[0], "response", &[], Stat::Count) > 10.0);
+}
+
+#[test]
+fn errors_of_the_journeys_own_code_fail_the_step_as_a_script() {
+    let wrong = Native::new("wrong", || {
+        |user: &User| {
+            user.get("/a")?;
+            Err(engine_load::Failure::new(ErrorClass::Script, "no field `sku` (shop.rhai:7:3)"))
+        }
+    });
+    let phase = UserPhase { name: "all".into(), from: 2.0, to: 2.0, duration: 20.0 };
+    let workload = Workload::Users { phases: vec![phase], iterations: Iterations::PerUser(10), spread: 0.0 };
+    let load = Load { grace: 2.0, ..Load::new(Arc::new(wrong), workload) };
+    let record = Case::new(load, here()).run();
+    let Some(Outcome::Failed(failure)) = &record.steps[0].outcome else { panic!("{:?}", record.steps[0].outcome) };
+    assert_eq!(failure.kind, FailureKind::Script);
+    assert!(failure.message.contains("20 of 20") && failure.message.contains("shop.rhai:7:3"), "{}", failure.message);
+    assert_eq!(value(&record.steps[0], "iterations", &[], Stat::Count), 1.0);
+    assert!(!record.steps[0].measurements.iter().any(|m| m.metric.id == "intended"), "a closed model has no schedule");
+}
+
+#[test]
+fn a_journey_that_cannot_be_made_fails_the_step() {
+    #[derive(Debug)]
+    struct Broken;
+    impl engine_load::Journey for Broken {
+        fn name(&self) -> &str {
+            "broken"
+        }
+        fn script(&self) -> Result<std::rc::Rc<dyn engine_load::Script>, engine_load::Failure> {
+            Err(engine_load::Failure::new(ErrorClass::Script, "it does not compile"))
+        }
+    }
+    let load = Load { threads: 2, ..Load::new(Arc::new(Broken), arrivals(10.0, 1.0)) };
+    let record = Case::new(load, here()).run();
+    let Some(Outcome::Failed(failure)) = &record.steps[0].outcome else { panic!("it cannot start") };
+    assert!(failure.message.contains("does not compile"), "{}", failure.message);
+}
+
+#[test]
+fn two_threads_share_their_windows() {
+    let load = Load { threads: 2, ..load(&["/a"], arrivals(100.0, 2.0)) };
+    let record = Case::new(load, here()).run();
+    let step = record.step("shop").unwrap();
+    assert_eq!(value(step, "response", &[], Stat::Count), 200.0);
+    let windows = &step.windows;
+    assert_eq!(windows.iter().map(|window| window.total().unwrap().ended()).sum::<u64>(), 200);
+    assert!(windows.windows(2).all(|two| two[0].at < two[1].at), "one window a second, not one a thread");
+    assert!(windows.len() <= 4, "{}", windows.len());
+}
+
+#[test]
+fn watched_processes_are_metrics_of_the_load() {
+    let me = crate::load::Watched::Pid(std::process::id());
+    let case = Case { watch: vec![("me".into(), me)], ..Case::new(load(&["/a"], arrivals(50.0, 2.5)), here()) };
+    let record = case.run();
+    let step = record.step("shop").unwrap();
+    assert!(value(step, "me.rss", &[], Stat::Median) > 1e6);
+    assert!(value(step, "me.threads", &[], Stat::Median) >= 2.0);
+    assert_eq!(step.primary().unwrap().metric.id, "response");
 }

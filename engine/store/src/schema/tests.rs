@@ -97,3 +97,51 @@ fn baselines_of_the_first_version_are_kept_with_their_runs() {
     let left: i64 = store.connection.query_row("SELECT count(*) FROM baseline_runs", [], |row| row.get(0)).unwrap();
     assert_eq!(left, 0, "the runs of a baseline go with it");
 }
+
+#[test]
+fn a_store_of_the_first_version_gets_what_loads_need() {
+    use engine_core::event::Event;
+    let folder = Folder::new();
+    std::fs::create_dir_all(folder.file().parent().unwrap()).unwrap();
+    let events = run(&header("quick", 1), &[1.0, 2.0]);
+    {
+        // As the first version left it: its tables, and a run without the later column.
+        let mut connection = Connection::open(folder.file()).unwrap();
+        migrate(&mut connection, &folder.file(), &MIGRATIONS[..1]).unwrap();
+        let header = &match &events[0].event {
+            Event::RunStarted(header) => header.clone(),
+            other => panic!("{other:?}"),
+        };
+        connection
+            .execute(
+                "INSERT INTO runs VALUES (1, ?1, 's', 'f', 'h', 'default', 0, 'complete', '{\"level\":\"valid\",\"reasons\":[]}',
+                 0, 2.0, NULL, NULL, NULL, NULL, 'm', 'c', '{}', 'e', '1', 9, NULL, 0)",
+                [&header.id.0],
+            )
+            .unwrap();
+        let text = serde_json::to_string(header).unwrap();
+        connection.execute("INSERT INTO headers VALUES (1, ?1, NULL)", [&text]).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO series VALUES (1, 's', 'fsync', 'time', '{}', 's', 'lower', 'cost');
+                 INSERT INTO measurements VALUES (1, 1, 2, 1, '{}');
+                 INSERT INTO rounds VALUES (1, 1, 2, 0, 0, 0.0, 0.5, '[]', 0);
+                 INSERT INTO samples VALUES (1, 1, 1, 1.0, x'000000000000f03f');",
+            )
+            .unwrap();
+        assert_eq!(version(&connection), 1);
+    }
+    let mut store = folder.store();
+    assert_eq!(version(&store.connection), VERSION);
+    assert!(folder.file().with_file_name("performance.db.v1.bak").exists(), "a copy is kept");
+    let old = store.run(&events[0].run).unwrap();
+    let round = &old.steps[2].measurements[0].rounds[0];
+    assert_eq!((round.values.as_slice(), &round.histogram), (&[1.0][..], &None));
+    assert!(old.steps.iter().all(|step| step.windows.is_empty()));
+    // And takes a load.
+    let events = crate::fixture::events(&header("load", 2), 3, 80);
+    store.apply(&events).unwrap();
+    let record = store.run(&events[0].run).unwrap();
+    assert_eq!(record, fold(&events));
+    assert!(record.steps.iter().any(|step| !step.windows.is_empty()));
+}

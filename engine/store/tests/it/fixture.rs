@@ -7,8 +7,10 @@ use engine_core::code::CodeUnderTest;
 use engine_core::environment::Environment;
 use engine_core::event::{Envelope, Event, Note, NoteLevel, Sampled, StopReason};
 use engine_core::fact::Fact;
+use engine_core::histogram::{Histogram, Packed};
 use engine_core::host_sample::HostSample;
 use engine_core::judgement::{Judged, Judgement, Severity};
+use engine_core::load::{LoadWindow, WindowRow};
 use engine_core::measurement::{Estimate, Record};
 use engine_core::metric::MetricDef;
 use engine_core::plan::{Plan, PlannedStep, Profile, Rounds, Warmup, Work};
@@ -124,9 +126,9 @@ pub(crate) fn fold(events: &[Envelope]) -> RunRecord {
 /// Some event of a run, from a random stream.
 pub(crate) fn event(random: &mut Stream, at: f64) -> Event {
     let step = random.below(3) as usize;
-    match random.below(10) {
+    match random.below(11) {
         0 => Event::StepStarted { step },
-        1 => Event::RoundStarted { step, round: (random.below(2) == 0).then_some(3) },
+        1 => Event::RoundStarted { step, round: (random.below(2) == 0).then(|| random.below(4) as u32) },
         2 => Event::Host(HostSample {
             at,
             cpu: random.normal().abs(),
@@ -147,6 +149,7 @@ pub(crate) fn event(random: &mut Stream, at: f64) -> Event {
             stop: (random.below(2) == 0).then_some(StopReason::Narrow),
         },
         5 if random.below(4) == 0 => Event::Judged((0..random.below(4)).map(|_| judged(random)).collect()),
+        6 => Event::Window(Box::new(window(random, step, at))),
         _ => Event::Sampled(sampled(random, step, at)),
     }
 }
@@ -180,7 +183,50 @@ fn record(random: &mut Stream) -> Record {
     let values = (0..random.below(20))
         .map(|_| if random.below(5) == 0 { special[random.below(5) as usize] } else { random.normal() * 1e9 })
         .collect();
-    Record { metric: defs[random.below(4) as usize].metric(), labels, values, histogram: None }
+    let histogram = (random.below(4) == 0).then(|| latencies(random));
+    Record { metric: defs[random.below(4) as usize].metric(), labels, values, histogram }
+}
+
+fn latencies(random: &mut Stream) -> Packed {
+    let mut all = Histogram::new();
+    for _ in 0..random.below(30) {
+        all.record((random.exponential() * 1e7) as u64);
+    }
+    for _ in 0..random.below(3) {
+        all.record_censored(random.below(1 << 40));
+    }
+    all.into()
+}
+
+/// A window of a load.
+pub(crate) fn window(random: &mut Stream, step: usize, at: f64) -> LoadWindow {
+    let row = |labels: Labels, random: &mut Stream| WindowRow {
+        labels,
+        started: random.next_u64() >> 8,
+        ok: random.below(1000),
+        failed: random.below(10),
+        timed_out: random.below(10),
+        cut_off: random.below(10),
+        response: (random.below(4) > 0).then(|| latencies(random)),
+        service: (random.below(2) == 0).then(|| latencies(random)),
+        lag: (random.below(2) == 0).then(|| latencies(random)),
+        bytes_in: random.next_u64(),
+        bytes_out: random.below(1 << 30),
+        errors: if random.below(2) == 0 { vec![("status 500".into(), random.below(9) + 1)] } else { vec![] },
+    };
+    let mut rows = vec![row(Labels::new(), random)];
+    if random.below(2) == 0 {
+        rows.push(row(Labels::new().with("name", "GET /\u{0}\"é"), random));
+    }
+    LoadWindow {
+        step,
+        round: random.below(2) as u32,
+        at,
+        seconds: 1.0,
+        rows: if random.below(9) == 0 { vec![] } else { rows },
+        users: random.below(1 << 40),
+        phase: "steady".into(),
+    }
 }
 
 fn outcome(random: &mut Stream) -> Outcome {

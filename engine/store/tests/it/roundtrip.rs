@@ -84,5 +84,29 @@ fn the_generator_makes_every_kind_of_event() {
         let text = format!("{:?}", event(&mut random, 1.0));
         seen.insert(text.split([' ', '(']).next().unwrap().to_owned());
     }
-    assert_eq!(seen.len(), 7, "{seen:?}");
+    assert_eq!(seen.len(), 8, "{seen:?}");
+}
+
+#[test]
+fn a_long_load_is_stored_in_as_many_windows_as_it_has_in_memory() {
+    use engine_core::event::Event;
+    use engine_core::load::MOST_WINDOWS;
+    let folder = Folder::new();
+    let mut store = folder.store();
+    let mut random = engine_core::stats::Stream::new(9, &[1]);
+    let mut log = crate::fixture::Log::new(&header("load", 1));
+    let count = MOST_WINDOWS + 300;
+    for at in 0..count {
+        let mut window = crate::fixture::window(&mut random, 1, at as f64);
+        window.round = 0;
+        // Sums of bytes must not overflow over so many.
+        window.rows.iter_mut().for_each(|row| (row.started, row.bytes_in) = (row.started >> 20, row.bytes_in >> 20));
+        log.push(at as f64, Event::Window(Box::new(window)));
+    }
+    for batch in log.events.chunks(97) {
+        store.apply(batch).unwrap();
+    }
+    let record = store.run(&log.run).unwrap();
+    assert_eq!(record, fold(&log.events));
+    assert!(record.steps[1].windows.len() <= MOST_WINDOWS, "{}", record.steps[1].windows.len());
 }

@@ -1,2 +1,3 @@
 mod judging;
+mod loads;
 mod reading;

@@ -1,0 +1,121 @@
+//! Loads from a scenario's text to exit code, files and stored record.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::Stdio;
+
+use crate::sandbox::Sandbox;
+
+/// A service on a port of its own that answers everything with 200 at once; its threads end with the test's process.
+fn service() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let answer = |stream: TcpStream| {
+        let Ok(mut out) = stream.try_clone() else { return };
+        let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
+        while let Some(first) = lines.next() {
+            while lines.next().is_some_and(|line| !line.is_empty()) {}
+            let status = if first.contains("/bad") { "500 No" } else { "200 OK" };
+            if out.write_all(format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nok").as_bytes()).is_err() {
+                return;
+            }
+        }
+    };
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            std::thread::spawn(move || answer(stream));
+        }
+    });
+    port
+}
+
+/// A scenario of one load.
+fn scenario(port: u16, journey: &str, options: &str) -> String {
+    format!(
+        "suite(\"shop\", #{{}});\nfn buyer(user) {{ {journey} }}\n\
+         load(\"shop\", #{{ target: \"http://127.0.0.1:{port}\", journey: buyer, {options} }});"
+    )
+}
+
+const SHORT: &str = "arrivals: constant(\"50/s\"), duration: \"2 s\"";
+
+#[test]
+fn a_load_is_stored_reported_in_files_of_its_own_and_told_on_the_terminal() {
+    let sandbox = Sandbox::new();
+    let text = scenario(service(), "user.get(\"/a\", #{ name: \"first\" });", SHORT);
+    sandbox.file("s.rhai", text.replace("suite(\"shop\"", "suite(\"load\""));
+    let ran = sandbox.expect(0, &["run", "s.rhai"]);
+    assert!(ran.out.contains("Load shop") && ran.out.contains("first") && ran.out.contains("Next: "), "{}", ran.out);
+    let names = |suffix: &str| -> Vec<String> {
+        sandbox.reports(suffix).iter().map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect()
+    };
+    assert!(names("json").iter().all(|name| name.starts_with("load_test_results_2")), "{:?}", names("json"));
+    assert!(names("md").iter().any(|name| name.starts_with("load_test_report_2")), "{:?}", names("md"));
+    let stored = std::fs::read_to_string(&sandbox.reports("json")[0]).unwrap();
+    let document: serde_json::Value = serde_json::from_str(&stored).unwrap();
+    let load = &document["steps"][0]["load"];
+    assert_eq!(load["total"]["requests"], 100);
+    assert_eq!(load["total"]["intended_per_second"], 50.0);
+    assert!(load["windows"].as_array().unwrap().len() >= 2);
+    // What is stored gives the same report again.
+    let again = sandbox.expect(0, &["--json", "report", "@last"]).json();
+    assert_eq!(again["steps"][0]["load"]["windows"], load["windows"]);
+    assert_eq!(again["steps"][0]["load"]["total"], load["total"]);
+}
+
+#[test]
+fn a_target_that_is_not_there_is_exit_13() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let sandbox = Sandbox::new();
+    sandbox.file("s.rhai", scenario(port, "user.get(\"/a\");", SHORT));
+    let ran = sandbox.expect(13, &["run", "s.rhai"]);
+    assert!(ran.out.contains("never reached") && ran.out.contains("connection refused"), "{}", ran.out);
+}
+
+#[test]
+fn an_error_in_the_journeys_code_is_exit_20() {
+    let sandbox = Sandbox::new();
+    sandbox.file("s.rhai", scenario(service(), "let page = user.get(\"/a\"); page.no_such_thing();", SHORT));
+    sandbox.expect(20, &["run", "s.rhai"]);
+}
+
+#[test]
+fn a_broken_expectation_is_exit_10_and_an_abort_ends_the_load() {
+    let sandbox = Sandbox::new();
+    let abort = "arrivals: constant(\"50/s\"), duration: \"60 s\", expect: [\"errors < 5 % @abort\"]";
+    sandbox.file("s.rhai", scenario(service(), "user.get(\"/bad\");", abort));
+    let ran = sandbox.expect(10, &["--json", "run", "s.rhai"]);
+    let document = ran.json();
+    assert_eq!(document["steps"][0]["stop"], "aborted");
+    assert!(document["steps"][0]["load"]["windows"].as_array().unwrap().len() < 40);
+}
+
+#[test]
+fn a_generator_without_descriptors_is_exit_40() {
+    let sandbox = Sandbox::new();
+    let many = "users: 150, duration: \"1 s\"";
+    sandbox.file("s.rhai", scenario(service(), "user.get(\"/a\"); user.think(\"1 s\");", many));
+    let engine = assert_cmd::cargo::cargo_bin("engine");
+    let command = format!("ulimit -n 64; exec '{}' run s.rhai", engine.display());
+    let ran = std::process::Command::new("sh")
+        .args(["-c", &command])
+        .env("HOME", sandbox.path(""))
+        .env("XDG_DATA_HOME", sandbox.path("data"))
+        .current_dir(sandbox.path(""))
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let out = String::from_utf8_lossy(&ran.stdout);
+    assert_eq!(ran.status.code(), Some(40), "{out}\n{}", String::from_utf8_lossy(&ran.stderr));
+    assert!(out.contains("out of descriptors") && out.contains("give the generator more room"), "{out}");
+}
+
+#[test]
+fn check_and_list_show_what_a_load_will_do() {
+    let sandbox = Sandbox::new();
+    sandbox.file("s.rhai", scenario(1, "user.get(\"/a\");", SHORT));
+    let checked = sandbox.expect(0, &["check", "s.rhai"]);
+    assert!(checked.out.contains("load shop: ") && checked.out.contains("50/s"), "{}", checked.out);
+    let listed = sandbox.expect(0, &["list", "steps", "s.rhai"]);
+    assert!(listed.out.contains("load: "), "{}", listed.out);
+}

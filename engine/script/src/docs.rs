@@ -2,6 +2,7 @@
 //!
 //! `docs/script-api.md`, `engine doc NAME` and the definition files of language servers all come from here.
 
+mod journeys;
 mod written;
 
 use std::collections::BTreeMap;

@@ -1,5 +1,7 @@
 //! The functions that are written by hand, each with an example that a test runs.
 
+use super::journeys::JOURNEYS;
+
 /// A function as documents show it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Written {
@@ -12,7 +14,7 @@ pub(crate) struct Written {
     pub(crate) example: &'static str,
 }
 
-const fn written(
+pub(super) const fn written(
     module: &'static str,
     name: &'static str,
     signature: &'static str,
@@ -23,7 +25,20 @@ const fn written(
 }
 
 /// All of them, in the order of the documents.
-pub(crate) const WRITTEN: &[Written] = &[
+pub(crate) const WRITTEN: &[Written] = &joined::<{ BASE.len() + JOURNEYS.len() }>();
+
+const fn joined<const N: usize>() -> [Written; N] {
+    let mut all = [BASE[0]; N];
+    let mut at = 0;
+    while at < N {
+        all[at] = if at < BASE.len() { BASE[at] } else { JOURNEYS[at - BASE.len()] };
+        at += 1;
+    }
+    all
+}
+
+/// What is there for every step.
+const BASE: &[Written] = &[
     written(
         "",
         "suite",
@@ -63,14 +78,14 @@ pub(crate) const WRITTEN: &[Written] = &[
         "",
         "timed",
         "timed(name, #{ times: n }, || ..)",
-        "Times a function inside `custom` and gives what it returns. `times` calls it so often between start and stop of the clock; the sample is the time of one call. A section shorter than a hundred times what `timed` itself costs is marked.",
+        "Times a function inside `custom`, or in a journey, and gives what it returns. `times` calls it so often between start and stop of the clock; the sample is the time of one call. A section shorter than a hundred times what `timed` itself costs is marked.",
         "custom(\"text\", || { let s = timed(\"upper\", #{ times: 1000 }, || \"abc\".to_upper()); });",
     ),
     written(
         "",
         "record",
         "record(name, value)",
-        "Records a sample of a metric inside `custom` or `finish`: a quantity with its unit, or a bare number as a count.",
+        "Records a sample of a metric inside `custom`, `finish` or a journey: a quantity with its unit, or a bare number as a count.",
         "custom(\"sizes\", || { record(\"moved\", 3 * 4.MiB); record(\"rows\", 12); });",
     ),
     written(
@@ -168,7 +183,7 @@ pub(crate) const WRITTEN: &[Written] = &[
         "",
         "sleep",
         "sleep(seconds)",
-        "Waits inside `custom`; a hundredth of it under the tiny profile.",
+        "Waits inside `custom`, a hundredth of it under the tiny profile; in a journey it is `user.think(..)`.",
         "custom(\"wait\", || sleep(\"1 ms\"));",
     ),
     written(
@@ -213,341 +228,5 @@ pub(crate) const WRITTEN: &[Written] = &[
         "tool::read(path)",
         "The text of a file, with its path from the scenario's folder. Needs `--allow-read=FOLDER`.",
         "bench(#PROBE);",
-    ),
-    written(
-        "",
-        "load",
-        "load(name, #{ options }, |point| #{ more options })",
-        "Declares a load: virtual users that each run a journey against a target. In an open model users arrive at a rate, whether or not the target keeps up; in a closed model so many users each begin their next iteration when the last has ended. Latency is taken from the intended start. With `sweep` or `cases` a function gives more options for each point.",
-        "fn buyer(user) {\n    let page = user.get(\"/products/7\", #{ name: \"product\", status: 200 });\n    user.think(\"2 s\", \"10 s\");\n    user.post(\"/cart\", #{ json: #{ sku: page.json(\"sku\"), n: 1 }, status: [200, 201] });\n}\nload(\"shop\", #{ target: demo_target(), journey: buyer, expect: [\"response.p95 < 500 ms\"],\n    phases: [#{ name: \"ramp\", rate: \"0/s -> 200/s\", duration: \"30 s\" }, #{ name: \"steady\", rate: \"200/s\", duration: \"1 min\" }] });",
-    ),
-    written(
-        "",
-        "demo_target",
-        "demo_target(#{ options })",
-        "A small shop that is started for the load, slow and full as it is told to be, and ended afterwards: a target whose truth is known.",
-        "load(#{ target: demo_target(#{ service: exponential(\"5 ms\"), workers: 4 }), arrivals: \"100/s\", duration: \"1 min\", journey: |user| user.get(\"/\") });",
-    ),
-    written(
-        "",
-        "process",
-        "process(program or number)",
-        "A process to watch while a load runs, by the name of its program or by its number.",
-        "load(#{ target: \"http://127.0.0.1:9\", users: 1, duration: \"1 min\", watch: #{ shop: process(\"shop\") }, journey: |user| user.get(\"/\") });",
-    ),
-    written(
-        "",
-        "constant",
-        "constant(rate or time)",
-        "Of a rate: arrivals that are evenly spaced. Of a time: a think time or a service time that is always the same.",
-        "load(#{ target: demo_target(), duration: \"1 min\", arrivals: constant(\"100/s\"), journey: |user| user.get(\"/\") });",
-    ),
-    written(
-        "",
-        "poisson",
-        "poisson(rate)",
-        "Arrivals as independent users make them: exponential gaps. `.poisson()` does the same to `ramp`, `steps`, `sine` and `bursts`.",
-        "load(#{ target: demo_target(), duration: \"1 min\", arrivals: poisson(\"100/s\"), journey: |user| user.get(\"/\") });",
-    ),
-    written(
-        "",
-        "ramp",
-        "ramp(from, to)",
-        "Arrivals whose rate goes in a straight line over the duration, by the exact inverse of its integral.",
-        "load(#{ target: demo_target(), duration: \"1 min\", arrivals: ramp(\"0/s\", \"200/s\").poisson(), journey: |user| user.get(\"/\") });",
-    ),
-    written(
-        "",
-        "steps",
-        "steps([rates], each)",
-        "Arrivals at one rate after the other, each for the same time.",
-        "load(#{ target: demo_target(), duration: \"1 min\", arrivals: steps([\"50/s\", \"100/s\", \"200/s\"], \"20 s\"), journey: |user| user.get(\"/\") });",
-    ),
-    written(
-        "",
-        "sine",
-        "sine(mean, amplitude, period)",
-        "Arrivals whose rate swings around a mean, as days do.",
-        "load(#{ target: demo_target(), duration: \"1 min\", arrivals: sine(\"100/s\", \"50/s\", \"20 s\"), journey: |user| user.get(\"/\") });",
-    ),
-    written(
-        "",
-        "bursts",
-        "bursts(rate, lasts, low rate, pause)",
-        "Arrivals in bursts with pauses between them; without a low rate nobody arrives in a pause.",
-        "load(#{ target: demo_target(), duration: \"1 min\", arrivals: bursts(\"500/s\", \"1 s\", \"4 s\"), journey: |user| user.get(\"/\") });",
-    ),
-    written(
-        "",
-        "replay",
-        "replay([times]) or replay(rows, column)",
-        "Arrivals at recorded times, in seconds from the start, in rising order.",
-        "load(#{ target: demo_target(), arrivals: replay([0.0, 0.2, 0.25, 1.5]), journey: |user| user.get(\"/\") });",
-    ),
-    written(
-        "",
-        "uniform",
-        "uniform(from, to)",
-        "A think time between two bounds, each as likely.",
-        "load(#{ target: \"http://127.0.0.1:9\", duration: \"1 min\", users: 1, journey: |user| { user.think(uniform(\"2 s\", \"10 s\")); } });",
-    ),
-    written(
-        "",
-        "exponential",
-        "exponential(mean)",
-        "A think time without memory.",
-        "load(#{ target: \"http://127.0.0.1:9\", duration: \"1 min\", users: 1, journey: |user| { user.think(exponential(\"3 s\")); } });",
-    ),
-    written(
-        "",
-        "normal",
-        "normal(mean, deviation, shortest, longest)",
-        "A normal think time, cut off at both ends and renormalised; from 0 on without bounds.",
-        "load(#{ target: \"http://127.0.0.1:9\", duration: \"1 min\", users: 1, journey: |user| { user.think(normal(\"3 s\", \"1 s\", \"1 s\", \"8 s\")); } });",
-    ),
-    written(
-        "",
-        "lognormal",
-        "lognormal(median, sigma)",
-        "A log-normal think time, the usual shape of reading: median, and standard deviation of the logarithm.",
-        "load(#{ target: \"http://127.0.0.1:9\", duration: \"1 min\", users: 1, journey: |user| { user.think(lognormal(\"4 s\", 0.7)); } });",
-    ),
-    written(
-        "",
-        "pareto",
-        "pareto(shortest, shape)",
-        "A think time with a heavy tail.",
-        "load(#{ target: \"http://127.0.0.1:9\", duration: \"1 min\", users: 1, journey: |user| { user.think(pareto(\"1 s\", 2.5)); } });",
-    ),
-    written(
-        "",
-        "empirical",
-        "empirical([times])",
-        "A think time as measured: the distribution of these times, with straight lines between them.",
-        "load(#{ target: \"http://127.0.0.1:9\", duration: \"1 min\", users: 1, journey: |user| { user.think(empirical([\"1 s\", \"2 s\", \"7 s\"])); } });",
-    ),
-    written(
-        "",
-        "group",
-        "group(name, || ..)",
-        "Runs a section of a journey with its requests counted in rows of its own.",
-        "load(#{ target: \"http://127.0.0.1:9\", duration: \"1 min\", users: 1, journey: |user| { group(\"checkout\", || user.post(\"/cart\")); } });",
-    ),
-    written(
-        "",
-        "ack",
-        "ack(key)",
-        "Says that the target has acknowledged something that it must not lose. In a load it is counted as `acknowledged`.",
-        "load(#{ target: \"http://127.0.0.1:9\", duration: \"1 min\", users: 1, journey: |user| { if user.post(\"/orders\").ok { ack(user.id); } } });",
-    ),
-    written(
-        "",
-        "stop",
-        "stop(message)",
-        "Ends the whole load, from within a journey.",
-        "load(#{ target: \"http://127.0.0.1:9\", duration: \"1 min\", users: 1, journey: |user| { if user.get(\"/\").status == 503 { stop(\"it is down\"); } } });",
-    ),
-    written(
-        "",
-        "uuid",
-        "uuid()",
-        "A random identifier, by the seed of the user.",
-        "load(#{ target: \"http://127.0.0.1:9\", duration: \"1 min\", users: 1, journey: |user| { user.post(\"/orders\", #{ headers: #{ \"Idempotency-Key\": uuid() } }); } });",
-    ),
-    written(
-        "",
-        "sha256",
-        "sha256(text)",
-        "The SHA-256 digest of a text or blob, hexadecimal.",
-        "load(#{ target: \"http://127.0.0.1:9\", duration: \"1 min\", users: 1, journey: |user| { user.get(\"/f?digest=\" + sha256(\"abc\")); } });",
-    ),
-    written(
-        "",
-        "hmac",
-        "hmac(key, text)",
-        "The HMAC-SHA-256 of a text with a key, hexadecimal; the key may be a secret.",
-        "load(#{ target: \"http://127.0.0.1:9\", duration: \"1 min\", users: 1, journey: |user| { user.post(\"/hook\", #{ body: \"x\", headers: #{ \"X-Signature\": hmac(\"key\", \"x\") } }); } });",
-    ),
-    written(
-        "",
-        "base64",
-        "base64(text)",
-        "A text or blob in base 64.",
-        "load(#{ target: \"http://127.0.0.1:9\", duration: \"1 min\", users: 1, journey: |user| { user.get(\"/\", #{ headers: #{ Authorization: \"Basic \" + base64(\"me:word\") } }); } });",
-    ),
-    written(
-        "",
-        "url_encode",
-        "url_encode(text)",
-        "A text made fit for an address.",
-        "load(#{ target: \"http://127.0.0.1:9\", duration: \"1 min\", users: 1, journey: |user| { user.get(\"/search?q=\" + url_encode(\"red & blue\")); } });",
-    ),
-    written(
-        "",
-        "now",
-        "now()",
-        "Seconds since 1970, in journeys and other code that runs.",
-        "load(#{ target: \"http://127.0.0.1:9\", duration: \"1 min\", users: 1, journey: |user| { record(\"clock\", now()); } });",
-    ),
-    written(
-        "",
-        "iso_time",
-        "iso_time()",
-        "The time as `2026-05-01T12:00:00Z`, in journeys and other code that runs.",
-        "load(#{ target: \"http://127.0.0.1:9\", duration: \"1 min\", users: 1, journey: |user| { user.post(\"/events\", #{ json: #{ at: iso_time() } }); } });",
-    ),
-    written(
-        "user",
-        "get",
-        "user.get(path, #{ options })",
-        "Requests a path of the target, or a full address, and waits for the answer; so do `head post put delete patch`, with the options of `request`. Cookies are kept and redirects followed. A status of 400 or above, one that `status` does not name, or no answer is an error; none ends the iteration by itself.",
-        "load(#{ target: \"http://127.0.0.1:9\", duration: \"1 min\", users: 1, journey: |user| { let page = user.get(\"/products\", #{ query: #{ page: user.random(1..=20) }, name: \"list\", status: 200 }); } });",
-    ),
-    written(
-        "user",
-        "request",
-        "user.request(method, path, #{ options })",
-        "A request of any method.",
-        "load(#{ target: \"http://127.0.0.1:9\", duration: \"1 min\", users: 1, journey: |user| { user.request(\"OPTIONS\", \"/\", #{ timeout: \"2 s\", redirects: 0 }); } });",
-    ),
-    written(
-        "user",
-        "get_all",
-        "user.get_all([paths or #{ post: path, options }])",
-        "Sends several requests at once, as browsers load the parts of a page, and gives the answers in the order of the requests. Redirects are not followed.",
-        "load(#{ target: \"http://127.0.0.1:9\", duration: \"1 min\", users: 1, journey: |user| { let parts = user.get_all([\"/style.css\", #{ post: \"/seen\", json: #{ page: 1 } }]); } });",
-    ),
-    written(
-        "user",
-        "websocket",
-        "user.websocket(path, #{ headers, protocols, name, timeout })",
-        "Opens a WebSocket at a path of the target or at `ws://..`: `.send(text or blob)`, `.receive()` or `.receive(\"2 s\")`, `.close()`.",
-        "load(#{ target: \"http://127.0.0.1:9\", duration: \"1 min\", users: 1, journey: |user| { let ws = user.websocket(\"/chat\"); ws.send(\"hello\"); ws.receive(); ws.close(); } });",
-    ),
-    written(
-        "user",
-        "tcp",
-        "user.tcp(\"host:port\")",
-        "Connects to an address; `user.udp(..)` exchanges datagrams with one. `.send(text or blob)`; `.receive()` whatever comes next, `.receive(n)` bytes, `.receive_until(\"\\n\")`, `.receive_all()` to the end; `.close()`.",
-        "load(#{ target: \"http://127.0.0.1:9\", duration: \"1 min\", users: 1, journey: |user| { let c = user.tcp(\"127.0.0.1:7\"); c.send(\"ping\\n\"); c.receive_until(\"\\n\"); c.close(); } });",
-    ),
-    written(
-        "user",
-        "check",
-        "user.check(name, condition)",
-        "Counts whether a condition was met, and gives it back. Where checks stand and no expectation says otherwise, all must be met: `checks == 100 %`.",
-        "load(#{ target: \"http://127.0.0.1:9\", duration: \"1 min\", users: 1, journey: |user| { user.check(\"fast\", user.get(\"/\").time < \"800 ms\"); } });",
-    ),
-    written(
-        "user",
-        "think",
-        "user.think(time or distribution) or user.think(from, to)",
-        "Pauses. The next request is meant to start when the pause is over. Under the tiny profile nobody thinks.",
-        "load(#{ target: \"http://127.0.0.1:9\", duration: \"1 min\", users: 1, journey: |user| { user.think(\"1 s\", \"3 s\"); user.think(exponential(\"2 s\")); } });",
-    ),
-    written(
-        "user",
-        "pace",
-        "user.pace(time)",
-        "In a closed model: this iteration and the wait after it take at least so long.",
-        "load(#{ target: \"http://127.0.0.1:9\", duration: \"1 min\", users: 1, journey: |user| { user.pace(\"5 s\"); user.get(\"/\"); } });",
-    ),
-    written(
-        "user",
-        "chance",
-        "user.chance(share)",
-        "Whether something happens that does so with this probability.",
-        "load(#{ target: \"http://127.0.0.1:9\", duration: \"1 min\", users: 1, journey: |user| { if user.chance(\"20 %\") { user.get(\"/help\"); } } });",
-    ),
-    written(
-        "user",
-        "pick",
-        "user.pick([values])",
-        "One of the values.",
-        "load(#{ target: \"http://127.0.0.1:9\", duration: \"1 min\", users: 1, journey: |user| { user.get(\"/search?q=\" + user.pick([\"red\", \"blue\"])); } });",
-    ),
-    written(
-        "user",
-        "random",
-        "user.random(from..=to)",
-        "A whole number of the range; without a range a number from 0 to 1. Drawn from the user's own stream: the load's seed, the user and its iteration decide, not the number of threads.",
-        "load(#{ target: \"http://127.0.0.1:9\", duration: \"1 min\", users: 1, journey: |user| { user.get(\"/products/\" + user.random(1..=500)); } });",
-    ),
-    written(
-        "user",
-        "fail",
-        "user.fail(message)",
-        "Ends the iteration as failed.",
-        "load(#{ target: \"http://127.0.0.1:9\", duration: \"1 min\", users: 1, journey: |user| { if user.get(\"/\").size == 0 { user.fail(\"empty page\"); } } });",
-    ),
-    written(
-        "user",
-        "stop",
-        "user.stop()",
-        "Makes this iteration the user's last.",
-        "load(#{ target: \"http://127.0.0.1:9\", duration: \"1 min\", users: 1, journey: |user| { if user.iteration == 9 { user.stop(); } } });",
-    ),
-    written(
-        "user",
-        "state",
-        "user.state.NAME",
-        "What the user keeps from one iteration to the next: `user.state.x = 1`, `user.state.get(\"x\", 0)`, `user.state.has(\"x\")`.",
-        "load(#{ target: \"http://127.0.0.1:9\", duration: \"1 min\", users: 1, journey: |user| { user.state.seen = user.state.get(\"seen\", 0) + 1; } });",
-    ),
-    written(
-        "user",
-        "data",
-        "user.data.NAME",
-        "The load's `data`. Of rows of a file the user gets one, by the policy of the handle: in turn, `.per_user()`, `.random()`, `.shuffled()`, `.once()`; a row's values are its columns.",
-        "load(#{ target: \"http://127.0.0.1:9\", users: 1, duration: \"1 min\", data: #{ colours: [\"red\"] }, journey: |user| user.get(\"/\" + user.pick(user.data.colours)) });",
-    ),
-    written(
-        "user",
-        "setup",
-        "user.setup",
-        "What `setup` returned: plain data, a copy for each thread.",
-        "setup(|| #{ run: 7 });\nload(#{ target: \"http://127.0.0.1:9\", users: 1, duration: \"1 min\", journey: |user| user.get(\"/feed?run=\" + user.setup.run) });",
-    ),
-    written(
-        "user",
-        "id",
-        "user.id",
-        "Number of the user, from 0; in an open model of the arrival. `user.iteration` is the number of its iteration, `user.wanted` whether the load still begins new ones.",
-        "load(#{ target: \"http://127.0.0.1:9\", duration: \"1 min\", users: 1, journey: |user| { if user.iteration == 0 { user.post(\"/login?user=\" + user.id); } } });",
-    ),
-    written(
-        "response",
-        "json",
-        "response.json(path, other)",
-        "A value of a JSON answer: `\"items[0].sku\"`; found by scanning, without building a tree. Without a path the whole answer. One that is missing ends the iteration, or is `other`.",
-        "load(#{ target: \"http://127.0.0.1:9\", duration: \"1 min\", users: 1, journey: |user| { let sku = user.get(\"/products\").json(\"items[0].sku\", \"none\"); } });",
-    ),
-    written(
-        "response",
-        "status",
-        "response.status",
-        "The status, 0 where no answer came. Others: `ok` (no error), `error` (its class, or `()`), `body` or `text()`, `size`, `url` (after redirects), `time`, and `timings` with `dns connect tls first_byte total`.",
-        "load(#{ target: \"http://127.0.0.1:9\", duration: \"1 min\", users: 1, journey: |user| { let r = user.get(\"/\"); if r.ok && r.timings.connect > \"1 s\" { log(r.url + \" \" + r.status); } } });",
-    ),
-    written(
-        "response",
-        "header",
-        "response.header(name)",
-        "A header of the answer, or `()`.",
-        "load(#{ target: \"http://127.0.0.1:9\", duration: \"1 min\", users: 1, journey: |user| { let type = user.get(\"/\").header(\"Content-Type\"); } });",
-    ),
-    written(
-        "response",
-        "between",
-        "response.between(before, after, other)",
-        "The text between two others. Where there is none the iteration ends, or it is `other`.",
-        "load(#{ target: \"http://127.0.0.1:9\", duration: \"1 min\", users: 1, journey: |user| { let token = user.get(\"/form\").between(\"value='\", \"'\"); } });",
-    ),
-    written(
-        "response",
-        "find",
-        "response.find(pattern, other)",
-        "What a regular expression matches: its first group where it has one. Where it matches nothing the iteration ends, or it is `other`.",
-        "load(#{ target: \"http://127.0.0.1:9\", duration: \"1 min\", users: 1, journey: |user| { let id = user.get(\"/\").find(\"order-([0-9]+)\", \"0\"); } });",
     ),
 ];

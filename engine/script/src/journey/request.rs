@@ -21,7 +21,14 @@ use crate::secret::Secret;
 use crate::verb_options::{self, REQUEST, shown};
 
 /// Requests made ready, by everything that makes them what they are.
-pub(crate) type Requests = Cache<Key, Prepared>;
+pub(crate) type Requests = Cache<Key, Ready>;
+
+/// A request made ready, with its address as answers tell it.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    prepared: Prepared,
+    url: Rc<String>,
+}
 
 /// Statuses that are kept in a key at most.
 const STATUSES: usize = 4;
@@ -203,9 +210,13 @@ fn send(
             timeout: given.timeout,
             redirects: given.redirects,
         };
-        let prepared = stage.requests.get(key, |_| person.user.prepare(&request(stage, method, &target, given)));
-        match prepared {
-            Ok(prepared) => (person.user.fetch(&prepared), Rc::new(prepared.request().target.clone())),
+        let ready = stage.requests.get(key, |_| {
+            let prepared = person.user.prepare(&request(stage, method, &target, given))?;
+            let url = Rc::new(prepared.request().target.clone());
+            Ok(Ready { prepared, url })
+        });
+        match ready {
+            Ok(ready) => (person.user.fetch(&ready.prepared), Rc::clone(&ready.url)),
             Err(failure) => (Err(failure), Rc::new(target.to_string())),
         }
     } else {
@@ -213,10 +224,12 @@ fn send(
         (person.user.fetch_once(&request), Rc::new(request.target))
     };
     stage.runs(person);
-    let took = engine_load::clock::now().saturating_sub(begun);
     let answer = match result {
         Ok(Fetched { response, moved }) => Answer::new(response, moved.map_or(origin, Rc::new)),
-        Err(failure) => Answer::failed(failed(failure)?, origin, took),
+        Err(failure) => {
+            let took = engine_load::clock::now().saturating_sub(begun);
+            Answer::failed(failed(failure)?, origin, took)
+        }
     };
     stage.trace(|| format!("{} {} -> {}", if word.is_empty() { "request" } else { word }, target, describe(&answer)));
     Ok(answer)

@@ -134,7 +134,9 @@ impl Stage {
 
     /// Says what happens, where somebody looks on.
     pub(crate) fn trace(&self, say: impl FnOnce() -> String) {
-        if let (Some(trace), Some(person)) = (&self.trace, self.current()) {
+        if let Some(trace) = &self.trace
+            && let Some(person) = self.current()
+        {
             trace.say(&person, &say());
         }
     }

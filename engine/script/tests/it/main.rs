@@ -14,5 +14,6 @@ mod load;
 mod permissions;
 mod run;
 mod server;
+mod shop;
 mod targets;
 mod traps;

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod journey;
 mod series;
 mod stored;
 mod target;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use journey::{HttpArgs, ImportCommand};
 pub(crate) use series::{AnomalyArgs, DetectorName, GoalName, TrendArgs};
 pub(crate) use stored::{BaselineCommand, ConfigCommand, DbCommand, ImportArgs, RunsCommand};
 pub(crate) use target::TargetArgs;
@@ -66,6 +68,11 @@ pub(crate) enum Command {
     Time(TimeArgs),
     /// Run one probe: engine probe memory.stream kernel=triad
     Probe(ProbeArgs),
+    /// Load one address: engine http URL -r 200/s -d 30s
+    Http(Box<HttpArgs>),
+    /// Write a scenario from what a browser or curl sent
+    #[command(subcommand)]
+    Import(ImportCommand),
     /// Find the errors of a scenario without running anything
     Check(CheckArgs),
     /// List probes, metrics, scenarios, machine profiles, steps or parameters
@@ -225,6 +232,9 @@ pub(crate) struct Storing {
     /// Repository of the code under test [default: the one in which the scenario stands]
     #[arg(long, value_name = "DIR")]
     pub(crate) repo: Option<PathBuf>,
+    /// Send results while they come: ndjson=FILE, prometheus=URL or otlp=URL
+    #[arg(long, value_name = "KIND=WHERE")]
+    pub(crate) stream: Vec<String>,
 }
 
 /// What makes a run fail beside expectations.

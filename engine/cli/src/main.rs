@@ -7,6 +7,7 @@ mod cmd;
 mod config;
 mod embedded;
 mod exit;
+mod journey;
 mod machine;
 mod machines;
 mod output;
@@ -14,6 +15,7 @@ mod pipeline;
 mod reports;
 mod signals;
 mod source;
+mod stream;
 mod terminal;
 
 use std::process::ExitCode;

@@ -144,9 +144,18 @@ fn step(bench: &Bench) -> StepRecord {
         method: 0,
         estimate: 0.0,
     };
-    StepRecord { plan, outcome: Some(Outcome::Measured), stop: None, measurements }
+    StepRecord { plan, outcome: Some(Outcome::Measured), stop: None, measurements, windows: Vec::new() }
 }
 
 fn round(number: u32, values: &[f64]) -> Round {
-    Round { number, attempt: 0, at: 0.0, seconds: 0.0, taints: Vec::new(), superseded: false, values: values.to_vec() }
+    Round {
+        number,
+        attempt: 0,
+        at: 0.0,
+        seconds: 0.0,
+        taints: Vec::new(),
+        superseded: false,
+        values: values.to_vec(),
+        histogram: None,
+    }
 }

@@ -11,6 +11,7 @@ mod doc;
 mod doctor;
 mod explain;
 mod foreign;
+mod import;
 mod liners;
 mod list;
 mod pages;
@@ -63,6 +64,8 @@ fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
         Command::Run(args) => run::run(&app, &args),
         Command::Time(args) => liners::time(&app, &args),
         Command::Probe(args) => liners::probe(&app, &args),
+        Command::Http(args) => liners::http(&app, &args),
+        Command::Import(command) => import::run(&app, command),
         Command::Check(args) => check::run(&app, &args),
         Command::List(args) => list::run(&app, &args),
         Command::Doc(args) => doc::run(&app, &args),

@@ -234,9 +234,13 @@ fn all(host: &Host, ctx: &NativeCallContext<'_>, person: &Person, items: Array) 
             Err(_) => {
                 let mut options = item.clone().try_cast::<Map>().unwrap_or_default();
                 let found = METHODS.iter().find_map(|(key, _, method)| Some((method, options.remove(*key)?)));
-                let target = found.and_then(|(method, path)| Some((method.clone(), path.into_immutable_string().ok()?)));
+                let target =
+                    found.and_then(|(method, path)| Some((method.clone(), path.into_immutable_string().ok()?)));
                 let Some((method, target)) = target else {
-                    let message = format!("`get_all` takes paths, or maps such as `#{{ post: \"/path\" }}`; got {}", shown(&item));
+                    let message = format!(
+                        "`get_all` takes paths, or maps such as `#{{ post: \"/path\" }}`; got {}",
+                        shown(&item)
+                    );
                     return Err(Fault::runtime("wrong-call", message).raise(ctx));
                 };
                 (method, target, read(host, ctx, options).map_err(|fault| fault.raise(ctx))?)

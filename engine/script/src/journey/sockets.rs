@@ -79,7 +79,8 @@ fn open(host: &Host, person: &Person, url: &str, options: Map) -> Raised<Ws> {
             "timeout" => given.timeout = nanos(seconds("timeout", &value)?),
             "headers" => {
                 let map = value.try_cast::<Map>().unwrap_or_default();
-                given.headers = map.into_iter().filter_map(|(name, value)| Some((name.to_string(), wire(&value)?))).collect();
+                given.headers =
+                    map.into_iter().filter_map(|(name, value)| Some((name.to_string(), wire(&value)?))).collect();
             }
             "protocols" => {
                 let list = value.into_array().unwrap_or_default();
@@ -114,7 +115,10 @@ fn websockets(engine: &mut Engine, host: &Rc<Host>) {
     engine.register_fn("send", move |ws: &mut Ws, value: Dynamic| {
         let bytes = bytes(&value)?;
         let text = value.is_string();
-        ws.wait(&h, |socket| if text { socket.send_text(&String::from_utf8_lossy(&bytes)) } else { socket.send_binary(&bytes) })
+        ws.wait(
+            &h,
+            |socket| if text { socket.send_text(&String::from_utf8_lossy(&bytes)) } else { socket.send_binary(&bytes) },
+        )
     });
     let h = Rc::clone(host);
     let receive = move |ws: &Ws, timeout: u64| -> Raised<Dynamic> {

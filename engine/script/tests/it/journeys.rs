@@ -137,7 +137,11 @@ fn requests_carry_what_they_were_given() {
 #[test]
 fn answers_give_what_is_in_them() {
     let server = Server::new(|_| {
-        ("404 Not Found", "X-Kind: shop\r\n", "{\"items\": [{\"sku\": 7, \"price\": 1.5}], \"t\": \"<a href='x9'>\"}".to_owned())
+        (
+            "404 Not Found",
+            "X-Kind: shop\r\n",
+            "{\"items\": [{\"sku\": 7, \"price\": 1.5}], \"t\": \"<a href='x9'>\"}".to_owned(),
+        )
     });
     let outcome = once(
         &server,
@@ -159,10 +163,7 @@ fn answers_give_what_is_in_them() {
         .filter(|label| label.kind == Kind::Check)
         .map(|label| label.endpoint.to_string())
         .collect();
-    assert_eq!(
-        checks,
-        [r#"[404, true, (), 59, "/a", 7, 1.5, 1, 5, 7, "shop", (), "x9", "no", "9", 0, true, true]"#]
-    );
+    assert_eq!(checks, [r#"[404, true, (), 59, "/a", 7, 1.5, 1, 5, 7, "shop", (), "x9", "no", "9", 0, true, true]"#]);
 }
 
 #[test]
@@ -199,7 +200,9 @@ fn a_target_that_is_gone_is_no_error_of_the_script() {
     let server = Server::json("{}");
     let address = server.url();
     drop(server);
-    let text = format!("load(#{{ target: \"{address}\", users: 1, iterations: 2, journey: |user| {{ let r = user.get(\"/\"); user.check(`${{r.ok}} ${{r.status}} ${{r.error}}`, r.time > \"0 s\"); r.json(\"a\") }} }});");
+    let text = format!(
+        "load(#{{ target: \"{address}\", users: 1, iterations: 2, journey: |user| {{ let r = user.get(\"/\"); user.check(`${{r.ok}} ${{r.status}} ${{r.error}}`, r.time > \"0 s\"); r.json(\"a\") }} }});"
+    );
     let mut scenario = crate::server::scenario(&text, crate::fakes::trusted());
     let outcome = crate::server::run(crate::server::request(&mut scenario));
     let (class, _) = failure(&outcome);
@@ -241,10 +244,8 @@ fn users_keep_state_cookies_and_data() {
         .collect();
     feeds.sort();
     let home = format!("{}/home", server.url());
-    let want: Vec<(String, bool)> = ["one/1", "one/2", "two/1", "two/2"]
-        .into_iter()
-        .map(|part| (format!("/feed/{part}{home}"), true))
-        .collect();
+    let want: Vec<(String, bool)> =
+        ["one/1", "one/2", "two/1", "two/2"].into_iter().map(|part| (format!("/feed/{part}{home}"), true)).collect();
     assert_eq!(feeds, want);
     let forms: std::collections::BTreeSet<String> =
         server.seen().iter().filter(|seen| seen.path == "/login").map(|seen| seen.body.clone()).collect();

@@ -29,10 +29,7 @@ fn a_load_is_a_step_with_its_shape() {
     let want = PhaseShape { name: "ramp".into(), start: 0.0, end: 30.0, rate: Some(100.0), users: None };
     assert_eq!((shape.phases.len(), &shape.phases[0]), (2, &want));
     let texts: Vec<&str> = plan.declarations[0].expect.iter().map(|expect| expect.text.as_str()).collect();
-    assert_eq!(
-        texts,
-        ["errors < 1 %", "response{phase=steady}.p99 < 1 s", "rate{phase=steady} >= 0.99 * target"]
-    );
+    assert_eq!(texts, ["errors < 1 %", "response{phase=steady}.p99 < 1 s", "rate{phase=steady} >= 0.99 * target"]);
     assert!(plan.declarations[0].expect.iter().all(|expect| expect.place.is_some()));
 }
 
@@ -43,7 +40,8 @@ fn a_check_implies_that_all_are_met() {
         plan.declarations[0].expect.iter().map(|expect| expect.text.clone()).collect::<Vec<_>>()
     };
     let load = "load(#{ target: \"http://127.0.0.1:1\", users: 1, duration: \"1 s\", journey: j EXPECT });";
-    let checked = format!("fn look(user) {{ user.check(\"a\", true); }}\nfn j(user) {{ group(\"g\", || look(user)); }}\n{load}");
+    let checked =
+        format!("fn look(user) {{ user.check(\"a\", true); }}\nfn j(user) {{ group(\"g\", || look(user)); }}\n{load}");
     assert_eq!(implied(&checked.replace("EXPECT", "")), ["checks == 100 %"]);
     assert_eq!(implied(&checked.replace("EXPECT", ", expect: [\"checks > 90 %\"]")), ["checks > 90 %"]);
     let none = format!("fn other(user) {{ user.check(\"a\", true); }}\nfn j(user) {{ user.get(\"/\"); }}\n{load}");
@@ -108,16 +106,28 @@ fn what_is_wrong_with_a_load_is_found_without_running() {
         (format!("users: 5, warmup: \"2 s\", duration: \"1 s\", {j}"), "`warmup` leaves nothing of the 1 s"),
         ("users: 5, duration: \"1 s\"".to_owned(), "`load` needs a `journey`"),
         ("users: 5, duration: \"1 s\", journey: 5".to_owned(), "`journey` must be a function"),
-        ("users: 5, duration: \"1 s\", journey: || 5".to_owned(), "`load` calls its function with one value, this closure takes 0"),
+        (
+            "users: 5, duration: \"1 s\", journey: || 5".to_owned(),
+            "`load` calls its function with one value, this closure takes 0",
+        ),
         ("users: 5, duration: \"1 s\", journey: |a, b| 5".to_owned(), "this closure takes 2"),
         (format!("users: 5, duration: \"1 s\", {j}, expect: [\"respons.p95 < 1 s\"]"), "did you mean `response`?"),
         (format!("users: 5, duration: \"1 s\", {j}, expect: [\"response.p95 < 1 MiB\"]"), "a time"),
         (format!("users: 5, duration: \"1 s\", {j}, expect: [\"shop.rss < 1 MiB\"]"), "shop.rss"),
         (format!("users: 5, duration: \"1 s\", {j}, watch: #{{ shop: \"shop\" }}"), "`shop` must be `process"),
         (format!("phases: [#{{ name: \"a\", rate: \"1/s\" }}], {j}"), "phase `a` needs a `duration`"),
-        (format!("phases: [#{{ rate: \"1/s\", duration: \"1 s\", rat: 1 }}], {j}"), "has no option `rat`, did you mean `rate`?"),
-        (format!("phases: [#{{ rate: \"1/s\", duration: \"1 s\" }}, #{{ users: 1, duration: \"1 s\" }}], {j}"), "either a `rate` each or `users` each"),
-        (format!("phases: [#{{ rate: \"1/s\", duration: \"1 s\", expect: [\"responce < 1 s\"] }}], {j}"), "did you mean `response`?"),
+        (
+            format!("phases: [#{{ rate: \"1/s\", duration: \"1 s\", rat: 1 }}], {j}"),
+            "has no option `rat`, did you mean `rate`?",
+        ),
+        (
+            format!("phases: [#{{ rate: \"1/s\", duration: \"1 s\" }}, #{{ users: 1, duration: \"1 s\" }}], {j}"),
+            "either a `rate` each or `users` each",
+        ),
+        (
+            format!("phases: [#{{ rate: \"1/s\", duration: \"1 s\", expect: [\"responce < 1 s\"] }}], {j}"),
+            "did you mean `response`?",
+        ),
     ] {
         let (code, said, _) = wrong(&look(&load(&options)));
         assert!(said.contains(message), "{options}\n{code}: {said}");
@@ -140,7 +150,9 @@ fn requests_at_the_top_level_are_told_where_to_go() {
         let (code, said, help) = wrong(&look(&format!("{call};\n{plain}")));
         assert!(code == "misplaced" && help.contains("fn buyer(user)"), "{call}: {code} {said} {help}");
     }
-    let (code, _, help) = wrong(&look("load(#{ users: 1, duration: \"1 s\", sweep: #{ n: [1] }, journey: |u| u.get(\"http://127.0.0.1/\") }, |p| { group(\"g\", || 1); #{} });"));
+    let (code, _, help) = wrong(&look(
+        "load(#{ users: 1, duration: \"1 s\", sweep: #{ n: [1] }, journey: |u| u.get(\"http://127.0.0.1/\") }, |p| { group(\"g\", || 1); #{} });",
+    ));
     assert!(code == "misplaced" && help.contains("fn buyer(user)"), "{code} {help}");
     assert_eq!(wrong(&look(&format!("let t = now();\n{plain}"))).0, "misplaced");
 }
@@ -151,7 +163,8 @@ fn other_hosts_need_a_permission() {
         let checked = check(&text(script), &options());
         checked.diagnostics.iter().filter_map(|d| d.help.clone()).collect::<Vec<_>>()
     };
-    let target = "load(#{ target: \"https://shop.example\", users: 1, duration: \"1 s\", journey: |user| user.get(\"/\") });";
+    let target =
+        "load(#{ target: \"https://shop.example\", users: 1, duration: \"1 s\", journey: |user| user.get(\"/\") });";
     assert_eq!(needs(target), ["allow it with `--allow-net=shop.example:443`"]);
     let literal = "fn unused(user) { user.get(\"http://api.example:81/x\"); }\nload(#{ users: 1, duration: \"1 s\", journey: |user| user.get(\"http://localhost/\") });";
     assert_eq!(needs(literal), ["allow it with `--allow-net=api.example:81`"]);
@@ -189,7 +202,9 @@ fn arrivals_have_every_shape() {
     let count = |arrivals: &str, duration: &str| {
         let outcome = against(
             &server,
-            &format!("load(#{{ target: \"TARGET\", arrivals: {arrivals}, duration: \"{duration}\", journey: |user| user.get(\"/\") }});"),
+            &format!(
+                "load(#{{ target: \"TARGET\", arrivals: {arrivals}, duration: \"{duration}\", journey: |user| user.get(\"/\") }});"
+            ),
         );
         assert_eq!(failures(&outcome), []);
         outcome.conservation.scheduled
@@ -211,7 +226,9 @@ fn the_same_seed_gives_the_same_users_on_any_number_of_threads() {
         let before = server.seen().len();
         let outcome = against(
             &server,
-            &format!("load(#{{ target: \"TARGET\", users: 6, iterations_per_user: 3, threads: {threads}, seed: {seed}, journey: |user| {{ user.get(\"/\" + user.id + \"/\" + user.iteration + \"/\" + user.random(1..=1000) + user.pick([\"a\", \"b\"]) + uuid(), #{{ name: \"x\" }}); }} }});"),
+            &format!(
+                "load(#{{ target: \"TARGET\", users: 6, iterations_per_user: 3, threads: {threads}, seed: {seed}, journey: |user| {{ user.get(\"/\" + user.id + \"/\" + user.iteration + \"/\" + user.random(1..=1000) + user.pick([\"a\", \"b\"]) + uuid(), #{{ name: \"x\" }}); }} }});"
+            ),
         );
         assert_eq!((failures(&outcome), row(&outcome, Kind::Request, "x").ok), (vec![], 18));
         let mut paths: Vec<String> = server.seen()[before..].iter().map(|seen| seen.path.clone()).collect();
@@ -275,7 +292,14 @@ fn once_runs_each_journey_once_and_tells_what_happens() {
     let outcome = run(request(&mut scenario));
     assert_eq!((outcome.conservation.iterations, server.seen().len()), (2, 2));
     let lines = lines.lock().unwrap().join("\n");
-    for part in ["GET /one -> 200, 8 bytes", "check `good` NOT met", "thinks 3600.000 s, skipped", "says: here", "state: #{\"n\": 5}", "FAILED: script error: a.rhai:2:"] {
+    for part in [
+        "GET /one -> 200, 8 bytes",
+        "check `good` NOT met",
+        "thinks 3600.000 s, skipped",
+        "says: here",
+        "state: #{\"n\": 5}",
+        "FAILED: script error: a.rhai:2:",
+    ] {
         assert!(lines.contains(part), "{part} is not in\n{lines}");
     }
 }

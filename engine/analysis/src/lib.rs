@@ -14,6 +14,7 @@ mod judge;
 pub mod knee;
 pub mod little;
 pub mod policy;
+pub mod scaling;
 pub mod series_file;
 mod shape;
 mod shift;

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use journey::{HttpArgs, ImportCommand};
+pub(crate) use journey::{HttpArgs, ImportCommand, PlanArgs};
 pub(crate) use series::{AnomalyArgs, DetectorName, GoalName, TrendArgs};
 pub(crate) use stored::{BaselineCommand, ConfigCommand, DbCommand, ImportArgs, RunsCommand};
 pub(crate) use target::TargetArgs;
@@ -85,6 +85,8 @@ pub(crate) enum Command {
     Compare(CompareArgs),
     /// Find what changed in series from files, since when, and by how much
     Trend(TrendArgs),
+    /// What other sizes would carry, by the scaling law of a run's sweep: engine plan @last --rate 5000/s
+    Plan(PlanArgs),
     /// Score each point of a series as it comes: CSV time,value,score,flag
     Anomaly(AnomalyArgs),
     /// Named runs to compare with

@@ -63,6 +63,26 @@ pub(crate) struct HttpArgs {
     pub(crate) profile: Option<String>,
 }
 
+/// `engine plan`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PlanArgs {
+    /// A run with a sweep over threads, users or the like: @last, an id or its prefix, an exported file
+    #[arg(default_value = "@last")]
+    pub(crate) run: String,
+    /// How many it takes for this rate, such as 5000/s
+    #[arg(long, value_name = "RATE")]
+    pub(crate) rate: Option<String>,
+    /// What so many carry
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    pub(crate) of: Vec<f64>,
+    /// Only this axis of the sweep [default: every one of whole numbers]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) axis: Option<String>,
+    /// Only this step
+    #[arg(long, value_name = "NAME")]
+    pub(crate) step: Option<String>,
+}
+
 /// `engine import`.
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum ImportCommand {

@@ -15,6 +15,7 @@ mod import;
 mod liners;
 mod list;
 mod pages;
+mod plan;
 mod report;
 mod round;
 mod run;
@@ -72,6 +73,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
         Command::Doctor(args) => doctor::run(&app, &args),
         Command::Compare(args) => compare::run(&app, &args),
         Command::Trend(args) => trend::run(&app, &args),
+        Command::Plan(args) => plan::run(&app, &args),
         Command::Anomaly(args) => anomaly::run(&app, &args),
         Command::Baseline(command) => baseline::run(&app, command),
         Command::Runs(command) => runs::run(&app, command),

@@ -122,3 +122,29 @@ fn one_address_is_loaded_and_streamed() {
     sandbox.expect(2, &["http", &url, "--stream", "ndjso=x"]).says(&["did you mean `ndjson`?"]);
     sandbox.expect(2, &["http", &url, "--stream", "ndjson=/no/such/folder/x"]).says(&["cannot write"]);
 }
+
+#[test]
+fn a_sweep_says_what_other_sizes_carry() {
+    let sandbox = Sandbox::new();
+    // A law of our own, so that the answers are known: 100 n / (1 + 0.05 (n - 1)).
+    let law = |n: f64| 100.0 * n / (1.0 + 0.05 * (n - 1.0));
+    let of = |n: u32| {
+        format!(
+            r#"{{"name": "b/threads:{n}", "run_type": "iteration", "threads": {n}, "real_time": 1.0, "time_unit": "ns", "items_per_second": {}}}"#,
+            law(f64::from(n))
+        )
+    };
+    let all: Vec<String> = [1, 2, 4, 8].into_iter().map(of).collect();
+    sandbox.file("g.json", format!(r#"{{"context": {{}}, "benchmarks": [{}]}}"#, all.join(",")));
+    sandbox.expect(0, &["runs", "import", "g.json"]);
+    let ran = sandbox.expect(0, &["plan", "@last", "--rate", "700/s", "--of", "16,17"]);
+    assert!(ran.out.contains("contention limits: 5 % of the work is done one at a time"), "{}", ran.out);
+    // 700 = 100 n / (1 + 0.05 (n - 1)) at n = 10.2.
+    assert!(ran.out.contains("700/s takes 11 (11 to 11) threads"), "{}", ran.out);
+    assert!(ran.out.contains("16 threads carry 914.3/s") && ran.out.contains("more than twice the 8"), "{}", ran.out);
+    let json = sandbox.expect(0, &["--json", "plan"]).json();
+    assert_eq!(json["curves"][0]["fit"]["limit"], "contention", "{json}");
+    sandbox.expect(2, &["plan", "--rate", "5 s"]).says(&["--rate"]);
+    sandbox.expect(4, &["plan", "--step", "other"]).says(&["no rate over a sweep"]);
+    sandbox.expect(2, &["plan", "@-9"]);
+}

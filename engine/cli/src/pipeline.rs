@@ -78,11 +78,11 @@ pub(crate) fn run(app: &App, request: Request) -> Result<Exit, Fatal> {
     for path in &request.storing.report {
         reports::format_of(path)?;
     }
-    let targets = request.storing.stream.iter().map(|text| {
+    let targets = request.storing.stream.iter().map(|text| -> Result<(&str, stream::Target), Fatal> {
         let target = stream::Target::parse(text).map_err(|error| Fatal::usage(format!("`--stream` {error}")))?;
         Ok((text.as_str(), target))
     });
-    let targets: Vec<(&str, stream::Target)> = targets.collect::<Result<_, Fatal>>()?;
+    let targets: Vec<(&str, stream::Target)> = targets.collect::<Result<_, _>>()?;
     let scratch = Scratch::new(&cmd::scratch_base(app))?;
     let store = app.store()?;
     let baseline =

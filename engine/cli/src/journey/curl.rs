@@ -389,9 +389,9 @@ fn body(options: &Options, asked: &mut Asked) {
         for (name, value) in &options.parts {
             let name = name.replace('"', "%22");
             let head = format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
-            text.extend([head.as_str(), value, "\r\n"]);
+            text.extend([head.as_str(), value.as_str(), "\r\n"]);
         }
-        text.extend(["--", &boundary, "--\r\n"]);
+        text.extend(["--", boundary.as_str(), "--\r\n"]);
         asked.headers.push(("Content-Type".to_owned(), format!("multipart/form-data; boundary={boundary}")));
         asked.body = Content::Text(text);
         return;

@@ -88,7 +88,7 @@ pub(crate) fn read(text: &str, filter: &Filter) -> Result<Recording, String> {
     let mut entries = Vec::new();
     let mut left_out: BTreeMap<&str, usize> = BTreeMap::new();
     for (number, entry) in file.log.entries.iter().enumerate() {
-        let started: Timestamp = entry.started_date_time.parse().map_err(|error| {
+        let started = entry.started_date_time.parse::<Timestamp>().map_err(|error| {
             format!("`log.entries[{number}].startedDateTime`: `{}` is no time: {error}", entry.started_date_time)
         })?;
         let scheme = entry.request.url.split(':').next().unwrap_or("").to_ascii_lowercase();

@@ -53,7 +53,7 @@ impl Address {
             body.len()
         );
         for (name, value) in headers {
-            head.extend([name, ": ", value, "\r\n"]);
+            head.extend([*name, ": ", *value, "\r\n"]);
         }
         head.push_str("\r\n");
         stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)).map_err(told)?;

@@ -21,6 +21,7 @@ pub mod patterns;
 pub mod policy;
 mod residuals;
 pub mod queueing;
+pub mod scaling;
 pub mod series_file;
 mod sets;
 mod shape;

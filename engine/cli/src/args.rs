@@ -3,6 +3,7 @@
 mod alerts;
 mod baseline;
 mod faults;
+mod journey;
 mod series;
 mod stored;
 mod target;
@@ -15,6 +16,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use alerts::{AccuracyArgs, AlertsCommand, DeedArgs, LabelName, PatternsArgs, SimulateArgs};
 pub(crate) use baseline::{AcceptArgs, BaselineCommand, CloneArgs, SetArgs};
 pub(crate) use faults::FaultsCommand;
+pub(crate) use journey::{HttpArgs, ImportCommand, PlanArgs};
 pub(crate) use series::{AnomalyArgs, DetectorName, GoalName, TrendArgs, WhichRuns};
 pub(crate) use stored::{ConfigCommand, DbCommand, ImportArgs, RunsCommand};
 pub(crate) use target::TargetArgs;
@@ -72,6 +74,11 @@ pub(crate) enum Command {
     Time(TimeArgs),
     /// Run one probe: engine probe memory.stream kernel=triad
     Probe(ProbeArgs),
+    /// Load one address: engine http URL -r 200/s -d 30s
+    Http(Box<HttpArgs>),
+    /// Write a scenario from what a browser or curl sent
+    #[command(subcommand)]
+    Import(ImportCommand),
     /// Find the errors of a scenario without running anything
     Check(CheckArgs),
     /// List probes, metrics, scenarios, machine profiles, steps or parameters
@@ -84,6 +91,8 @@ pub(crate) enum Command {
     Compare(CompareArgs),
     /// Find what changed in a metric over the stored runs, or in series from files: since when, by how much, which commits
     Trend(TrendArgs),
+    /// What other sizes would carry, by the scaling law of a run's sweep: engine plan @last --rate 5000/s
+    Plan(PlanArgs),
     /// Score each point of a series as it comes: CSV time,value,score,flag
     Anomaly(AnomalyArgs),
     /// Runs to compare with by name, and levels accepted as the new normal
@@ -250,6 +259,9 @@ pub(crate) struct Storing {
     /// Repository of the code under test [default: the one in which the scenario stands]
     #[arg(long, value_name = "DIR")]
     pub(crate) repo: Option<PathBuf>,
+    /// Send results while they come: ndjson=FILE, prometheus=URL or otlp=URL
+    #[arg(long, value_name = "KIND=WHERE")]
+    pub(crate) stream: Vec<String>,
 }
 
 /// What makes a run fail beside expectations.

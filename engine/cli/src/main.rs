@@ -9,6 +9,7 @@ mod cmd;
 mod config;
 mod embedded;
 mod exit;
+mod journey;
 mod machine;
 mod machines;
 mod output;
@@ -16,6 +17,7 @@ mod pipeline;
 mod reports;
 mod signals;
 mod source;
+mod stream;
 mod terminal;
 mod verdicts;
 

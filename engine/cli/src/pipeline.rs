@@ -20,7 +20,7 @@ use crate::args::{FailOn, Reading, Storing, Unsure};
 use crate::baselines::Subject;
 use crate::exit::{Exit, Fatal};
 use crate::terminal::Terminal;
-use crate::{cmd, config, machine, machines, reports, signals, source};
+use crate::{cmd, config, machine, machines, reports, signals, source, stream};
 
 /// One run, as asked.
 #[derive(Debug)]
@@ -79,6 +79,11 @@ pub(crate) fn run(app: &App, request: Request) -> Result<Exit, Fatal> {
     for path in &request.storing.report {
         reports::format_of(path)?;
     }
+    let targets = request.storing.stream.iter().map(|text| -> Result<(&str, stream::Target), Fatal> {
+        let target = stream::Target::parse(text).map_err(|error| Fatal::usage(format!("`--stream` {error}")))?;
+        Ok((text.as_str(), target))
+    });
+    let targets: Vec<(&str, stream::Target)> = targets.collect::<Result<_, _>>()?;
     let scratch = Scratch::new(&cmd::scratch_base(app))?;
     let store = app.store()?;
     let header = header(app, &request, &label, &folder, &scratch.0, plan, scenario.hash())?;
@@ -102,12 +107,22 @@ pub(crate) fn run(app: &App, request: Request) -> Result<Exit, Fatal> {
         settings.retakes = 0;
     }
     let style = app.style();
-    let sinks: Vec<Box<dyn Sink>> = vec![
+    let mut sinks: Vec<Box<dyn Sink>> = vec![
         Box::new(StoreSink { sender: writer.sender(), interrupt: signals::interrupt() }),
         Box::new(Terminal::new(app.output, style, app.config().output.progress, request.trace)),
     ];
+    let mut streams = Vec::new();
+    for (name, target) in &targets {
+        let (sink, stream) =
+            stream::start(name, target, &header).map_err(|error| Fatal::usage(format!("`--stream`: {error}")))?;
+        sinks.push(sink);
+        streams.push(stream);
+    }
     let record = engine_session::run(header.clone(), settings, Some(&mut scenario), sinks);
     let stored = writer.finish();
+    for lost in streams.into_iter().filter_map(stream::Stream::finish) {
+        app.output.err(&format!("warning: {lost}"));
+    }
 
     let mut causes = causes(&record, request.unsure);
     if let Err(error) = stored {

@@ -45,9 +45,12 @@ pub(super) fn read(file: &Node) -> Result<ImportedRun, ImportError> {
             ["_mean", "_median", "_stddev", "_BigO", "_RMS"].iter().any(|end| name.label().ends_with(end))
         }),
     };
-    let run_name = |bench: &Node| match bench.field("run_name") {
-        Some(name) => Ok(name.label()),
-        None => Ok(bench.need("name")?.text()?.to_owned()),
+    // With threads the name says how many; the label does, so that a sweep over them is one.
+    let run_name = |bench: &Node| {
+        let name = bench.field("run_name").map_or_else(|| bench.need("name"), Ok)?.text()?.to_owned();
+        Ok(bench
+            .field("threads")
+            .map_or(name.clone(), |threads| name.replace(&format!("/threads:{}", threads.label()), "")))
     };
     let mut measured: Vec<String> = Vec::new();
     for bench in all.iter().filter(|bench| !is_aggregate(bench)) {
@@ -83,7 +86,9 @@ pub(super) fn read(file: &Node) -> Result<ImportedRun, ImportError> {
 }
 
 fn labels(bench: &Node) -> Labels {
-    let threads = bench.field("threads").map(|threads| threads.label()).filter(|threads| threads != "1");
+    let swept =
+        ["run_name", "name"].iter().any(|key| bench.field(key).is_some_and(|name| name.label().contains("/threads:")));
+    let threads = bench.field("threads").map(|threads| threads.label()).filter(|threads| swept || threads != "1");
     let label = bench.field("label").map(|label| label.label());
     let both = [("threads", threads), ("label", label)];
     both.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()

@@ -137,6 +137,11 @@ fn oddities_of_the_formats() {
     let run = read(Format::Google, only, "x").unwrap();
     assert_eq!(run.benches[0].series[0].labels.get("stat"), Some("median"));
     assert_eq!(run.benches[0].series[0].rounds, [[3e-3]]);
+    let swept = r#"{"context": {}, "benchmarks": [{"name": "b/threads:1", "run_name": "b/threads:1", "run_type": "iteration", "threads": 1, "real_time": 3.0, "time_unit": "ns"},
+        {"name": "b/threads:2", "run_name": "b/threads:2", "run_type": "iteration", "threads": 2, "real_time": 4.0, "time_unit": "ns"}]}"#;
+    let run = read(Format::Google, swept, "x").unwrap();
+    assert!(run.benches.iter().all(|bench| bench.name == "b") && run.benches.len() == 2);
+    assert_eq!(shown(&run.benches[0].labels), "threads=1");
     // A run that failed, and one without samples.
     let failed =
         r#"{"results": [{"command": "a b", "median": 2.0, "exit_codes": [0, null, 3], "parameters": {"n": "4"}}]}"#;

@@ -1,5 +1,7 @@
 //! What limits, in a word and in a sentence.
 
+use std::fmt::Write as _;
+
 use engine_core::unit::Unit;
 use serde::Serialize;
 
@@ -96,7 +98,8 @@ impl Fit {
         if let Some(peak) = self.peak.filter(|_| self.beta.interval.low > 0.0) {
             let (low, high) = (peak.at.interval.low, peak.at.interval.high);
             let reach = if peak.at.value > super::REACH * largest { ", far beyond what was measured" } else { "" };
-            text += &format!(
+            let _ = write!(
+                text,
                 "; the peak is {} at {:.1} {what} ({low:.1} to {high:.1}){reach}",
                 unit.format(peak.throughput.value),
                 peak.at.value

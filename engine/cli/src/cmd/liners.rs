@@ -1,11 +1,15 @@
-//! The one-liners `engine time` and `engine probe`: each is a scenario, which `--print-scenario` shows.
+//! The one-liners `engine time`, `engine probe` and `engine http`: each is a scenario, which `--print-scenario` shows.
 
 use engine_core::args::ArgValue;
 use engine_core::nearest::hint;
+use engine_core::quantity::Quantity;
+use engine_core::unit::Dimension;
 
 use crate::app::{self, App};
-use crate::args::{Allow, ProbeArgs, Reading, Storing, TimeArgs};
+use crate::args::{Allow, HttpArgs, ProbeArgs, Reading, Storing, TimeArgs};
 use crate::exit::{Exit, Fatal};
+use crate::journey::split_url;
+use crate::journey::write::text;
 use crate::pipeline::{self, Request};
 use crate::source;
 
@@ -94,6 +98,83 @@ pub(crate) fn probe(app: &App, args: &ProbeArgs) -> Result<Exit, Fatal> {
     go(app, &script, &reading, &args.storing, args.machine.as_deref(), args.print_scenario)
 }
 
+/// `engine http URL`: one request again and again, at a rate or by so many users.
+pub(crate) fn http(app: &App, args: &HttpArgs) -> Result<Exit, Fatal> {
+    let script = http_script(args).map_err(Fatal::usage)?;
+    let allow = Allow { allow_net: args.allow_net.clone(), ..Allow::default() };
+    let reading = Reading { allow, profile: args.profile.clone(), seed: args.seed, ..Reading::default() };
+    go(app, &script, &reading, &args.storing, None, args.print_scenario)
+}
+
+/// The scenario of `engine http`.
+fn http_script(args: &HttpArgs) -> Result<String, String> {
+    let (origin, path) = split_url(&args.url)?;
+    let quantity = |flag: &str, value: &str, dimension, like: &str| match value.parse::<Quantity>() {
+        Ok(found) if found.dimension == dimension && found.value > 0.0 => Ok(()),
+        _ => Err(format!("`{flag}` must be {like}, got `{value}`")),
+    };
+    quantity("-d", &args.duration, Dimension::TIME, "a time such as `30 s`")?;
+    let mut load = vec![format!("target: {}", text(&origin))];
+    let model = match &args.rate {
+        Some(rate) => {
+            quantity("-r", rate, Dimension::PER_TIME, "a rate such as `200/s`")?;
+            let spaced = if args.poisson { format!("poisson({})", text(rate)) } else { text(rate) };
+            load.push(format!("arrivals: {spaced}"));
+            format!("at {rate}")
+        }
+        None => {
+            load.push(format!("users: {}", args.users));
+            format!("by {} users", args.users)
+        }
+    };
+    load.push(format!("duration: {}", text(&args.duration)));
+    if let Some(warmup) = &args.warmup {
+        quantity("--warmup", warmup, Dimension::TIME, "a time such as `5 s`")?;
+        load.push(format!("warmup: {}", text(warmup)));
+    }
+    if let Some(timeout) = &args.timeout {
+        quantity("--timeout", timeout, Dimension::TIME, "a time such as `5 s`")?;
+        load.push(format!("timeout: {}", text(timeout)));
+    }
+    if args.insecure {
+        load.push("insecure: true".to_owned());
+    }
+    if !args.expect.is_empty() {
+        let all: Vec<String> = args.expect.iter().map(|expect| text(expect)).collect();
+        load.push(format!("expect: [{}]", all.join(", ")));
+    }
+    let has_body = args.body.is_some() || args.json_body.is_some();
+    let method = args.method.as_deref().unwrap_or(if has_body { "POST" } else { "GET" }).to_ascii_uppercase();
+    let mut options = Vec::new();
+    let mut headers = Vec::new();
+    for header in &args.header {
+        let (name, value) = header.split_once(':').ok_or_else(|| format!("`-H {header}` must be NAME: VALUE"))?;
+        headers.push(format!("{}: {}", text(name.trim()), text(value.trim())));
+    }
+    if let Some(json) = &args.json_body {
+        serde_json::from_str::<serde::de::IgnoredAny>(json)
+            .map_err(|error| format!("`--json-body` is not JSON: {error}"))?;
+        headers.push("\"Content-Type\": \"application/json\"".to_owned());
+    }
+    if !headers.is_empty() {
+        options.push(format!("headers: #{{ {} }}", headers.join(", ")));
+    }
+    if let Some(body) = args.body.as_ref().or(args.json_body.as_ref()) {
+        options.push(format!("body: {}", text(body)));
+    }
+    let options = if options.is_empty() { String::new() } else { format!(", #{{ {} }}", options.join(", ")) };
+    let call = match method.as_str() {
+        "GET" | "POST" | "PUT" | "DELETE" => format!("user.{}({}{options})", method.to_ascii_lowercase(), text(&path)),
+        other => format!("user.request({}, {}{options})", text(other), text(&path)),
+    };
+    Ok(format!(
+        "//! {method} {} {model} for {}.\nsuite(\"http\");\nload(\"http\", #{{\n    {},\n    journey: |user| {{ {call}; }},\n}});\n",
+        args.url.replace(['\n', '\r'], " "),
+        args.duration,
+        load.join(",\n    "),
+    ))
+}
+
 fn go(
     app: &App,
     script: &str,
@@ -119,23 +200,6 @@ fn literal(value: &ArgValue) -> String {
         || word == "false"
         || (!word.is_empty() && word.bytes().all(|b| b.is_ascii_digit() || b == b'_'));
     if bare { word } else { text(&word) }
-}
-
-/// A text as a script literal.
-fn text(word: &str) -> String {
-    let mut literal = String::from("\"");
-    for c in word.chars() {
-        match c {
-            '"' => literal.push_str("\\\""),
-            '\\' => literal.push_str("\\\\"),
-            '\n' => literal.push_str("\\n"),
-            '\r' => literal.push_str("\\r"),
-            '\t' => literal.push_str("\\t"),
-            other => literal.push(other),
-        }
-    }
-    literal.push('"');
-    literal
 }
 
 #[cfg(test)]

@@ -14,10 +14,12 @@ mod doctor;
 mod explain;
 mod faults;
 mod foreign;
+mod import;
 mod liners;
 mod list;
 mod pages;
 mod patterns;
+mod plan;
 mod report;
 mod round;
 mod run;
@@ -76,12 +78,15 @@ fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
         Command::Run(args) => run::run(&app, &args),
         Command::Time(args) => liners::time(&app, &args),
         Command::Probe(args) => liners::probe(&app, &args),
+        Command::Http(args) => liners::http(&app, &args),
+        Command::Import(command) => import::run(&app, command),
         Command::Check(args) => check::run(&app, &args),
         Command::List(args) => list::run(&app, &args),
         Command::Doc(args) => doc::run(&app, &args),
         Command::Doctor(args) => doctor::run(&app, &args),
         Command::Compare(args) => compare::run(&app, &args),
         Command::Trend(args) => trend::run(&app, &args),
+        Command::Plan(args) => plan::run(&app, &args),
         Command::Anomaly(args) => anomaly::run(&app, &args),
         Command::Accuracy(args) => accuracy::run(&app, &args),
         Command::Patterns(args) => patterns::run(&app, &args),

@@ -146,3 +146,6 @@ fn history(timeline: &Timeline) -> Option<Signal> {
         ..Signal::raised(Rule::ChangePoint, subject, strength, summary)
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,11 @@
 //! After each run: what it says of expectations, verdicts, histories, the machine and failures becomes alerts.
 
-use engine_core::alert::{Alert, AlertState};
+use engine_core::alert::{Alert, AlertState, Rule};
+use engine_core::change::Tier;
 use engine_core::comparison::Comparison;
+use engine_core::evidence::Evidence;
 use engine_core::health::Health;
+use engine_core::history::Timeline;
 use engine_core::plan::Profile;
 use engine_core::run::RunRecord;
 use engine_core::selector::Selector;
@@ -33,15 +36,32 @@ pub(crate) fn after_run(app: &App, run: &RunRecord, comparison: Option<&Comparis
 
 fn observed(app: &App, run: &RunRecord, comparison: Option<&Comparison>, health: &Health) -> Result<Vec<Alert>, Fatal> {
     let mut store = app.store()?;
-    let timelines = timelines(app, &store, run)?;
+    let timelines = timelines(&store, run)?;
     let signals = engine_analysis::signals(run, comparison, health, &timelines);
     let header = &run.header;
     let place = Place { suite: &header.scenario.name, machine: &header.machine, branch: header.code.branch.as_deref() };
-    Ok(store.observe(place, &header.id, &signals)?)
+    let mut changed = store.observe(place, &header.id, &signals)?;
+    for alert in changed.iter_mut().filter(|alert| alert.rule == Rule::ChangePoint) {
+        // Kept when the alert changes, not with every run that says the same again.
+        let Some(evidence) = evidence(alert, &timelines) else { continue };
+        if let Some(id) = store.keep_verdicts("alert", &[evidence])?.pop() {
+            store.link(&alert.id, &id)?;
+            alert.verdict = Some(id);
+        }
+    }
+    Ok(changed)
 }
 
-/// The histories of a run's series up to it, with ids for their verdicts.
-fn timelines(app: &App, store: &Store, run: &RunRecord) -> Result<Vec<engine_core::history::Timeline>, Fatal> {
+/// What an alert about a history rests on; none where the history is well.
+fn evidence(alert: &Alert, timelines: &[Timeline]) -> Option<Evidence> {
+    let own = |timeline: &&Timeline| timeline.history.key.series.to_string() == alert.subject;
+    let timeline = timelines.iter().find(own)?;
+    let found = timeline.regression(Tier::Confirmed).or_else(|| timeline.regression(Tier::Suspect))?;
+    Some(engine_analysis::evidence::of_change(timeline, found))
+}
+
+/// The histories of a run's series up to it.
+fn timelines(store: &Store, run: &RunRecord) -> Result<Vec<Timeline>, Fatal> {
     let header = &run.header;
     let selector: Selector = format!("{}/*", header.scenario.name).parse().unwrap_or_default();
     let runs = Filter {
@@ -56,10 +76,7 @@ fn timelines(app: &App, store: &Store, run: &RunRecord) -> Result<Vec<engine_cor
         history.key.branch.as_deref() == header.code.branch.as_deref()
             && history.points.last().is_some_and(|point| point.run == header.id)
     });
-    let mut timelines = crate::cmd::analysed(store, histories)?;
-    timelines.retain(|timeline| !timeline.changes.is_empty() || !timeline.history.points.is_empty());
-    crate::verdicts::name_changes(app, "alert", &mut timelines);
-    Ok(timelines)
+    crate::cmd::analysed(store, histories)
 }
 
 /// Says that an alert changed its state.

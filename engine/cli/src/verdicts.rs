@@ -14,14 +14,14 @@ pub(crate) fn name_series(app: &App, kind: &str, comparison: &mut Comparison, ev
 }
 
 /// The same for the changes of histories.
-pub(crate) fn name_changes(app: &App, kind: &str, timelines: &mut [Timeline]) {
+pub(crate) fn name_changes(app: &App, timelines: &mut [Timeline]) {
     let of = |timeline: &Timeline| {
         let changes = timeline.changes.iter();
         changes.map(|found| engine_analysis::evidence::of_change(timeline, found)).collect::<Vec<_>>()
     };
     let evidence: Vec<Evidence> = timelines.iter().flat_map(of).collect();
     let changes = timelines.iter_mut().flat_map(|timeline| timeline.changes.iter_mut());
-    for (change, id) in changes.zip(kept(app, kind, &evidence)) {
+    for (change, id) in changes.zip(kept(app, "trend", &evidence)) {
         change.id = Some(id);
     }
 }

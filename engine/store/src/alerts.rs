@@ -143,6 +143,15 @@ impl Store {
         self.alert_of(key)
     }
 
+    /// Links an alert to the verdict behind it.
+    ///
+    /// # Errors
+    /// Those of writing.
+    pub fn link(&mut self, id: &str, verdict: &str) -> Result<(), Error> {
+        let sql = "UPDATE alerts SET verdict = ?2 WHERE id = ?1";
+        self.connection.execute(sql, params![id, verdict]).at(&self.path).map(|_| ())
+    }
+
     /// Notes a regression that nothing reported.
     ///
     /// # Errors

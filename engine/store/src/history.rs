@@ -1,5 +1,6 @@
 //! One metric over many runs: what trends and change points are computed from.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use engine_core::history::{History, LeftOut, Point, SeriesKey};
@@ -116,12 +117,11 @@ impl Store {
         let mut values = self.round_values(series.key)?;
         let mut found: BTreeMap<Identity, History> = BTreeMap::new();
         for one in self.measured(series.key, &filter.runs)? {
-            if !plans.contains_key(&one.run) {
-                plans.insert(one.run, self.steps_of(one.run, &one.point.run)?);
-            }
-            let Some((work, same, method)) = plans.get(&one.run).and_then(|steps| steps.get(one.step)) else {
-                continue;
+            let steps = match plans.entry(one.run) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(place) => place.insert(self.steps_of(one.run, &one.point.run)?),
             };
+            let Some((work, same, method)) = steps.get(one.step) else { continue };
             let identity = (one.machine.clone(), one.branch.clone(), same.clone(), *method);
             let history = found.entry(identity).or_insert_with(|| History {
                 key: SeriesKey {

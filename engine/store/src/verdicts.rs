@@ -9,7 +9,7 @@ use crate::error::{At, Error};
 use crate::{Store, json, owner};
 
 /// How many verdicts are kept: the oldest go first.
-const KEPT: i64 = 100_000;
+const KEPT: i64 = 20_000;
 
 /// A stored verdict.
 #[derive(Debug, Clone, PartialEq)]

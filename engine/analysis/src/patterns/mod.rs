@@ -7,7 +7,7 @@ mod together;
 
 pub use cycles::{Cycle, Period, cycles};
 pub use facts::{Explains, Fact, RunFacts, explaining};
-pub use together::{Correlated, SharedChange, correlated, shared_changes};
+pub use together::{Correlated, SharedChange, clusters, correlated, shared_changes};
 
 /// Share of false ones among all patterns of a kind that are told.
 const FALSE_DISCOVERIES: f64 = 0.05;

@@ -99,6 +99,7 @@ fn series_that_change_at_one_place_share_it() {
     let apart: Vec<Timeline> = (0..4).map(|n| timeline(&stepped(n, 15 + 15 * n as usize), &format!("s{n}"))).collect();
     assert!(shared_changes(&apart).is_empty());
     assert!(shared_changes(&[]).is_empty());
+    assert!(shared_changes(&[timeline(&stepped(1, 40), "a"), timeline(&stepped(2, 40), "a")]).is_empty(), "one step");
 }
 
 #[test]
@@ -118,6 +119,13 @@ fn series_that_go_together_are_paired_and_others_are_not() {
     let pairs: std::collections::BTreeSet<(usize, usize)> = found.iter().map(|one| one.pair).collect();
     assert_eq!(pairs, [(0, 1), (0, 2), (1, 2)].into_iter().collect(), "{found:?}");
     assert!(found.iter().all(|one| (one.correlation > 0.0) == (one.pair == (0, 1))), "{found:?}");
+    assert_eq!(clusters(&found).len(), 1);
+    let mut signs = clusters(&found).remove(0);
+    signs.sort_unstable();
+    let first = signs[0].1;
+    assert_eq!(signs, [(0, first), (1, first), (2, !first)]);
+    // Metrics of one step say the same in other words.
+    assert!(correlated(&[timeline(&a, "a"), timeline(&b, "a")]).is_empty());
     let mut wrong = 0;
     for seed in 0..20 {
         let mut random = Stream::new(500 + seed, &[]);

@@ -1,6 +1,7 @@
 //! Metrics that change together: at the same place, or from run to run.
 //!
-//! Changes of several series whose places overlap are one change, named by the runs between which all of them can lie.
+//! Changes of several steps whose places overlap are one change, named by the runs between which all of them can lie. Metrics
+//! of one step say the same in other words, and are not held against each other.
 //! How large a group chance alone would make is found by putting every change of every series at a random place of its
 //! history and looking again. From run to run, two series are held against each other by the rank correlation of what is
 //! left when their own changes are taken out, with as many independent runs as their dependence leaves (Bartlett, 1935).
@@ -40,6 +41,12 @@ struct Span {
     to: i64,
 }
 
+/// Whether two histories are of one step of one scenario.
+fn same_step(one: &Timeline, other: &Timeline) -> bool {
+    let (a, b) = (&one.history.key, &other.history.key);
+    a.suite == b.suite && a.series.step == b.series.step && a.series.labels == b.series.labels
+}
+
 /// How often changes are put at random places.
 const SHUFFLES: usize = 500;
 
@@ -69,7 +76,7 @@ fn shared_within(timelines: &[Timeline], own: &[usize]) -> Vec<SharedChange> {
             }
         }
     }
-    let groups = groups(&spans);
+    let groups = groups(timelines, &spans);
     if groups.is_empty() {
         return Vec::new();
     }
@@ -87,7 +94,7 @@ fn shared_within(timelines: &[Timeline], own: &[usize]) -> Vec<SharedChange> {
                     span(timelines, one.timeline, one.change, (start, start + width))
                 })
                 .collect();
-            self::groups(&moved).iter().map(Vec::len).max().unwrap_or(0)
+            self::groups(timelines, &moved).iter().map(Vec::len).max().unwrap_or(0)
         })
         .collect();
     groups
@@ -118,8 +125,8 @@ fn span(timelines: &[Timeline], timeline: usize, change: usize, (low, high): (us
     Span { timeline, change, from: at(low), to: at(high.max(low + 1)) }
 }
 
-/// Groups of two or more spans, of different timelines, that all overlap; each span in one group at most.
-fn groups(spans: &[Span]) -> Vec<Vec<usize>> {
+/// Groups of two or more spans, of different steps, that all overlap; each span in one group at most.
+fn groups(timelines: &[Timeline], spans: &[Span]) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..spans.len()).collect();
     order.sort_by_key(|at| (spans[*at].from, spans[*at].to));
     let mut all = Vec::new();
@@ -135,7 +142,9 @@ fn groups(spans: &[Span]) -> Vec<Vec<usize>> {
             if one.from >= to {
                 break;
             }
-            if taken[*next] || group.iter().any(|member| spans[*member].timeline == one.timeline) {
+            if taken[*next]
+                || group.iter().any(|member| same_step(&timelines[spans[*member].timeline], &timelines[one.timeline]))
+            {
                 continue;
             }
             group.push(*next);
@@ -144,6 +153,34 @@ fn groups(spans: &[Span]) -> Vec<Vec<usize>> {
         if group.len() > 1 {
             group.iter().for_each(|member| taken[*member] = true);
             all.push(group);
+        }
+    }
+    all
+}
+
+/// Series that hang together by pairs, each with whether it goes with (`true`) or against the first.
+#[must_use]
+pub fn clusters(pairs: &[Correlated]) -> Vec<Vec<(usize, bool)>> {
+    let mut all: Vec<Vec<(usize, bool)>> = Vec::new();
+    for pair in pairs {
+        let ((a, b), along) = (pair.pair, pair.correlation > 0.0);
+        let place = |all: &[Vec<(usize, bool)>], series: usize| {
+            let found =
+                |cluster: &Vec<(usize, bool)>| cluster.iter().find(|(own, _)| *own == series).map(|(_, sign)| *sign);
+            all.iter().enumerate().find_map(|(at, cluster)| Some((at, found(cluster)?)))
+        };
+        match (place(&all, a), place(&all, b)) {
+            (None, None) => all.push(vec![(a, true), (b, along)]),
+            (Some((at, sign)), None) => all[at].push((b, sign == along)),
+            (None, Some((at, sign))) => all[at].push((a, sign == along)),
+            (Some((one, _)), Some((other, _))) if one == other => {}
+            (Some((one, of_a)), Some((other, of_b))) => {
+                let turn = (of_a == of_b) != along;
+                let moved: Vec<(usize, bool)> =
+                    all[other].iter().map(|(series, sign)| (*series, *sign != turn)).collect();
+                all[one].extend(moved);
+                all.remove(other);
+            }
         }
     }
     all
@@ -187,6 +224,9 @@ pub fn correlated(timelines: &[Timeline]) -> Vec<Correlated> {
     for (a, one) in noise.iter().enumerate() {
         for (b, other) in noise.iter().enumerate().skip(a + 1) {
             let (Some(one), Some(other)) = (one, other) else { continue };
+            if same_step(&timelines[a], &timelines[b]) {
+                continue;
+            }
             all.extend(pair((a, b), one, other));
         }
     }

@@ -1,7 +1,9 @@
 use engine_core::judgement::Verdict;
+use engine_core::run::{RunId, Timestamp};
 use engine_core::stats::Stream;
 
 use super::*;
+use crate::simulated::Simulated;
 
 /// What a distribution of run levels draws about 1.
 type Draw = fn(&mut Stream) -> f64;
@@ -105,4 +107,71 @@ fn few_constant_and_impossible_values_have_clear_answers() {
     let neutral = predicted(&[1.0; 9], &[2.0], Goal::Neutral, &Criteria::default());
     assert_eq!(neutral.verdict, Verdict::Inconclusive);
     assert_eq!(predicted(&[1.0; 9], &[2.0], Goal::Higher, &Criteria::default()).verdict, Verdict::Better);
+}
+
+/// A run of a step whose rounds lie about a level, an hour after the one before.
+fn record(at: i64, level: f64) -> RunRecord {
+    let values: Vec<f64> = (0..6).map(|round| level * (1.0 + 0.001 * f64::from(round))).collect();
+    let mut run = Simulated::new().step("s", "time", &values).record();
+    run.header.id = RunId(format!("run{at:023}"));
+    run.header.started = Timestamp(at * 3_600_000_000);
+    run
+}
+
+fn window(n: i64) -> Vec<RunRecord> {
+    (0..n).map(|at| record(at, [1.0, 1.01, 0.99, 1.005, 0.995][at as usize % 5])).collect()
+}
+
+#[test]
+fn sets_of_runs_are_compared_by_run() {
+    let found =
+        |news: &[RunRecord]| compare_sets(&window(10), news, &Options::default()).expect("both sides have runs");
+    let one = found(&[record(20, 1.2)]);
+    assert_eq!((one.old.others.len(), one.new.others.len(), one.series.len()), (9, 0, 1));
+    assert_eq!((one.series[0].verdict, one.series[0].old.rounds), (Verdict::Worse, 10));
+    assert_eq!(found(&[record(20, 1.0)]).series[0].verdict, Verdict::Inconclusive, "3 % of noise do not show 1 %");
+    let five: Vec<RunRecord> = (20..26).map(|at| record(at, 1.2 + 0.001 * at as f64)).collect();
+    let five = found(&five);
+    assert_eq!((five.series[0].verdict, five.series[0].new.rounds), (Verdict::Worse, 6));
+    assert!(compare_sets(&[], &[record(1, 1.0)], &Options::default()).is_none());
+    let few = compare_sets(&window(4), &[record(20, 1.2)], &Options::default()).expect("both sides have runs");
+    assert_eq!((few.series[0].verdict, few.series[0].rounds_needed), (Verdict::Inconclusive, Some(5)));
+}
+
+#[test]
+fn runs_and_steps_that_are_unlike_are_left_out_and_told() {
+    let mut olds = window(10);
+    olds[0].validity.lower(engine_core::run::ValidityLevel::Invalid, "the clock went back");
+    olds[1].steps[0].plan.method = 7;
+    let found = compare_sets(&olds, &[record(20, 1.2)], &Options::default()).expect("both sides have runs");
+    assert_eq!(found.series[0].old.rounds, 8);
+    let told: Vec<&str> = found.refusals.iter().filter_map(|refusal| refusal.subject.as_deref()).collect();
+    assert_eq!(told, [format!("run {}", olds[0].header.id.short()).as_str(), "s"]);
+    assert!(!found.is_refused());
+    olds.iter_mut().for_each(|run| run.validity.lower(engine_core::run::ValidityLevel::Invalid, "no"));
+    let refused = compare_sets(&olds, &[record(20, 1.2)], &Options::default()).expect("both sides have runs");
+    assert!(refused.is_refused() && refused.series.is_empty());
+    let mut other = record(20, 1.2);
+    other.steps[0].measurements[0].metric.unit = engine_core::unit::Unit::Bytes;
+    let found = compare_sets(&window(10), &[other], &Options::default()).expect("both sides have runs");
+    assert!(found.refusals[0].reason.contains("it was measured in s and is now in"), "{:?}", found.refusals);
+}
+
+/// What `baseline` means in an expectation: the median over the runs of the window, and their spread.
+#[test]
+fn a_window_stands_for_its_runs_in_an_expectation() {
+    let record_of_window = window_record(&window(9)).expect("runs");
+    let measurement = &record_of_window.steps[0].measurements[0];
+    assert_eq!(measurement.counted().count(), 9);
+    let values: Vec<f64> =
+        window(9).iter().map(|run| run.steps[0].measurements[0].estimate().expect("rounds").value).collect();
+    assert_eq!(measurement.round_values(), values);
+    assert_eq!(window_record(&window(1)).expect("a run"), window(1)[0]);
+    assert!(window_record(&[]).is_none());
+    let mut run = record(20, 1.2);
+    crate::simulated::expect(&mut run, "s", &["time < 1.1 * baseline", "time < 1.5 * baseline"]);
+    let judged = crate::judge_run(&run, Some(&record_of_window));
+    let judgements: Vec<_> = judged.iter().map(|one| one.judgement).collect();
+    use engine_core::judgement::Judgement::{Fail, Pass};
+    assert_eq!(judgements, [Fail, Pass], "{judged:?}");
 }

@@ -50,13 +50,59 @@ const WORDS: &[(&str, &str, &str)] = &[
     ("skipped", "The machine lacks what the step needs. A skip is no failure; it names the reason and the remedy.", ""),
 ];
 
+/// Prints an alert with its life, and what the verdict behind it rests on.
+fn alert(app: &App, store: &engine_store::Store, id: &str) -> Result<bool, Fatal> {
+    let alert = store.alert(id)?;
+    let verdict = alert.verdict.as_deref().map(|id| store.verdict(id)).transpose()?.flatten();
+    let explanation = verdict.as_ref().map(|found| engine_analysis::evidence::explain(&found.evidence));
+    if app.output.json {
+        let document = serde_json::json!({
+            "schema_version": 1, "alert": alert, "explanation": explanation,
+            "evidence": verdict.as_ref().map(|found| &found.evidence),
+        });
+        app.out(&document.to_string());
+        return Ok(true);
+    }
+    app.out(&engine_report::text::alert(&alert, &engine_report::TimeZone::system(), app.style()));
+    app.out(&format!("\n{}", meaning(alert.rule)));
+    if let Some(explanation) = explanation {
+        app.out(&format!("\n{}", engine_report::text::explanation(&explanation, app.style())));
+    }
+    Ok(true)
+}
+
+/// What raises alerts of a rule, and what resolves them.
+const fn meaning(rule: engine_core::alert::Rule) -> &'static str {
+    use engine_core::alert::Rule;
+    match rule {
+        Rule::Expectation => {
+            "Raised where an expectation fails (firing) or is unsure (pending); a run in which it holds resolves it."
+        }
+        Rule::Verdict => {
+            "Raised where a series is worse than the baseline of a run; a run in which it is equivalent or better resolves it, \
+             an inconclusive one does not."
+        }
+        Rule::ChangePoint => {
+            "Raised where the history of a series got worse: pending while a few runs show it, firing once it is confirmed; \
+             resolved when the change is made good, accepted, or no longer seen."
+        }
+        Rule::Health => {
+            "Raised where the machine was beyond a limit of the settings during a run; a healthy run resolves it."
+        }
+        Rule::Failure => "Raised where a step or a run failed; a run in which it does not resolves it.",
+    }
+}
+
 /// Prints what a verdict rests on, where a text is the id of one.
 fn verdict(app: &App, id: &str) -> Result<bool, Fatal> {
-    let looks_like_one = id.len() == 8 && id.starts_with('v') && id.bytes().all(|b| b.is_ascii_alphanumeric());
+    let looks_like_one = id.len() == 8 && id.starts_with(['v', 'a']) && id.bytes().all(|b| b.is_ascii_alphanumeric());
     if !looks_like_one {
         return Ok(false);
     }
     let store = app.reader()?;
+    if id.starts_with('a') {
+        return alert(app, &store, id);
+    }
     let Some(found) = store.verdict(id)? else {
         let hint = store.verdict_hint(id)?;
         let hint = if hint.is_empty() {

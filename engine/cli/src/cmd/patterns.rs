@@ -1,7 +1,7 @@
 //! `engine patterns`: cycles of the day and the week, metrics that change together, facts that explain a metric.
 
 use engine_analysis::patterns::{
-    Correlated, Cycle, Explains, Fact, RunFacts, SharedChange, correlated, cycles, explaining, shared_changes,
+    Correlated, Cycle, Explains, Fact, RunFacts, SharedChange, clusters, correlated, cycles, explaining, shared_changes,
 };
 use engine_core::environment::Environment;
 use engine_core::history::Timeline;
@@ -138,12 +138,19 @@ impl Found {
             )
         });
         out.part("Changed together", or_none(shared.collect()));
-        let correlated = self.correlated.iter().take(50).map(|one| {
-            let how = if one.correlation > 0.0 { "go up and down together" } else { "go against each other" };
-            let (a, b) = (name(one.pair.0), name(one.pair.1));
+        let correlated = clusters(&self.correlated).into_iter().map(|cluster| {
+            let names = |along: bool| -> Vec<String> {
+                cluster.iter().filter(|(_, sign)| *sign == along).map(|(at, _)| name(*at)).collect()
+            };
+            let within = |pair: &&Correlated| cluster.iter().any(|(at, _)| *at == pair.pair.0);
+            let least = self.correlated.iter().filter(within).map(|pair| pair.correlation.abs()).fold(1.0, f64::min);
+            let (with, against) = (names(true), names(false));
+            let against =
+                if against.is_empty() { String::new() } else { format!("; against them {}", against.join(", ")) };
             format!(
-                "{a} and {b} {how} from run to run (rank correlation {:.2} over {} runs)",
-                one.correlation, one.runs
+                "{} series from run to run (rank correlations from {least:.2} on): {}{against}",
+                cluster.len(),
+                with.join(", ")
             )
         });
         out.part("Move together", or_none(correlated.collect()));

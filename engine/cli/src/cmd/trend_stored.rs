@@ -25,7 +25,7 @@ pub(crate) fn run(app: &App, args: &TrendArgs) -> Result<Exit, Fatal> {
             by_policy(&policy, histories)
         }
     };
-    crate::verdicts::name_changes(app, "trend", &mut timelines);
+    crate::verdicts::name_changes(app, &mut timelines);
     if let Some(time) = &args.forecast {
         foretell(&mut timelines, app::time("--forecast", time)?, args.threshold.as_deref())?;
     }

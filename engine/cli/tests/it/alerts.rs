@@ -28,6 +28,8 @@ fn an_alert_lives_through_runs_and_people() {
     sandbox.expect(0, &["alerts", "ack", &id[..6], "--why", "on it", "--who", "ann"]).says(&["is acknowledged"]);
     let shown = sandbox.expect(0, &["alerts", "show", &id]).out;
     assert!(shown.contains("acknowledged by ann: on it") && shown.contains("firing by engine"), "{shown}");
+    let explained = sandbox.expect(0, &["explain", &id]).out;
+    assert!(explained.contains("acknowledged by ann") && explained.contains("a run in which it holds"), "{explained}");
     sandbox.expect(0, &["alerts", "silence", &id, "--for", "7d"]);
     assert!(sandbox.expect(0, &["alerts", "list"]).out.contains("silenced until"));
     // It is well again: the same expectation holds.
@@ -87,4 +89,50 @@ fn a_verdict_that_was_shown_can_be_explained() {
     let mut wrong = id.clone();
     wrong.replace_range(7..8, if id.ends_with('0') { "1" } else { "0" });
     sandbox.expect(2, &["explain", &wrong]).says(&[&format!("did you mean `{id}`")]);
+}
+
+#[test]
+fn a_history_that_gets_worse_raises_one_alert_with_its_verdict() {
+    let sandbox = Sandbox::new();
+    sandbox.file("s.rhai", "bench(\"p\", #{ rounds: 5 }, cpu::primes(#{ limit: 20_000 }));");
+    sandbox.expect(0, &["run", "s.rhai"]);
+    sandbox.expect(0, &["runs", "export", "@last", "-o", "run.json"]);
+    // Days on which the same machine was five times as fast.
+    let text = std::fs::read_to_string(sandbox.path("run.json")).unwrap();
+    let template: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let mut files = Vec::new();
+    for day in 1..=15_i64 {
+        let mut run = template.clone();
+        let header = &mut run["record"]["header"];
+        let started = header["started"].as_i64().unwrap() - (16 - day) * 86_400_000_000;
+        header["started"] = started.into();
+        let started = engine_core::run::Timestamp(started);
+        header["id"] = engine_core::run::RunId::new(started, day.unsigned_abs()).0.into();
+        for measurement in run["record"]["steps"][0]["measurements"].as_array_mut().unwrap() {
+            let factor = if measurement["metric"]["goal"] == "higher" { 5.0 } else { 0.2 };
+            for round in measurement["rounds"].as_array_mut().unwrap() {
+                for value in round["values"].as_array_mut().unwrap() {
+                    *value = (value.as_f64().unwrap() * factor * (1.0 + 0.01 * (day % 4) as f64)).into();
+                }
+            }
+        }
+        let name = format!("day{day}.json");
+        sandbox.file(&name, run.to_string());
+        files.push(name);
+    }
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+    sandbox.expect(0, &[&["runs", "import"], files.as_slice()].concat());
+    for _ in 0..3 {
+        sandbox.expect(0, &["run", "s.rhai"]);
+    }
+    let found = alerts(&sandbox, &["--rule", "change-point"]);
+    let one = found.iter().find(|one| one["subject"] == "p.time").unwrap_or_else(|| panic!("{found:?}"));
+    assert!(one["state"] == "pending" || one["state"] == "firing", "{one}");
+    let explained = sandbox.expect(0, &["explain", one["id"].as_str().unwrap()]).out;
+    for word in ["pending while a few runs show it", "old level: points", "s/p.time"] {
+        assert!(explained.contains(word), "`{word}` is not in\n{explained}");
+    }
+    // Accepted, it is over.
+    sandbox.expect(0, &["baseline", "accept", "@-4", "--why", "another machine", "--who", "ann"]);
+    sandbox.expect(0, &["run", "s.rhai"]).says(&["resolved: p.time"]);
 }

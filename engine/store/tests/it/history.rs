@@ -82,6 +82,46 @@ fn values_are_those_of_the_record_whatever_was_superseded() {
 }
 
 #[test]
+fn runs_that_began_at_one_moment_are_two_points() {
+    let folder = Folder::new();
+    let mut store = folder.store();
+    for (n, value) in [(1, 1.0), (2, 2.0)] {
+        let mut header = header("quick", n);
+        header.started = engine_core::run::Timestamp(crate::fixture::EPOCH);
+        store.apply(&run(&header, &[value])).unwrap();
+    }
+    let found = store.history(&selecting("time")).unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].values(), [1.0, 2.0], "in the order of their ids");
+}
+
+#[test]
+fn identities_are_histories_of_their_own() {
+    let folder = Folder::new();
+    let mut store = folder.store();
+    let change: [fn(&mut engine_core::run::RunHeader); 5] = [
+        |_| {},
+        |header| header.machine = "m2".to_owned(),
+        |header| header.code.branch = engine_core::fact::Fact::Known("topic".to_owned()),
+        |header| header.code.branch = engine_core::fact::Fact::unknown("none"),
+        |header| header.plan.steps.iter_mut().for_each(|step| step.method = 2),
+    ];
+    for (n, change) in (0..).zip(change) {
+        let mut header = header("quick", n);
+        change(&mut header);
+        store.apply(&run(&header, &[1.0])).unwrap();
+    }
+    let found = store.history(&selecting("time")).unwrap();
+    let mut names: Vec<String> = found
+        .iter()
+        .map(|one| format!("{} {} {}", one.key.machine, one.key.branch.as_deref().unwrap_or("-"), one.method))
+        .collect();
+    names.sort();
+    assert_eq!(names, ["m1 - 1", "m1 main 1", "m1 main 2", "m1 topic 1", "m2 main 1"]);
+    assert!(found.iter().all(|one| one.points.len() == 1));
+}
+
+#[test]
 fn labels_choose_series() {
     let folder = Folder::new();
     let mut store = folder.store();

@@ -1,5 +1,6 @@
 //! Runs one stressor: `cargo run -p engine-faults --example stress -- stress.cpu intensity=50 duration='10 s'`.
 //! Prints its reports as JSON lines, then the processors that it was bound to.
+#![expect(clippy::print_stdout, reason = "an example prints")]
 
 use std::collections::BTreeMap;
 use std::error::Error;

@@ -11,6 +11,7 @@ pub mod clock;
 pub mod journal;
 pub mod launcher;
 pub mod process;
+pub mod proxy;
 pub mod room;
 pub mod stress;
 

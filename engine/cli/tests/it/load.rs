@@ -75,7 +75,7 @@ fn a_target_that_is_not_there_is_exit_13() {
 #[test]
 fn an_error_in_the_journeys_code_is_exit_20() {
     let sandbox = Sandbox::new();
-    sandbox.file("s.rhai", scenario(service(), "let page = user.get(\"/a\"); page.no_such_thing();", SHORT));
+    sandbox.file("s.rhai", scenario(service(), "user.get(\"/a\"); let list = []; let x = list[5];", SHORT));
     sandbox.expect(20, &["run", "s.rhai"]);
 }
 

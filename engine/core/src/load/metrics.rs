@@ -15,7 +15,7 @@ pub const METRICS: &[MetricDef] = &[
     MetricDef::rate("iterations", Unit::PerSecond, "iterations that ended by themselves"),
     MetricDef::fact("requests", Unit::PerSecond, "requests that were started"),
     MetricDef::fact("intended", Unit::PerSecond, "iterations that the schedule asks for"),
-    MetricDef::fact("users", Unit::Count, "most users within an iteration at the same time"),
+    MetricDef::fact("users", Unit::Count, "most users within an iteration, looked at once a second"),
     MetricDef::rate("availability", Unit::Ratio, "share of seconds in which something ended and at most 5 % not well"),
     MetricDef::fact("received", Unit::BytesPerSecond, "bytes that came, heads included"),
     MetricDef::fact("sent", Unit::BytesPerSecond, "bytes that went, heads included"),

@@ -92,13 +92,17 @@ impl Runner<'_, '_, '_> {
         })?;
         let request = made.ok_or_else(|| ProbeError::failed("the scenario gave no load"))?;
         // Ended when this function ends, however it does.
-        let (load, target) = self.prepare(request.load.clone(), &request.at)?;
+        let (load, mut target) = self.prepare(request.load.clone(), &request.at)?;
         let (watched, refused) = watch::wanted(&request, &load, target.as_ref().map(|target| target.pid));
         if let Some(reason) = refused {
             self.bus.note(NoteLevel::Warning, Some(planned.path()), reason, None);
         }
         let round = Round { step, round, planned, shape, warmup: request.warmup, watched };
         let mut taken = self.drive(&round, load)?;
+        if let Some(status) = target.as_mut().and_then(|target| target.ended()) {
+            let message = format!("the demo target ended while the load ran ({status})");
+            self.bus.note(NoteLevel::Warning, Some(planned.path()), message, None);
+        }
         taken.records.extend(own.records);
         Ok(taken)
     }

@@ -6,13 +6,16 @@
 //! the last ones took to end.
 
 mod abort;
+mod capacity;
 mod collector;
 mod drive;
 mod reasons;
 mod records;
+mod scale;
 mod step;
 #[cfg(test)]
 mod tests;
+mod trials;
 
 use engine_core::load::DemoTarget;
 

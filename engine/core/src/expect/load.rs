@@ -375,8 +375,26 @@ pub(super) fn certain(estimate: &Estimate, stat: Option<Stat>, series: &Series<'
             return Ok(wilson(value, count as f64));
         }
     }
+    if let Some(interval) = bracket(step, measurement) {
+        return Ok(interval);
+    }
     // Everything else was counted, not sampled.
     Ok(point(value))
+}
+
+/// What a search or a fit found lies between the ends that it recorded; one that it did not find is open.
+fn bracket(step: &StepRecord, measurement: &Measurement) -> Option<Interval> {
+    let end = |suffix: &str| {
+        let id = format!("{}{suffix}", measurement.metric.id);
+        let found = step.measurements.iter().find(|m| m.metric.id == id && m.labels == measurement.labels);
+        found.and_then(Measurement::estimate).map(|estimate| estimate.value)
+    };
+    match (end("_low"), end("_high")) {
+        (None, None) => None,
+        (low, high) => {
+            Some(Interval { low: low.unwrap_or(f64::NEG_INFINITY), high: high.unwrap_or(f64::INFINITY) })
+        }
+    }
 }
 
 /// Why a load's statistic is unsure.

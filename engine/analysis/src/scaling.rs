@@ -4,7 +4,6 @@
 //! measured, and levels with less than one inside say nothing. The knee is looked for along what was swept.
 
 use engine_core::load::{Fitted, Scaling, Varied, trial_record};
-use engine_core::run::StepRecord;
 use engine_core::series::Labels;
 use engine_core::unit::Unit;
 
@@ -59,33 +58,6 @@ fn fit_of(measured: &Scaling) -> Result<Fit, String> {
         .flat_map(|(at, rates)| rates.iter().map(move |rate| (at, *rate)))
         .filter(|(_, rate)| *rate > 0.0)
         .collect();
-    usl::fit(&points).map_err(|error| error.to_string())
-}
-
-/// The law of a stored sweep over users: from the rates of its levels.
-///
-/// # Errors
-/// In words, when the step is no sweep over users, or no law fits.
-pub fn stored_law(step: &StepRecord) -> Result<Fit, String> {
-    let engine_core::plan::Work::Scale { sweep, .. } = &step.plan.work else {
-        return Err(format!("`{}` is no `scale` step", step.plan.path()));
-    };
-    let series = |id: &'static str| step.measurements.iter().filter(move |m| m.metric.id == id);
-    let value = |id: &'static str, label: &str| {
-        let found = series(id).find(|m| m.labels.get(sweep.of.name()) == Some(label));
-        found.and_then(|m| m.estimate()).map(|estimate| estimate.value)
-    };
-    let mut points = Vec::new();
-    for measurement in series("rate") {
-        let Some(label) = measurement.labels.get(sweep.of.name()) else { continue };
-        let at = match sweep.of {
-            Varied::Users => sweep.of.level(label),
-            Varied::Rate => value("inside", label),
-        };
-        let Some(at) = at.filter(|at| *at >= 1.0) else { continue };
-        let rounds = measurement.counted().flat_map(|round| round.values.iter());
-        points.extend(rounds.filter(|rate| **rate > 0.0).map(|rate| (at, *rate)));
-    }
     usl::fit(&points).map_err(|error| error.to_string())
 }
 

@@ -3,6 +3,7 @@
 mod alerts;
 mod baseline;
 mod faults;
+mod plan;
 mod series;
 mod stored;
 mod target;
@@ -15,6 +16,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use alerts::{AccuracyArgs, AlertsCommand, DeedArgs, LabelName, PatternsArgs, SimulateArgs};
 pub(crate) use baseline::{AcceptArgs, BaselineCommand, CloneArgs, SetArgs};
 pub(crate) use faults::FaultsCommand;
+pub(crate) use plan::PlanArgs;
 pub(crate) use series::{AnomalyArgs, DetectorName, GoalName, TrendArgs, WhichRuns};
 pub(crate) use stored::{ConfigCommand, DbCommand, ImportArgs, RunsCommand};
 pub(crate) use target::TargetArgs;
@@ -96,6 +98,8 @@ pub(crate) enum Command {
     Accuracy(AccuracyArgs),
     /// What would be found in the stored histories: the smallest change, after how many runs, how many false alarms
     Simulate(SimulateArgs),
+    /// What other rates need, or other numbers carry, by the scaling law of a stored run: engine plan @last --rate 1500/s
+    Plan(PlanArgs),
     /// Cycles of the day and week, metrics that change together, and facts of the machine that explain a metric
     Patterns(PatternsArgs),
     /// Stored runs

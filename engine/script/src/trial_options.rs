@@ -77,7 +77,11 @@ pub(crate) const SCALE: &[OptionDef] = &[
     load("data"),
     option("users", Kind::Any, "closed model: numbers of users, `[1, 2, 4, 8]` or `1..=8`"),
     option("rates", Kind::List, "open model: rates, `[\"100/s\", \"200/s\"]`"),
-    option("hold", Kind::Time, "how long a level is held at once, and before it is looked at again; `\"15 s\"` by default"),
+    option(
+        "hold",
+        Kind::Time,
+        "how long a level is held at once, and before it is looked at again; `\"15 s\"` by default",
+    ),
     option("most", Kind::Time, "longest time of a level that does not become steady; four times `hold` by default"),
     SPACING,
     load("max_users"),

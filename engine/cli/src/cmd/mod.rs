@@ -18,6 +18,7 @@ mod liners;
 mod list;
 mod pages;
 mod patterns;
+mod plan;
 mod report;
 mod round;
 mod run;
@@ -82,6 +83,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
         Command::Trend(args) => trend::run(&app, &args),
         Command::Anomaly(args) => anomaly::run(&app, &args),
         Command::Accuracy(args) => accuracy::run(&app, &args),
+        Command::Plan(args) => plan::run(&app, &args),
         Command::Patterns(args) => patterns::run(&app, &args),
         Command::Simulate(args) => simulate::run(&app, &args),
         Command::Alerts(command) => alerts::run(&app, command),

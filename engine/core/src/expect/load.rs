@@ -391,9 +391,7 @@ fn bracket(step: &StepRecord, measurement: &Measurement) -> Option<Interval> {
     };
     match (end("_low"), end("_high")) {
         (None, None) => None,
-        (low, high) => {
-            Some(Interval { low: low.unwrap_or(f64::NEG_INFINITY), high: high.unwrap_or(f64::INFINITY) })
-        }
+        (low, high) => Some(Interval { low: low.unwrap_or(f64::NEG_INFINITY), high: high.unwrap_or(f64::INFINITY) }),
     }
 }
 

@@ -121,7 +121,11 @@ pub fn rate_label(rate: f64) -> String {
 pub const CAPACITY_METRICS: &[MetricDef] = &[
     MetricDef::rate("capacity", Unit::PerSecond, "highest rate that met the service level"),
     MetricDef::fact("capacity_low", Unit::PerSecond, "lower end of the bracket: the highest rate that met the level"),
-    MetricDef::fact("capacity_high", Unit::PerSecond, "upper end of the bracket: the lowest rate that missed the level"),
+    MetricDef::fact(
+        "capacity_high",
+        Unit::PerSecond,
+        "upper end of the bracket: the lowest rate that missed the level",
+    ),
     MetricDef::fact("trials", Unit::Count, "trials that were made"),
     MetricDef::fact("met", Unit::Ratio, "share of the trials at a rate that met the service level"),
 ];
@@ -142,7 +146,11 @@ pub const SCALE_METRICS: &[MetricDef] = &[
     MetricDef::fact("peak_low", Unit::PerSecond, "lower end of the interval of `peak`"),
     MetricDef::fact("peak_high", Unit::PerSecond, "upper end of the interval of `peak`"),
     MetricDef::fact("peak_at", Unit::Count, "number at which the fitted law has its peak"),
-    MetricDef::rate("knee", Unit::Count, "level from where on more brings less than half of what the first ones brought"),
+    MetricDef::rate(
+        "knee",
+        Unit::Count,
+        "level from where on more brings less than half of what the first ones brought",
+    ),
     MetricDef::rate("knee_rate", Unit::PerSecond, "throughput at the knee"),
     MetricDef::fact("little", Unit::Ratio, "users measured over users by Little's law, worst level"),
 ];
@@ -201,7 +209,7 @@ mod tests {
     #[test]
     fn rates_are_labels_that_can_be_read_and_told_apart() {
         for (rate, text) in
-            [(50.0, "50/s"), (1414.213_56, "1414.2/s"), (0.123_456, "0.12346/s"), (5e5, "500000/s"), (100.0, "100/s")]
+            [(50.0, "50/s"), (1_414.213_56, "1414.2/s"), (0.123_456, "0.12346/s"), (5e5, "500000/s"), (100.0, "100/s")]
         {
             assert_eq!(rate_label(rate), text);
             let read = Varied::Rate.level(text).expect("a rate");

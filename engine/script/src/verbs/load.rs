@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use engine_core::load::{CapacityShape, LoadShape, ScaleShape};
+use engine_core::load::LoadShape;
 use engine_core::series::Labels;
 use engine_load::http::Url;
 use engine_load::model::UserPhase;
@@ -16,6 +16,7 @@ use rhai::{Dynamic, Engine, FnPtr, Map, NativeCallContext};
 use super::declare::{Filter, reference};
 use super::load_model::{Model, late, scaled};
 use super::target::{Place, Process};
+use super::trials::{CAPACITY_VERB, Read, SCALE_VERB, TrialsOf, Verb};
 use crate::builder::{self, Declared, Runs};
 use crate::fault::{At, Fault, Raised};
 use crate::given::{self, Given};
@@ -23,7 +24,7 @@ use crate::host::{Host, Phase};
 use crate::journey::{Blueprint, Conditions, ScriptJourney};
 use crate::kept::{self, Kept};
 use crate::load_expect;
-use crate::verb_options::{JOURNEY, LOAD, OptionDef, shown, time, whole};
+use crate::verb_options::{JOURNEY, LOAD, shown, time, whole};
 
 /// A journey of a load.
 #[derive(Debug, Clone)]
@@ -31,17 +32,6 @@ pub(crate) struct JourneyOf {
     pub(crate) name: String,
     pub(crate) share: f64,
     pub(crate) kept: Kept,
-}
-
-/// What a point does with its load.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum TrialsOf {
-    /// Sends it once.
-    None,
-    /// Searches the highest rate that meets a service level.
-    Capacity(CapacityShape),
-    /// Sweeps it over users or rates.
-    Scale(ScaleShape),
 }
 
 /// One point of a `load` declaration.
@@ -65,18 +55,6 @@ pub(crate) struct LoadPoint {
     tls: TlsOptions,
 }
 
-/// What is read of one point of a declaration, and what is expected of it.
-type Read = (LoadPoint, Vec<engine_core::plan::ExpectText>);
-
-/// A verb that sends load.
-#[derive(Clone, Copy)]
-pub(super) struct Verb {
-    pub(super) name: &'static str,
-    pub(super) table: &'static [OptionDef],
-    pub(super) example: &'static str,
-    pub(super) point: fn(&Host, &NativeCallContext<'_>, &Given, &Labels) -> Raised<Read>,
-}
-
 const VERB: Verb = Verb {
     name: "load",
     table: LOAD,
@@ -85,11 +63,10 @@ const VERB: Verb = Verb {
 };
 
 pub(crate) fn register(engine: &mut Engine, host: &Rc<Host>, filter: &Rc<Filter>) {
-    for verb in [VERB, super::trials::CAPACITY_VERB, super::trials::SCALE_VERB] {
+    for verb in [VERB, CAPACITY_VERB, SCALE_VERB] {
         let (h, f) = (Rc::clone(host), Rc::clone(filter));
-        engine.register_fn(verb.name, move |ctx: NativeCallContext<'_>, a: Dynamic| {
-            declare(&h, &ctx, &f, verb, vec![a])
-        });
+        engine
+            .register_fn(verb.name, move |ctx: NativeCallContext<'_>, a: Dynamic| declare(&h, &ctx, &f, verb, vec![a]));
         let (h, f) = (Rc::clone(host), Rc::clone(filter));
         engine.register_fn(verb.name, move |ctx: NativeCallContext<'_>, a: Dynamic, b: Dynamic| {
             declare(&h, &ctx, &f, verb, vec![a, b])
@@ -140,13 +117,7 @@ fn parts(host: &Host, ctx: &NativeCallContext<'_>, verb: Verb, args: Vec<Dynamic
     Ok(parts)
 }
 
-fn declare(
-    host: &Host,
-    ctx: &NativeCallContext<'_>,
-    filter: &Filter,
-    verb: Verb,
-    args: Vec<Dynamic>,
-) -> Raised<()> {
+fn declare(host: &Host, ctx: &NativeCallContext<'_>, filter: &Filter, verb: Verb, args: Vec<Dynamic>) -> Raised<()> {
     host.declaring(ctx)?;
     let Parts { name, at_name, given, more } = parts(host, ctx, verb, args)?;
     let name = name.unwrap_or_else(|| verb.name.to_owned());
@@ -155,7 +126,10 @@ fn declare(
     if more.is_none() && (given.get("sweep").is_some() || given.get("cases").is_some()) {
         let key = if given.get("sweep").is_some() { "sweep" } else { "cases" };
         let fault = Fault::invalid("wrong-call", format!("`{key}` needs a function from the point to more options"))
-            .help(format!("write `{}(\"name\", #{{ sweep: #{{ kib: [1, 64] }}, .. }}, |p| #{{ data: #{{ kib: p.kib }} }})`", verb.name));
+            .help(format!(
+                "write `{}(\"name\", #{{ sweep: #{{ kib: [1, 64] }}, .. }}, |p| #{{ data: #{{ kib: p.kib }} }})`",
+                verb.name
+            ));
         return Err(given.raise(fault, key));
     }
     let mut points = Vec::with_capacity(places.len());
@@ -349,7 +323,9 @@ fn journeys(host: &Host, ctx: &NativeCallContext<'_>, given: &Given) -> Raised<V
             }
             Ok(all)
         }
-        (Some(_), Some(_)) => Err(refuse("journeys", format!("`{}` takes one of `journey` and `journeys`", ctx.fn_name()))),
+        (Some(_), Some(_)) => {
+            Err(refuse("journeys", format!("`{}` takes one of `journey` and `journeys`", ctx.fn_name())))
+        }
         (None, None) => {
             let message = format!("`{}` needs a `journey`: the function that each user runs", ctx.fn_name());
             let fault = Fault::invalid("wrong-option", message).help("write `journey: |user| user.get(\"/\")`");
@@ -458,9 +434,7 @@ impl LoadPoint {
         };
         match &self.trials {
             TrialsOf::None => Runs::Load { index, shape, seconds, grace: self.grace },
-            TrialsOf::Capacity(search) => {
-                Runs::Capacity { index, shape, search: search.clone(), grace: self.grace }
-            }
+            TrialsOf::Capacity(search) => Runs::Capacity { index, shape, search: search.clone(), grace: self.grace },
             TrialsOf::Scale(sweep) => Runs::Scale { index, shape, sweep: sweep.clone(), grace: self.grace },
         }
     }

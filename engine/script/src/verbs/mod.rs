@@ -26,10 +26,11 @@ pub(crate) use custom::metric_name;
 pub(crate) use data::file_bytes;
 pub(crate) use declare::Filter;
 pub(crate) use include::{Reported, run_source};
-pub(crate) use load::{LoadPoint, TrialsOf, permit};
+pub(crate) use load::{LoadPoint, permit};
 pub(crate) use load_model::PhaseExpect;
 pub(crate) use spec::{Spec, permit_manifest, probe_argument};
 pub(crate) use target::Place;
+pub(crate) use trials::TrialsOf;
 pub(crate) use view::RunView;
 
 /// Modules of native functions, by name.

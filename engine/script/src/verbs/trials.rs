@@ -9,14 +9,37 @@ use engine_load::spec::Iterations;
 use rhai::{Array, Dynamic, NativeCallContext};
 
 use super::arrivals::{Coming, Shape, rate};
-use super::load::{LoadPoint, TrialsOf, Verb, point_of};
+use super::load::{LoadPoint, point_of};
 use super::load_model::{Model, WHOLE, scaled};
 use crate::fault::{Fault, Raised};
 use crate::given::Given;
 use crate::host::Host;
 use crate::load_expect;
 use crate::trial_options::{CAPACITY, SCALE};
-use crate::verb_options::{shown, time, whole};
+use crate::verb_options::{OptionDef, shown, time, whole};
+
+/// What a point does with its load.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum TrialsOf {
+    /// Sends it once.
+    None,
+    /// Searches the highest rate that meets a service level.
+    Capacity(CapacityShape),
+    /// Sweeps it over users or rates.
+    Scale(ScaleShape),
+}
+
+/// What is read of one point of a declaration, and what is expected of it.
+pub(super) type Read = (LoadPoint, Vec<ExpectText>);
+
+/// A verb that sends load.
+#[derive(Clone, Copy)]
+pub(super) struct Verb {
+    pub(super) name: &'static str,
+    pub(super) table: &'static [OptionDef],
+    pub(super) example: &'static str,
+    pub(super) point: fn(&Host, &NativeCallContext<'_>, &Given, &Labels) -> Raised<Read>,
+}
 
 pub(super) const CAPACITY_VERB: Verb = Verb {
     name: "capacity",
@@ -78,12 +101,7 @@ fn arriving(rate: f64, spacing: Spacing, duration: f64) -> Model {
 }
 
 /// A point of `capacity`.
-fn capacity(
-    host: &Host,
-    ctx: &NativeCallContext<'_>,
-    given: &Given,
-    labels: &Labels,
-) -> Raised<(LoadPoint, Vec<ExpectText>)> {
+fn capacity(host: &Host, ctx: &NativeCallContext<'_>, given: &Given, labels: &Labels) -> Raised<Read> {
     let (from, to) = (rate_of(given, "from", 10.0)?, rate_of(given, "to", 100_000.0)?);
     if from > to {
         return Err(given.raise(wrong(format!("`from` must not be above `to`, got {from}/s and {to}/s")), "from"));
@@ -101,12 +119,7 @@ fn capacity(
 }
 
 /// A point of `scale`.
-fn scale(
-    host: &Host,
-    ctx: &NativeCallContext<'_>,
-    given: &Given,
-    labels: &Labels,
-) -> Raised<(LoadPoint, Vec<ExpectText>)> {
+fn scale(host: &Host, ctx: &NativeCallContext<'_>, given: &Given, labels: &Labels) -> Raised<Read> {
     let help = "write `users: [1, 2, 4, 8, 16]`, or `rates: [\"100/s\", \"200/s\", \"400/s\"]`";
     let (of, mut levels) = match (given.get("users"), given.get("rates")) {
         (Some(value), None) => (Varied::Users, users(given, value)?),
@@ -114,7 +127,9 @@ fn scale(
         (Some(_), Some(_)) => {
             return Err(given.raise(wrong("`scale` takes one of `users` and `rates`").help(help), "rates"));
         }
-        (None, None) => return Err(given.raise(wrong("`scale` needs one of `users` and `rates`").help(help), "journey")),
+        (None, None) => {
+            return Err(given.raise(wrong("`scale` needs one of `users` and `rates`").help(help), "journey"));
+        }
     };
     let key = if of == Varied::Users { "users" } else { "rates" };
     let mut sorted = levels.clone();
@@ -150,7 +165,8 @@ fn scale(
 /// Numbers of users: a list, or a range.
 fn users(given: &Given, value: &Dynamic) -> Raised<Vec<f64>> {
     let fail = |got: &Dynamic| {
-        let message = format!("`users` must be whole numbers from 1 to {MOST_USERS}, `[1, 2, 4]` or `1..=4`, got {}", shown(got));
+        let message =
+            format!("`users` must be whole numbers from 1 to {MOST_USERS}, `[1, 2, 4]` or `1..=4`, got {}", shown(got));
         given.raise(wrong(message), "users")
     };
     let range = value
@@ -173,7 +189,8 @@ fn users(given: &Given, value: &Dynamic) -> Raised<Vec<f64>> {
 /// Rates: a list.
 fn rates(host: &Host, given: &Given) -> Raised<Vec<f64>> {
     let read = |(number, value): (usize, Dynamic)| {
-        let found = rate(&value).and_then(|rate| if rate > 0.0 { Ok(rate) } else { Err("must be above 0/s".to_owned()) });
+        let found =
+            rate(&value).and_then(|rate| if rate > 0.0 { Ok(rate) } else { Err("must be above 0/s".to_owned()) });
         found.map_err(|message| {
             let fault = wrong(format!("`rates` {message}")).or_at(Some(given.at_item(host, "rates", number)));
             given.raise(fault, "rates")

@@ -247,9 +247,8 @@ impl Trying<'_, '_, '_> {
             let responses: Vec<&Packed> = here.iter().filter_map(|kept| kept.response.as_ref()).collect();
             let response = metric_of("response").filter(|_| !responses.is_empty());
             gave.records.extend(load("rate", here.iter().map(|kept| kept.achieved).collect()));
-            gave.records.extend(
-                response.map(|def| Record::latencies(def.metric(), labels.clone(), Packed::merged(responses))),
-            );
+            gave.records
+                .extend(response.map(|def| Record::latencies(def.metric(), labels.clone(), Packed::merged(responses))));
             gave.records.extend(load("errors", here.iter().filter_map(|kept| kept.errors).collect()));
             gave.records.extend(trial_record("met", labels.clone(), share));
         }
@@ -272,9 +271,7 @@ impl Trying<'_, '_, '_> {
 
 fn total_of<'a>(records: &'a [Record], id: &str) -> Option<&'a Record> {
     let parts = ["name", "phase", "journey", "group"];
-    records
-        .iter()
-        .find(|record| record.metric.id == id && parts.iter().all(|label| record.labels.get(label).is_none()))
+    records.iter().find(|record| record.metric.id == id && parts.iter().all(|label| record.labels.get(label).is_none()))
 }
 
 /// The service level held against one trial.
@@ -291,11 +288,7 @@ fn judged(
     let measurement = |record: &Record| Measurement {
         metric: record.metric.clone(),
         labels: record.labels.clone(),
-        rounds: vec![Round {
-            values: record.values.clone(),
-            histogram: record.histogram.clone(),
-            ..Round::default()
-        }],
+        rounds: vec![Round { values: record.values.clone(), histogram: record.histogram.clone(), ..Round::default() }],
     };
     let trial = StepRecord {
         plan: PlannedStep { work: Work::Load { index: 0, shape }, ..planned.clone() },
@@ -304,13 +297,8 @@ fn judged(
         measurements: ran.records.iter().map(measurement).collect(),
         windows: ran.windows.clone(),
     };
-    let declaration = Declaration {
-        name: planned.name.clone(),
-        expect: Vec::new(),
-        reference: None,
-        tags: Vec::new(),
-        place: None,
-    };
+    let declaration =
+        Declaration { name: planned.name.clone(), expect: Vec::new(), reference: None, tags: Vec::new(), place: None };
     let context = Context {
         declaration: &declaration,
         profile: Profile::Default,

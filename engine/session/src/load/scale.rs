@@ -127,9 +127,7 @@ impl Sweeping<'_, '_, '_> {
     fn begin(&mut self, level: f64) -> Result<(), Failure> {
         let workload = match self.shape.of {
             Varied::Users => users(level, self.shape.most, Iterations::Endless),
-            Varied::Rate => {
-                self.trials.arrivals(level, self.shape.most, self.shape.spacing, self.shape.max_users)?
-            }
+            Varied::Rate => self.trials.arrivals(level, self.shape.most, self.shape.spacing, self.shape.max_users)?,
         };
         let Running { drive, about } = self.trials.start(workload)?;
         let (send, windows) = channel();
@@ -209,7 +207,8 @@ impl Sweeping<'_, '_, '_> {
             }
         }
         if let Some((_, ran)) = self.done.last() {
-            gave.notes.extend(Trials::notes(ran, &format!("{} {}", of.name(), of.label(self.done[self.done.len() - 1].0))));
+            gave.notes
+                .extend(Trials::notes(ran, &format!("{} {}", of.name(), of.label(self.done[self.done.len() - 1].0))));
         }
         if let Some(reason) = &found.ended {
             gave.notes.push((NoteLevel::Warning, format!("the sweep ended early: {reason}")));

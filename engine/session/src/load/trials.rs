@@ -157,12 +157,7 @@ impl<'r, 's> Runner<'r, 's, '_> {
     }
 
     /// The load as the scenario makes it, its target started; and what making it recorded.
-    fn prepared(
-        &mut self,
-        step: usize,
-        round: u32,
-        index: usize,
-    ) -> Result<(Trials<'r, 's>, Vec<Record>), ProbeError> {
+    fn prepared(&mut self, step: usize, round: u32, index: usize) -> Result<(Trials<'r, 's>, Vec<Record>), ProbeError> {
         let (bus, settings, planned) = (self.bus, self.settings, &self.plan.steps[step]);
         let seed = self.seed(step, round);
         let mut made = None;
@@ -176,20 +171,8 @@ impl<'r, 's> Runner<'r, 's, '_> {
         let (load, target) = self.prepare(request.load, &request.at)?;
         let started = Instant::now();
         let deadline = started + Duration::from_secs_f64(planned.timeout);
-        let trials = Trials {
-            bus,
-            settings,
-            planned,
-            round,
-            step,
-            load,
-            target,
-            seed,
-            started,
-            deadline,
-            made: 0,
-            rest: None,
-        };
+        let trials =
+            Trials { bus, settings, planned, round, step, load, target, seed, started, deadline, made: 0, rest: None };
         Ok((trials, own.records))
     }
 }

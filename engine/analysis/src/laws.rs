@@ -59,7 +59,7 @@ fn law(step: String, what: &str, unit: Unit, points: &[(f64, f64)]) -> StoredLaw
 fn swept(step: &StepRecord, of: Varied) -> Vec<(f64, f64)> {
     let series = |id: &'static str| step.measurements.iter().filter(move |m| m.metric.id == id);
     let mut points = Vec::new();
-    for measurement in series("rate") {
+    for measurement in series("throughput") {
         let Some(label) = measurement.labels.get(of.name()) else { continue };
         let inside = || {
             let found = series("inside").find(|m| m.labels.get(of.name()) == Some(label));
@@ -114,7 +114,8 @@ mod tests {
             max_users: None,
         };
         record.steps[0].plan.work = Work::Scale { index: 0, shape: LoadShape::default(), sweep };
-        let one = record.steps[0].measurements.remove(0);
+        let mut one = record.steps[0].measurements.remove(0);
+        one.metric.id = "throughput".into();
         for n in [1.0, 2.0, 4.0, 8.0, 16.0] {
             let mut level = one.clone();
             level.labels = Labels::new().with("driver", "epoll").with("users", n.to_string());

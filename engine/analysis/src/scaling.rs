@@ -25,13 +25,6 @@ pub fn scaling(measured: &Scaling) -> Fitted {
         let levels: Vec<String> = measured.unsteady.iter().map(|level| measured.of.label(*level)).collect();
         fitted.notes.push(format!("not fitted, as never steady: {swept} {}", levels.join(", ")));
     }
-    match fit_of(measured) {
-        Ok(fit) => {
-            coefficients(&mut fitted, &fit);
-            fitted.notes.push(fit.in_words("users", Unit::PerSecond));
-        }
-        Err(reason) => fitted.notes.push(format!("no law is fitted: {reason}")),
-    }
     match knee(&along) {
         Some(knee) => {
             put(&mut fitted, "knee", knee.at);
@@ -43,6 +36,13 @@ pub fn scaling(measured: &Scaling) -> Fitted {
             ));
         }
         None => fitted.notes.push(format!("no knee within the {swept} that were measured")),
+    }
+    match fit_of(measured) {
+        Ok(fit) => {
+            coefficients(&mut fitted, &fit);
+            fitted.notes.push(fit.in_words("users", Unit::PerSecond));
+        }
+        Err(reason) => fitted.notes.push(format!("no law is fitted: {reason}")),
     }
     littles(measured, &mut fitted);
     fitted

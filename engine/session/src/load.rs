@@ -15,6 +15,8 @@ mod scale;
 mod step;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trial_tests;
 mod trials;
 
 use engine_core::load::DemoTarget;

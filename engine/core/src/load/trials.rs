@@ -132,6 +132,11 @@ pub const CAPACITY_METRICS: &[MetricDef] = &[
 
 /// Metrics of a sweep; beside them come `rate`, `response` and `errors` of the levels, with the level as a label.
 pub const SCALE_METRICS: &[MetricDef] = &[
+    MetricDef::fact(
+        "throughput",
+        Unit::PerSecond,
+        "rates of equal parts of a level's steady time: what a law is fitted to",
+    ),
     MetricDef::fact("inside", Unit::Count, "mean number of users within an iteration"),
     MetricDef::rate("gamma", Unit::PerSecond, "throughput of one alone, by the fitted law"),
     MetricDef::fact("gamma_low", Unit::PerSecond, "lower end of the interval of `gamma`"),

@@ -16,3 +16,4 @@ mod run;
 mod server;
 mod targets;
 mod traps;
+mod trials;

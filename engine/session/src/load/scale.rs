@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use engine_core::event::NoteLevel;
 use engine_core::histogram::Packed;
-use engine_core::load::{LoadWindow, ScaleShape, Scaling, ScalingLevel, Varied, metric_of, trial_record};
+use engine_core::load::{LoadWindow, ScaleShape, Scaling, ScalingLevel, Varied, metric_of, trial_metric, trial_record};
 use engine_core::measurement::Record;
 use engine_core::plan::Work;
 use engine_core::run::ValidityLevel;
@@ -195,7 +195,7 @@ impl Sweeping<'_, '_, '_> {
                     level.response * 1e3,
                     level.inside,
                     level.windows.len(),
-                    level.warmup
+                    level.warmup.abs()
                 ),
             ));
             for doubt in &outcome.doubts {
@@ -213,7 +213,7 @@ impl Sweeping<'_, '_, '_> {
         if let Some(reason) = &found.ended {
             gave.notes.push((NoteLevel::Warning, format!("the sweep ended early: {reason}")));
         }
-        if !scaling.levels.is_empty() {
+        if !found.levels.is_empty() {
             let fitted = (self.trials.settings.scaling)(&scaling);
             gave.records.extend(fitted.records.into_iter().map(|mut record| {
                 record.labels = record.labels.joined(&mark);
@@ -255,7 +255,13 @@ fn records(level: &Level, ran: &Ran, labels: &Labels) -> Vec<Record> {
     };
     let steady: Vec<&LoadWindow> = ran.windows.iter().filter(counts).collect();
     let rows = || steady.iter().filter_map(|window| window.total());
-    records.extend(load("rate", level.parts.clone()));
+    records.extend(load("rate", vec![level.rate]));
+    records.extend(trial_metric("throughput").map(|def| Record {
+        metric: def.metric(),
+        labels: labels.clone(),
+        values: level.parts.clone(),
+        histogram: None,
+    }));
     let responses: Vec<&Packed> = rows().filter_map(|row| row.response.as_ref()).collect();
     if let Some(def) = metric_of("response").filter(|_| !responses.is_empty()) {
         records.push(Record::latencies(def.metric(), labels.clone(), Packed::merged(responses)));

@@ -109,12 +109,16 @@ fn capacity(host: &Host, ctx: &NativeCallContext<'_>, given: &Given, labels: &La
     let (step, spacing) = (seconds(host, given, "step", 20.0), spacing(given)?);
     let precision = given.get("precision").and_then(|value| crate::verb_options::share(value).ok()).unwrap_or(0.02);
     let most = given.get("most").and_then(whole).and_then(|most| usize::try_from(most).ok()).unwrap_or(60);
-    let most = if host.tiny() || host.options.once { most.min(TINY) } else { most };
+    let most = if host.tiny() { most.min(TINY) } else { most };
     let mut point = point_of(host, ctx, given, labels, arriving(from, spacing, step))?;
     let slo = load_expect::slo(host, given, &point).map_err(|fault| given.raise(fault, "slo"))?;
     let max_users = max_users(given);
     point.trials = TrialsOf::Capacity(CapacityShape { slo, from, to, step, precision, most, spacing, max_users });
     let expect = load_expect::expectations(host, given, &point, &[]).map_err(|fault| given.raise(fault, "expect"))?;
+    if host.options.once {
+        // Tried once, it is a load like any other.
+        point.trials = TrialsOf::None;
+    }
     Ok((point, expect))
 }
 
@@ -139,7 +143,7 @@ fn scale(host: &Host, ctx: &NativeCallContext<'_>, given: &Given, labels: &Label
         let message = format!("`{key}` must be 1 to {MOST_LEVELS} different levels");
         return Err(given.raise(wrong(message).help(help), key));
     }
-    if host.tiny() || host.options.once {
+    if host.tiny() {
         levels.truncate(TINY);
     }
     let (hold, spacing, max_users) = (seconds(host, given, "hold", 15.0), spacing(given)?, max_users(given));
@@ -159,6 +163,10 @@ fn scale(host: &Host, ctx: &NativeCallContext<'_>, given: &Given, labels: &Label
     let mut point = point_of(host, ctx, given, labels, model)?;
     point.trials = TrialsOf::Scale(ScaleShape { of, levels, hold, most, spacing, max_users });
     let expect = load_expect::expectations(host, given, &point, &[]).map_err(|fault| given.raise(fault, "expect"))?;
+    if host.options.once {
+        // Tried once, it is a load like any other.
+        point.trials = TrialsOf::None;
+    }
     Ok((point, expect))
 }
 

@@ -30,8 +30,10 @@ use crate::runner::Runner;
 /// Part of a trial at its start in which requests may pile up: as many as are under way at once.
 const FILLING: f64 = 0.1;
 
-/// Metrics of the generator: an expectation on one says something of it, not of the target.
-const GENERATORS: [&str; 1] = ["lag"];
+/// Whether a metric is of the generator: an expectation on it says nothing of the target.
+fn is_generators(metric: &str) -> bool {
+    metric == "lag" || metric.starts_with("generator.")
+}
 
 /// A trial that the generator spoiled is made again so often: most often a neighbour had the processor for a moment.
 const AGAIN: u32 = 2;
@@ -148,7 +150,6 @@ impl Trying<'_, '_, '_> {
         };
         self.driver = Labels::new().with("driver", ran.driven.outcome.driver.name());
         let p99 = kept.response.as_ref().and_then(|all| all.value_at_quantile(0.99));
-        #[expect(clippy::cast_precision_loss, reason = "nanoseconds of some seconds")]
         let p99 = p99.map_or_else(String::new, |p99| format!(", response p99 {:.2} ms", p99.floor() as f64 / 1e6));
         let word = match &verdict {
             Verdict::Met => "met",
@@ -197,12 +198,12 @@ impl Trying<'_, '_, '_> {
         for (expectation, judged) in self.slo.iter().zip(&judged) {
             let metric = expectation.claim().left.metric.as_deref().unwrap_or_default();
             match vote(expectation.claim().op, judged) {
-                Verdict::Missed if GENERATORS.contains(&metric) && !ran_out => {
+                Verdict::Missed if is_generators(metric) && !ran_out => {
                     let reason = format!("{}: {}", expectation.text(), judged.reason);
                     return (Verdict::Generator(reason.clone()), format!(": {reason}"));
                 }
                 // Users who wait for a target that is too slow are late, and not the generator.
-                _ if GENERATORS.contains(&metric) => {}
+                _ if is_generators(metric) => {}
                 Verdict::Missed if verdict != Verdict::Missed => {
                     why = format!(": {}: {}", expectation.text(), judged.reason);
                     verdict = Verdict::Missed;
@@ -239,18 +240,15 @@ impl Trying<'_, '_, '_> {
         put("capacity_low", mark.clone(), found.low);
         put("capacity_high", mark.clone(), found.high);
         if !self.kept.is_empty() {
-            #[expect(clippy::cast_precision_loss, reason = "a handful of trials")]
-            put("trials", mark.clone(), Some(found.trials.len() as f64));
+            put("trials", mark.clone(), Some(self.kept.len() as f64));
         }
         let mut rates: Vec<f64> = self.kept.iter().map(|kept| kept.rate).collect();
         rates.sort_by(f64::total_cmp);
         rates.dedup();
         for rate in rates {
             let labels = mark.clone().with("rate", rate_label(rate));
-            #[expect(clippy::float_cmp, reason = "the very rate that was tried")]
             let here: Vec<&Kept> = self.kept.iter().filter(|kept| kept.rate == rate).collect();
             let met = here.iter().filter(|kept| kept.verdict == Verdict::Met).count();
-            #[expect(clippy::cast_precision_loss, reason = "a handful of trials")]
             let share = met as f64 / here.len() as f64;
             let load = |id: &str, values: Vec<f64>| {
                 metric_of(id).filter(|_| !values.is_empty()).map(|def| Record {
@@ -263,7 +261,6 @@ impl Trying<'_, '_, '_> {
             let responses: Vec<&Packed> = here.iter().filter_map(|kept| kept.response.as_ref()).collect();
             let response = metric_of("response").filter(|_| !responses.is_empty());
             let mean = |values: Vec<f64>| {
-                #[expect(clippy::cast_precision_loss, reason = "a handful of trials")]
                 let count = values.len() as f64;
                 if values.is_empty() { values } else { vec![values.iter().sum::<f64>() / count] }
             };
@@ -364,16 +361,9 @@ fn kept_up(ran: &Ran, seconds: f64) -> (u64, u64) {
         return (0, 0);
     };
     let conservation = &ran.driven.outcome.conservation;
-    #[expect(clippy::cast_precision_loss, reason = "numbers of requests are far below 2^53")]
     let each = conservation.requests as f64 / conservation.iterations.max(1) as f64;
     let due = plan.count_until(last.end()) - plan.count_until(first.at);
     let ended = windows.iter().filter_map(|window| window.total()).map(|row| row.ended()).sum();
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "numbers of requests are far below 2^53"
-    )]
     let due = (due as f64 * each).round() as u64;
     (due, ended)
 }

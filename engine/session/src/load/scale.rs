@@ -177,7 +177,6 @@ impl Sweeping<'_, '_, '_> {
             gave.records.extend(records(level, ran, &labels));
             let iterations = outcome.totals.sum(|label| label.kind == Kind::Iteration);
             let stay = iterations.service.mean().unwrap_or(f64::NAN) / 1e9;
-            #[expect(clippy::cast_precision_loss, reason = "numbers of iterations are far below 2^53")]
             let per_second = (iterations.ok + iterations.failed) as f64 / (outcome.seconds + outcome.drained).max(1e-9);
             if level.steady {
                 let (inside, rates) = (level.inside, level.parts.clone());
@@ -229,7 +228,6 @@ impl Sweeping<'_, '_, '_> {
 /// A window for the sweep.
 fn seen(window: &LoadWindow) -> Window {
     let total = window.total();
-    #[expect(clippy::cast_precision_loss, reason = "numbers of requests are far below 2^53")]
     let (ok, users) = (total.map_or(0, |row| row.ok) as f64, window.users as f64);
     let response = total.and_then(|row| row.response.as_ref()).and_then(Packed::mean);
     Window {
@@ -267,7 +265,6 @@ fn records(level: &Level, ran: &Ran, labels: &Labels) -> Vec<Record> {
         records.push(Record::latencies(def.metric(), labels.clone(), Packed::merged(responses)));
     }
     let (ended, ok) = rows().fold((0, 0), |(ended, ok), row| (ended + row.ended(), ok + row.ok));
-    #[expect(clippy::cast_precision_loss, reason = "numbers of requests are far below 2^53")]
     if ended > 0 {
         records.extend(load("errors", vec![1.0 - ok as f64 / ended as f64]));
     }

@@ -150,8 +150,8 @@ fn a_search_finds_the_limit_and_keeps_its_trials() {
     }
     let response =
         step.measurements.iter().find(|m| m.metric.id == "response" && m.labels.get("rate") == Some("400/s"));
-    // Three trials speak against the first rate that was missed.
-    assert!(response.unwrap().histogram().unwrap().count() >= 3 * 200);
+    // Two trials at least speak against the first rate that was missed.
+    assert!(response.unwrap().histogram().unwrap().count() >= 2 * 200);
     // Its windows follow each other, each named after its trial.
     assert!(step.windows.windows(2).all(|two| two[0].at <= two[1].at) && step.windows[0].phase == "50/s");
     assert!(!step.windows.iter().any(|window| window.phase.is_empty()), "nobody sees how the target is drained");

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use engine_core::arrivals::{Arrivals, Spacing};
 use engine_core::event::{Event, NoteLevel, Sampled, StopReason};
-use engine_core::load::LoadWindow;
+use engine_core::load::{LoadWindow, metric_of};
 use engine_core::measurement::Record;
 use engine_core::plan::{PlannedStep, Work};
 use engine_core::run::ValidityLevel;
@@ -192,7 +192,6 @@ impl Trials<'_, '_> {
         };
         let seed = Stream::new(self.seed, &[TRIAL, self.made]).next_u64();
         let plan = ArrivalPlan::new("", &model, seconds, seed).map_err(|error| failed(error.to_string()))?;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within the constant's bounds")]
         let usual = (rate * WORTH).clamp(USERS.0, USERS.1).ceil() as usize;
         Ok(Workload::Arrivals { plan, max_users: max_users.unwrap_or(usual), catch_up: CatchUp::Burst })
     }
@@ -260,7 +259,7 @@ impl Trials<'_, '_> {
         let outcome = &driven.outcome;
         let conservation = &outcome.conservation;
         let mark = Labels::new().with("driver", outcome.driver.name());
-        let records = self.bus.with(|record| {
+        let mut records = self.bus.with(|record| {
             let sums = Sums {
                 rows: &outcome.totals.rows,
                 naming: about.naming,
@@ -272,8 +271,17 @@ impl Trials<'_, '_> {
                 windows: &windows,
                 host: record.host.get(about.host_before..).unwrap_or_default(),
             };
-            sums.records(mark)
+            sums.records(mark.clone())
         });
+        let health = &outcome.health;
+        let busiest = health.cpu.iter().copied().fold(0.0, f64::max) / health.seconds.max(1e-9);
+        for (id, value) in [
+            ("generator.cpu", busiest),
+            ("generator.memory", health.resident as f64),
+            ("generator.connections", health.connections as f64),
+        ] {
+            records.extend(metric_of(id).map(|def| Record::value(def.metric(), mark.clone(), value)));
+        }
         Ran { driven, about, windows, records }
     }
 
@@ -316,7 +324,6 @@ impl Trials<'_, '_> {
         let requests = ran.driven.outcome.requests();
         let mut seen = Vec::new();
         for bucket in requests.response.buckets() {
-            #[expect(clippy::cast_precision_loss, reason = "nanoseconds of some seconds")]
             let seconds = bucket.high as f64 / 1e9;
             seen.extend(std::iter::repeat_n(seconds, usize::try_from(bucket.count).unwrap_or(0)));
         }

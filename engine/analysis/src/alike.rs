@@ -102,6 +102,16 @@ pub(crate) fn unlike_work(before: (&Work, u32), after: (&Work, u32)) -> Option<(
         {
             Some((format!("the load was `{}` and is `{}`", old.describe(), new.describe()), INSIST))
         }
+        (Work::Capacity { shape: old, search: before, .. }, Work::Capacity { shape: new, search: after, .. })
+            if (before, &old.journeys) != (after, &new.journeys) =>
+        {
+            Some((format!("the search was `{}` and is `{}`", before.describe(), after.describe()), INSIST))
+        }
+        (Work::Scale { shape: old, sweep: before, .. }, Work::Scale { shape: new, sweep: after, .. })
+            if (before, &old.journeys) != (after, &new.journeys) =>
+        {
+            Some((format!("the sweep was `{}` and is `{}`", before.describe(), after.describe()), INSIST))
+        }
         (old, new) if std::mem::discriminant(old) != std::mem::discriminant(new) => {
             Some(("steps of unlike kinds do not measure the same".to_owned(), "give the new step another name"))
         }

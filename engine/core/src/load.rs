@@ -9,9 +9,14 @@ use crate::unit::Unit;
 
 mod course;
 mod metrics;
+mod trials;
 
 pub use course::{Course, MOST_WINDOWS, Stretch, keep};
 pub use metrics::{METRICS, metric_of};
+pub use trials::{
+    CAPACITY_METRICS, CapacityShape, Fitted, SCALE_METRICS, ScaleShape, Scaling, ScalingLevel, Varied, rate_label,
+    trial_metric, trial_record,
+};
 
 /// Label of the phase that is not counted: what was meant to start within the warm-up.
 pub const WARM_UP: &str = "(warm-up)";

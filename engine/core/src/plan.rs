@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::args::Args;
-use crate::load::LoadShape;
+use crate::load::{CapacityShape, LoadShape, ScaleShape};
 use crate::series::Labels;
 use crate::stats::rng::Stream;
 use crate::step::Place;
@@ -112,6 +112,24 @@ pub enum Work {
         /// What it will do.
         shape: LoadShape,
     },
+    /// Searches the highest rate at which a load meets a service level.
+    Capacity {
+        /// Which load of the scenario is sent.
+        index: usize,
+        /// What a trial will do.
+        shape: LoadShape,
+        /// How it is searched.
+        search: CapacityShape,
+    },
+    /// Sweeps a load over users or rates.
+    Scale {
+        /// Which load of the scenario is sent.
+        index: usize,
+        /// What the first level will do.
+        shape: LoadShape,
+        /// Which levels.
+        sweep: ScaleShape,
+    },
     /// Runs the scenario's `finish` after all rounds. The session adds this step when the plan has one.
     Finish,
 }
@@ -142,10 +160,10 @@ pub struct PlannedStep {
 }
 
 impl PlannedStep {
-    /// Whether it is a load.
+    /// Whether it sends load: once, or in trials.
     #[must_use]
     pub const fn is_load(&self) -> bool {
-        matches!(self.work, Work::Load { .. })
+        matches!(self.work, Work::Load { .. } | Work::Capacity { .. } | Work::Scale { .. })
     }
 
     /// `name{labels}`, unique within the plan.

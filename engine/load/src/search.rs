@@ -34,6 +34,9 @@ const NEAR: f64 = 4.0;
 /// A target that ended less than this share of what was started does not keep up, whatever its latencies say.
 const KEEPS_UP: f64 = 0.99;
 
+/// What chance leaves open at the end, in roots of the number that was started: a queue at its very limit grows by as much.
+const NOISE: f64 = 2.0;
+
 /// What the search looks for, and how closely.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Search {
@@ -77,7 +80,7 @@ impl Verdict {
         #[expect(clippy::cast_precision_loss, reason = "numbers of requests are far below 2^53")]
         let (started, ended) = (started as f64, ended as f64);
         let open = started - ended;
-        if self == Self::Met && open > (1.0 - KEEPS_UP) * started && open > 3.0 * started.sqrt() {
+        if self == Self::Met && open > (1.0 - KEEPS_UP) * started && open > NOISE * started.sqrt() {
             return Self::Missed;
         }
         self

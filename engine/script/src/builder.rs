@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use engine_core::args::Args;
 use engine_core::expect::Expectation;
-use engine_core::load::LoadShape;
+use engine_core::load::{CapacityShape, LoadShape, ScaleShape};
 use engine_core::plan::{Declaration, ExpectText, Plan, PlannedStep, Profile, Rounds, Warmup, Work};
 use engine_core::probe::{ProbeInfo, RoundProcess};
 use engine_core::series::{Labels, is_step_name};
@@ -91,6 +91,28 @@ pub(crate) enum Runs {
     Probe(&'static ProbeInfo, Args),
     Custom { index: usize, metrics: Vec<String> },
     Load { index: usize, shape: LoadShape, seconds: f64, grace: f64 },
+    Capacity { index: usize, shape: LoadShape, search: CapacityShape, grace: f64 },
+    Scale { index: usize, shape: LoadShape, sweep: ScaleShape, grace: f64 },
+}
+
+/// Trials that a search usually makes.
+const USUAL_TRIALS: usize = 15;
+
+/// Seconds between two trials, to start, to end and to drain.
+const DRAIN: f64 = 0.5;
+
+impl Runs {
+    /// How long what sends load may take at most, with its grace and a minute to start and stop a target; none for what
+    /// sends none.
+    fn beyond(&self) -> Option<f64> {
+        let (seconds, grace) = match self {
+            Self::Load { seconds, grace, .. } => (*seconds, *grace),
+            Self::Capacity { search, grace, .. } => (search.most as f64 * (search.step + grace), *grace),
+            Self::Scale { sweep, grace, .. } => (sweep.levels.len() as f64 * (sweep.most + grace), *grace),
+            _ => return None,
+        };
+        Some(seconds + grace + 60.0)
+    }
 }
 
 impl Builder {
@@ -216,7 +238,7 @@ impl Host {
             return Ok(());
         }
         let given = declared.given;
-        let sends = declared.points.iter().any(|(_, runs)| matches!(runs, Runs::Load { .. }));
+        let sends = declared.points.iter().any(|(_, runs)| runs.beyond().is_some());
         let rule = if sends { StepRule::of_load(self, given)? } else { StepRule::new(self, given, &defaults)? };
         for (labels, runs) in declared.points {
             if builder.steps.len() >= self.options.limits.steps {
@@ -351,7 +373,7 @@ impl StepRule {
 
     fn step(&self, host: &Host, name: String, labels: Labels, runs: Runs) -> PlannedStep {
         // What a load may take beyond its end: its grace, and a minute to start and stop a target.
-        let own = if let Runs::Load { seconds, grace, .. } = &runs { Some(seconds + grace + 60.0) } else { None };
+        let own = runs.beyond();
         let (work, isolate, method, estimate) = match runs {
             Runs::Probe(probe, args) => {
                 // A fresh process for each round, where comparing is the purpose and the probe starts none itself.
@@ -360,6 +382,14 @@ impl StepRule {
             }
             Runs::Custom { index, metrics } => (Work::Custom { index, metrics }, false, 0, 0.1),
             Runs::Load { index, shape, seconds, .. } => (Work::Load { index, shape }, false, 1, seconds),
+            Runs::Capacity { index, shape, search, .. } => {
+                let seconds = USUAL_TRIALS.min(search.most) as f64 * (search.step + DRAIN);
+                (Work::Capacity { index, shape, search }, false, 1, seconds)
+            }
+            Runs::Scale { index, shape, sweep, .. } => {
+                let seconds = sweep.levels.len() as f64 * (sweep.hold + DRAIN);
+                (Work::Scale { index, shape, sweep }, false, 1, seconds)
+            }
         };
         let estimate = if host.tiny() && own.is_none() { estimate.min(0.2) } else { estimate };
         PlannedStep {

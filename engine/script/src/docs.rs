@@ -258,7 +258,9 @@ fn parameters(function: &FunctionDoc) -> Vec<&'static str> {
         ("", "parse_json") => vec!["text: String"],
         ("host", "has") => vec!["part: String"],
         ("", "profile" | "uuid" | "now" | "iso_time") | ("host", _) => vec![""],
-        ("", "load") => vec!["options: Map", "name: String, options: Map", "name: String, options: Map, more: Fn"],
+        ("", "load" | "capacity" | "scale") => {
+            vec!["options: Map", "name: String, options: Map", "name: String, options: Map, more: Fn"]
+        }
         ("", "demo_target") => vec!["", "options: Map"],
         ("", "process") => vec!["program: ?"],
         ("", "group") => vec!["name: String, run: Fn"],

@@ -36,6 +36,7 @@ mod stdlib;
 mod table;
 mod tool;
 mod translate;
+mod trial_options;
 mod verb_options;
 mod verbs;
 mod worker;

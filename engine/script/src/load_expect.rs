@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use engine_core::expect::{Expectation, Selector, Value};
-use engine_core::load::METRICS;
+use engine_core::load::{CAPACITY_METRICS, METRICS, SCALE_METRICS};
 use engine_core::plan::ExpectText;
 use engine_core::unit::Unit;
 
@@ -11,7 +11,7 @@ use crate::fault::Fault;
 use crate::given::Given;
 use crate::host::Host;
 use crate::inspect;
-use crate::verbs::{LoadPoint, PhaseExpect};
+use crate::verbs::{LoadPoint, PhaseExpect, TrialsOf};
 
 /// The metrics of a watched process, with their units.
 const WATCHED: &[(&str, Unit)] = &[
@@ -34,7 +34,12 @@ struct Known {
     prefixes: Vec<String>,
     /// Whether a journey may record under any name.
     open: bool,
+    /// Unit of the primary metric.
+    primary: Unit,
 }
+
+/// What the records of trials and levels have of a load's own metrics.
+const OF_TRIALS: &[&str] = &["rate", "response", "errors", "checks"];
 
 impl Known {
     fn of(point: &LoadPoint, recorded: Option<Vec<String>>, counters: bool) -> Self {
@@ -47,7 +52,19 @@ impl Known {
         let open = recorded.is_none();
         units.extend(recorded.into_iter().flatten().map(|name| (name, None)));
         let prefixes = if counters { watched.iter().map(|name| format!("{name}.")).collect() } else { Vec::new() };
-        Self { units, prefixes, open }
+        Self { units, prefixes, open, primary: Unit::Seconds }
+    }
+
+    /// What a search or a sweep records, beside what each of its loads is judged by.
+    fn of_trials(trials: &TrialsOf) -> Option<Self> {
+        let (own, primary) = match trials {
+            TrialsOf::None => return None,
+            TrialsOf::Capacity(_) => (CAPACITY_METRICS, Unit::PerSecond),
+            TrialsOf::Scale(_) => (SCALE_METRICS, Unit::PerSecond),
+        };
+        let load = METRICS.iter().filter(|metric| OF_TRIALS.contains(&metric.id));
+        let units = own.iter().chain(load).map(|metric| (metric.id.to_owned(), Some(metric.unit))).collect();
+        Some(Self { units, prefixes: Vec::new(), open: false, primary })
     }
 
     /// The names, with those of an expectation that may be there.
@@ -66,7 +83,8 @@ pub(crate) fn expectations(
     phases: &[PhaseExpect],
 ) -> Result<Vec<ExpectText>, Fault> {
     let found = inspect::journeys(host, point.journeys.iter().map(|journey| &journey.kept));
-    let known = Known::of(point, found.recorded, given.get("counters").is_some());
+    let known = Known::of_trials(&point.trials)
+        .unwrap_or_else(|| Known::of(point, found.recorded, given.get("counters").is_some()));
     let mut out = Vec::new();
     let mut checks = false;
     for (item, text) in given.texts("expect").into_iter().enumerate() {
@@ -88,11 +106,39 @@ pub(crate) fn expectations(
             out.push(ExpectText { text: within(&parsed, phase), place });
         }
     }
-    if found.checks && !checks {
+    // The trials of a search are judged by its service level, which has it.
+    if found.checks && !checks && !matches!(point.trials, TrialsOf::Capacity(_)) {
         // A check that fails fails no request; that nobody looks at it is the trap of other tools.
         out.push(ExpectText { text: "checks == 100 %".to_owned(), place: None });
     }
     Ok(out)
+}
+
+/// Reads and checks the service level of a search.
+pub(crate) fn slo(host: &Host, given: &Given, point: &LoadPoint) -> Result<Vec<String>, Fault> {
+    let found = inspect::journeys(host, point.journeys.iter().map(|journey| &journey.kept));
+    let mut known = Known::of(point, found.recorded, false);
+    // Trials watch no process.
+    known.units.retain(|name, _| !name.starts_with(&format!("{TARGET}.")));
+    let mut slo = Vec::new();
+    let mut checks = false;
+    for (item, text) in given.texts("slo").into_iter().enumerate() {
+        let parsed = parse(&known, &text, given).map_err(|(fault, column)| {
+            let item_at = given.at_item(host, "slo", item);
+            fault.or_at(Some(column.map_or(item_at, |column| given.at_text(host, "slo", item, column))))
+        })?;
+        let others = [Value::Baseline, Value::Reference, Value::Expected];
+        if parsed.claim().right.iter().any(|value| others.contains(value)) {
+            let message = format!("in `{text}`: a trial has only itself and a number to be held against");
+            return Err(Fault::invalid("expectation", message).or_at(Some(given.at_item(host, "slo", item))));
+        }
+        checks |= parsed.metrics().any(|selector| selector.metric.as_deref() == Some("checks"));
+        slo.push(text);
+    }
+    if found.checks && !checks {
+        slo.push("checks == 100 %".to_owned());
+    }
+    Ok(slo)
 }
 
 fn parse(known: &Known, text: &str, given: &Given) -> Result<Expectation, (Fault, Option<usize>)> {
@@ -104,7 +150,7 @@ fn parse(known: &Known, text: &str, given: &Given) -> Result<Expectation, (Fault
     parsed.check_metrics(&known.names(&parsed)).map_err(fault)?;
     let unit = |metric: Option<&str>| match metric {
         Some(name) => known.units.get(name).copied().flatten(),
-        None => Some(Unit::Seconds),
+        None => Some(known.primary),
     };
     parsed.check_units(unit).map_err(fault)?;
     if parsed.needs_reference() && given.get("reference").is_none() {

@@ -46,7 +46,7 @@ pub(crate) enum Kind {
     Any,
 }
 
-const fn option(name: &'static str, kind: Kind, doc: &'static str) -> OptionDef {
+pub(crate) const fn option(name: &'static str, kind: Kind, doc: &'static str) -> OptionDef {
     OptionDef { name, kind, doc }
 }
 
@@ -228,6 +228,8 @@ pub(crate) fn of_verb(verb: &str) -> Option<&'static [OptionDef]> {
         "custom" => CUSTOM,
         "timed" => TIMED,
         "load" => LOAD,
+        "capacity" => crate::trial_options::CAPACITY,
+        "scale" => crate::trial_options::SCALE,
         "demo_target" => DEMO_TARGET,
         "request" => REQUEST,
         "include" => INCLUDE,

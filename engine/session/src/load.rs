@@ -6,13 +6,18 @@
 //! the last ones took to end.
 
 mod abort;
+mod capacity;
 mod collector;
 mod drive;
 mod reasons;
 mod records;
+mod scale;
 mod step;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trial_tests;
+mod trials;
 mod watch;
 
 use engine_core::load::DemoTarget;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use engine_core::event::{Event, NoteLevel, Sampled, StopReason};
 use engine_core::host_sample::HostSample;
 use engine_core::judgement::Judged;
+use engine_core::load::{Fitted, Scaling};
 use engine_core::plan::{PlannedStep, Profile, Rounds, Warmup, Work};
 use engine_core::probe::RoundProcess;
 use engine_core::run::{RunHeader, RunRecord, RunState, Validity};
@@ -51,6 +52,8 @@ pub struct Settings<'a> {
     pub watch: Option<Watcher>,
     /// Takes the machine's state at the end of the run.
     pub after: &'a dyn Fn() -> Option<engine_core::environment::Environment>,
+    /// Fits a law to what a sweep over users or rates measured.
+    pub scaling: &'a dyn Fn(&Scaling) -> Fitted,
     /// Judges the expectations.
     pub judge: &'a dyn Fn(&RunRecord) -> Vec<Judged>,
 }
@@ -239,8 +242,11 @@ impl Runner<'_, '_, '_> {
                 }
             }
         }
-        if matches!(self.plan.steps[step].work, Work::Load { .. }) {
-            return self.load(step, round);
+        match self.plan.steps[step].work {
+            Work::Load { .. } => return self.load(step, round),
+            Work::Capacity { .. } => return self.capacity(step, round),
+            Work::Scale { .. } => return self.scale(step, round),
+            _ => {}
         }
         if !self.attempts(step, round) {
             return;
@@ -315,7 +321,9 @@ impl Runner<'_, '_, '_> {
                     None => Err(ProbeError::failed("the scenario's script is not loaded")),
                 })
             }
-            Work::Load { .. } => Err(ProbeError::failed("a load takes its rounds by itself")),
+            Work::Load { .. } | Work::Capacity { .. } | Work::Scale { .. } => {
+                Err(ProbeError::failed("a load takes its rounds by itself"))
+            }
             Work::Finish => Err(ProbeError::failed("`finish` runs after all rounds")),
         }
     }
@@ -337,8 +345,7 @@ impl Runner<'_, '_, '_> {
             }
         };
         let Some(stop) = enough else { return };
-        let load = matches!(planned.work, Work::Load { .. });
-        let detect = !load && planned.warmup == Warmup::Detect && self.plan.profile != Profile::Tiny;
+        let detect = !planned.is_load() && planned.warmup == Warmup::Detect && self.plan.profile != Profile::Tiny;
         if detect && self.progress.warm_up_once(step) && self.bus.with(|record| is_warm_up(record, step)) {
             let message = "the first round was still warming up: it was taken again".to_owned();
             self.bus.note(NoteLevel::Info, Some(planned.path()), message, None);

@@ -243,6 +243,8 @@ fn same_work(work: &Work) -> String {
         Work::Custom { .. } => "custom".to_owned(),
         // Where it goes may change from run to run: a demo target has another port each time.
         Work::Load { shape, .. } => format!("{} {:?} {:?}", shape.model, shape.journeys, shape.phases),
+        Work::Capacity { shape, search, .. } => format!("{:?} {search:?}", shape.journeys),
+        Work::Scale { shape, sweep, .. } => format!("{:?} {sweep:?}", shape.journeys),
         Work::Finish => "finish".to_owned(),
     }
 }

@@ -77,6 +77,8 @@ fn declared(app: &App, args: &ListArgs) -> Result<Exit, Fatal> {
                     engine_core::plan::Work::Probe { id, .. } => id.clone(),
                     engine_core::plan::Work::Custom { .. } => "script".to_owned(),
                     engine_core::plan::Work::Load { shape, .. } => format!("load: {}", shape.describe()),
+                    engine_core::plan::Work::Capacity { search, .. } => search.describe(),
+                    engine_core::plan::Work::Scale { sweep, .. } => format!("scale over {}", sweep.describe()),
                     engine_core::plan::Work::Finish => "finish".to_owned(),
                 };
                 vec![step.path(), what, format!("{} rounds at most", step.rounds.most())]

@@ -1,6 +1,6 @@
 //! `engine plan RUN`: what the scaling law that a run's sweep follows says of other sizes.
 
-use engine_analysis::scaling::{Curve, curves};
+use engine_analysis::curves::{Curve, curves};
 use engine_analysis::usl::{self, Estimated, Fit};
 use engine_core::quantity::Quantity;
 use engine_core::unit::Unit;

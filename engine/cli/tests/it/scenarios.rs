@@ -72,6 +72,38 @@ fn the_storage_scenario_is_accepted_and_runs_tiny() {
     assert!(!sandbox.path("bench.dat").exists(), "the test file is gone");
 }
 
+/// The search that the API was designed with.
+const CAPACITY: &str = r#"//! How much can it take, and is that enough for Friday?
+fn search(user) { user.get("/search?q=" + user.pick(["red", "blue"]), #{ name: "search", status: 200 }); }
+for kib in [1, 64] {
+    capacity(`search.${kib}k`, #{ target: demo_target(#{ body: `${kib} KiB` }), journey: search,
+        slo: ["response.p99 < 200 ms", "errors < 0.1 %", "lag.p99 < 5 ms"],
+        from: "50/s", to: "5000/s", step: "20 s", precision: "2 %", expect: ["capacity >= " + param("need", "1500/s")] });
+}
+"#;
+
+#[test]
+fn the_search_for_a_capacity_is_accepted_and_runs_tiny() {
+    let sandbox = Sandbox::new();
+    sandbox.file("capacity.rhai", CAPACITY);
+    sandbox.expect(0, &["check", "capacity.rhai"]);
+    let report = sandbox.expect(0, &["--json", "run", "capacity.rhai", "--profile", "tiny"]).json();
+    let steps = report["steps"].as_array().unwrap();
+    assert!(steps.len() == 2 && steps.iter().all(|step| step["outcome"]["status"] == "measured"), "{report}");
+    for step in steps {
+        let metrics = step["metrics"].as_array().unwrap();
+        let trials = metrics.iter().find(|metric| metric["metric"] == "trials").unwrap();
+        assert!(trials["estimate"]["value"].as_f64().unwrap() <= 3.0, "{trials}");
+    }
+    let sandbox = Sandbox::new();
+    sandbox.expect(0, &["run", &root().join("examples/14_scale.rhai").to_string_lossy(), "--profile", "tiny"]);
+    // Too short to be steady, and so without a law: told, and no answer.
+    let ran = sandbox.expect(12, &["plan", "@last", "--rate", "1500/s"]);
+    assert!(ran.out.contains("users: no law: 0 levels"), "{}", ran.out);
+    assert!(sandbox.expect(4, &["plan", "@-1", "--rate", "1/s", "--step", "no"]).err.contains("it has users"));
+    sandbox.expect(2, &["plan", "@last"]);
+}
+
 #[test]
 fn the_guides_name_every_probe() {
     let read = |name: &str| std::fs::read_to_string(root().join("docs/guides").join(name)).unwrap();

@@ -282,7 +282,7 @@ fn against_interval(op: Op, left: &Series<'_>, stat: Option<Stat>, limit: Interv
     let reason = match judgement {
         Judgement::Unsure => {
             let more = if left.load.is_some() && observed.rounds < crate::measurement::MIN_ROUNDS {
-                load::more(&observed, interval)
+                load::more(&observed, interval, left)
             } else {
                 let more = rounds_to_decide(observed.rounds, observed.value, interval, middle);
                 more_rounds(more, observed.rounds)

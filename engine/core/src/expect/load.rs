@@ -369,23 +369,49 @@ pub(super) fn certain(estimate: &Estimate, stat: Option<Stat>, series: &Series<'
         return Ok(Interval { low: low.min(value), high: high.unwrap_or(f64::INFINITY) });
     }
     if measurement.metric.id == "errors" {
-        let same = |m: &&Measurement| m.metric.id == "response" && m.labels == measurement.labels;
-        let count = step.measurements.iter().find(same).and_then(Measurement::histogram).map_or(0, |all| all.count());
+        let count = answered(step, measurement);
         if count <= LARGE_SAMPLE as u64 && count > 0 {
             return Ok(wilson(value, count as f64));
         }
+    }
+    if let Some(interval) = bracket(step, measurement) {
+        return Ok(interval);
     }
     // Everything else was counted, not sampled.
     Ok(point(value))
 }
 
+/// Requests that a share of errors was seen in.
+fn answered(step: &StepRecord, measurement: &Measurement) -> u64 {
+    let same = |m: &&Measurement| m.metric.id == "response" && m.labels == measurement.labels;
+    step.measurements.iter().find(same).and_then(Measurement::histogram).map_or(0, |all| all.count())
+}
+
+/// What a search or a fit found lies between the ends that it recorded; one that it did not find is open.
+fn bracket(step: &StepRecord, measurement: &Measurement) -> Option<Interval> {
+    let end = |suffix: &str| {
+        let id = format!("{}{suffix}", measurement.metric.id);
+        let found = step.measurements.iter().find(|m| m.metric.id == id && m.labels == measurement.labels);
+        found.and_then(Measurement::estimate).map(|estimate| estimate.value)
+    };
+    match (end("_low"), end("_high")) {
+        (None, None) => None,
+        (low, high) => Some(Interval { low: low.unwrap_or(f64::NEG_INFINITY), high: high.unwrap_or(f64::INFINITY) }),
+    }
+}
+
 /// Why a load's statistic is unsure.
-pub(super) fn more(observed: &Estimate, interval: Interval) -> String {
+pub(super) fn more(observed: &Estimate, interval: Interval, series: &Series<'_>) -> String {
+    if series.load.is_some_and(|step| bracket(step, &series.measurement).is_some()) {
+        return "; a narrower bracket would decide it: a finer `precision`, or longer trials".to_owned();
+    }
     if observed.above {
         return "; requests that were cut off or timed out hide the rest".to_owned();
     }
     let what = if interval.high == f64::INFINITY { " for an upper bound" } else { "" };
-    format!("; {} requests are too few{what}: a longer load would decide it", observed.samples)
+    let counted = series.load.filter(|_| series.id.metric == "errors").map(|step| answered(step, &series.measurement));
+    let requests = counted.unwrap_or(observed.samples as u64);
+    format!("; {requests} requests are too few{what}: a longer load would decide it")
 }
 
 /// The 95 % interval of a share seen in `n` trials (Wilson 1927). Exact at the ends, where the share is 0 or 1.

@@ -13,8 +13,10 @@ pub const LARGE_SAMPLE: usize = 10_000;
 /// Two values closer than this, relative to their size, are equal: `7 %` is read as 7 times 0.01.
 const ROUNDING: f64 = 1e-9;
 
+#[expect(clippy::float_cmp, reason = "infinities are equal only to themselves")]
 pub(super) fn equal(a: f64, b: f64) -> bool {
-    (a - b).abs() <= ROUNDING * a.abs().max(b.abs())
+    // An end without bound is equal to no number, however large the rounding of infinity.
+    a == b || (a.is_finite() && b.is_finite() && (a - b).abs() <= ROUNDING * a.abs().max(b.abs()))
 }
 
 pub(super) const fn point(value: f64) -> Interval {
@@ -85,4 +87,25 @@ fn is_exact(measurement: &Measurement) -> bool {
     let values = measurement.pooled();
     let varies = values.windows(2).any(|pair| pair[0].to_bits() != pair[1].to_bits());
     measurement.metric.unit == Unit::Count && values.len() >= 2 && !varies
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_without_bound_touches_no_limit() {
+        let open = Interval { low: 2.0, high: f64::INFINITY };
+        for (op, want) in [
+            (Op::AtMost, Judgement::Unsure),
+            (Op::Less, Judgement::Unsure),
+            (Op::AtLeast, Judgement::Unsure),
+            (Op::Greater, Judgement::Unsure),
+        ] {
+            assert_eq!(weigh(op, open, point(5.0)), want, "{op}");
+        }
+        assert_eq!(weigh(Op::AtMost, open, point(1.0)), Judgement::Fail);
+        assert_eq!(weigh(Op::AtLeast, open, point(2.0)), Judgement::Pass);
+        assert!(equal(f64::INFINITY, f64::INFINITY) && !equal(f64::INFINITY, f64::NEG_INFINITY));
+    }
 }

@@ -12,6 +12,20 @@ pub(super) const JOURNEYS: &[Written] = &[
     ),
     written(
         "",
+        "capacity",
+        "capacity(name, #{ options }, |point| #{ more options })",
+        "Searches the highest rate at which a load meets a service level: it doubles the rate until the level is missed, then halves the bracket. Each trial is a load of its own, after the target has come to rest. The result is `capacity` with its bracket `capacity_low` and `capacity_high`, and a note that says what limits: the target, the generator, or the bounds that were given.",
+        "capacity(\"search\", #{ target: demo_target(#{ service: exponential(\"5 ms\"), workers: 4 }), journey: |user| user.get(\"/\"),\n    slo: [\"response.p99 < 200 ms\", \"errors < 0.1 %\"], from: \"50/s\", to: \"5000/s\", expect: [\"capacity >= 500/s\"] });",
+    ),
+    written(
+        "",
+        "scale",
+        "scale(name, #{ options }, |point| #{ more options })",
+        "Sweeps a load over users or rates. Each level is held until it has been steady long enough. From the steady levels follow the coefficients of the Universal Scalability Law with their intervals (`alpha` for contention, `beta` for coherency, `gamma` for one alone), the `peak`, the `knee`, and words that say what limits; Little's law is checked at each.",
+        "scale(\"users\", #{ target: demo_target(#{ service: \"5 ms\", workers: 4 }), journey: |user| user.get(\"/\"), users: [1, 2, 4, 8, 16] });",
+    ),
+    written(
+        "",
         "demo_target",
         "demo_target(#{ options })",
         "A small shop that is started for the load, slow and full as it is told to be, and ended afterwards: a target whose truth is known.",

@@ -47,7 +47,9 @@ fn within(expr: &Expr) -> Vec<&Expr> {
 
 /// Checks the functions that a call hands over to be called later.
 pub(crate) fn check(walk: &mut Walk<'_>, call: &FnCallExpr) {
-    if call.is_qualified() || !matches!(call.name.as_str(), "custom" | "load" | "setup" | "teardown" | "finish") {
+    if call.is_qualified()
+        || !matches!(call.name.as_str(), "custom" | "load" | "capacity" | "scale" | "setup" | "teardown" | "finish")
+    {
         return;
     }
     for arg in call.args.iter().flat_map(within) {

@@ -1,4 +1,4 @@
-//! `load`: virtual users against a target.
+//! `load`: virtual users against a target. `capacity` and `scale`, which send the same load again and again, share all of it.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use rhai::{Dynamic, Engine, FnPtr, Map, NativeCallContext};
 use super::declare::{Filter, reference};
 use super::load_model::{Model, late, scaled};
 use super::target::{Place, Process};
+use super::trials::{CAPACITY_VERB, Read, SCALE_VERB, TrialsOf, Verb};
 use crate::builder::{self, Declared, Runs};
 use crate::fault::{At, Fault, Raised};
 use crate::given::{self, Given};
@@ -42,6 +43,7 @@ pub(crate) struct LoadPoint {
     pub(crate) journeys: Vec<JourneyOf>,
     pub(crate) model: Model,
     pub(crate) conditions: Conditions,
+    pub(crate) trials: TrialsOf,
     max_users: usize,
     late: CatchUp,
     grace: f64,
@@ -53,21 +55,28 @@ pub(crate) struct LoadPoint {
     tls: TlsOptions,
 }
 
-pub(crate) fn register(engine: &mut Engine, host: &Rc<Host>, filter: &Rc<Filter>) {
-    let (h, f) = (Rc::clone(host), Rc::clone(filter));
-    engine.register_fn("load", move |ctx: NativeCallContext<'_>, a: Dynamic| declare(&h, &ctx, &f, vec![a]));
-    let (h, f) = (Rc::clone(host), Rc::clone(filter));
-    engine.register_fn("load", move |ctx: NativeCallContext<'_>, a: Dynamic, b: Dynamic| {
-        declare(&h, &ctx, &f, vec![a, b])
-    });
-    let (h, f) = (Rc::clone(host), Rc::clone(filter));
-    engine.register_fn("load", move |ctx: NativeCallContext<'_>, a: Dynamic, b: Dynamic, c: Dynamic| {
-        declare(&h, &ctx, &f, vec![a, b, c])
-    });
-}
+const VERB: Verb = Verb {
+    name: "load",
+    table: LOAD,
+    example: "load(\"name\", #{ target: demo_target(), arrivals: \"200/s\", duration: \"1 min\", journey: buyer })",
+    point,
+};
 
-const EXAMPLE: &str =
-    "load(\"name\", #{ target: demo_target(), arrivals: \"200/s\", duration: \"1 min\", journey: buyer })";
+pub(crate) fn register(engine: &mut Engine, host: &Rc<Host>, filter: &Rc<Filter>) {
+    for verb in [VERB, CAPACITY_VERB, SCALE_VERB] {
+        let (h, f) = (Rc::clone(host), Rc::clone(filter));
+        engine
+            .register_fn(verb.name, move |ctx: NativeCallContext<'_>, a: Dynamic| declare(&h, &ctx, &f, verb, vec![a]));
+        let (h, f) = (Rc::clone(host), Rc::clone(filter));
+        engine.register_fn(verb.name, move |ctx: NativeCallContext<'_>, a: Dynamic, b: Dynamic| {
+            declare(&h, &ctx, &f, verb, vec![a, b])
+        });
+        let (h, f) = (Rc::clone(host), Rc::clone(filter));
+        engine.register_fn(verb.name, move |ctx: NativeCallContext<'_>, a: Dynamic, b: Dynamic, c: Dynamic| {
+            declare(&h, &ctx, &f, verb, vec![a, b, c])
+        });
+    }
+}
 
 /// The parts of `load(name?, #{ options }, |point| #{ more }?)`.
 struct Parts {
@@ -77,7 +86,8 @@ struct Parts {
     more: Option<(FnPtr, At)>,
 }
 
-fn parts(host: &Host, ctx: &NativeCallContext<'_>, args: Vec<Dynamic>) -> Raised<Parts> {
+fn parts(host: &Host, ctx: &NativeCallContext<'_>, verb: Verb, args: Vec<Dynamic>) -> Raised<Parts> {
+    let Verb { name, table, example, .. } = verb;
     let mut parts = Parts { name: None, at_name: host.at(ctx), given: Given::none(host, ctx), more: None };
     let mut had = false;
     for (index, value) in args.into_iter().enumerate() {
@@ -88,35 +98,38 @@ fn parts(host: &Host, ctx: &NativeCallContext<'_>, args: Vec<Dynamic>) -> Raised
             parts.at_name = at;
         } else if value.is_map() && !had && parts.more.is_none() {
             had = true;
-            parts.given = Given::new(host, ctx, index, value.cast::<Map>(), LOAD)?;
+            parts.given = Given::new(host, ctx, index, value.cast::<Map>(), table)?;
         } else if let (true, None, Some(function)) = (had, &parts.more, value.clone().try_cast::<FnPtr>()) {
             parts.more = Some((function, at));
         } else {
-            let message = format!("`load` takes a name and options, in this order; got {}", shown(&value));
+            let message = format!("`{name}` takes a name and options, in this order; got {}", shown(&value));
             return Err(Fault::invalid("wrong-call", message)
-                .help(format!("write `{EXAMPLE}`"))
+                .help(format!("write `{example}`"))
                 .or_at(Some(at))
                 .raise(ctx));
         }
     }
     if !had {
-        return Err(Fault::invalid("wrong-call", "`load` takes its options as a map")
-            .help(format!("write `{EXAMPLE}`"))
+        return Err(Fault::invalid("wrong-call", format!("`{name}` takes its options as a map"))
+            .help(format!("write `{example}`"))
             .raise(ctx));
     }
     Ok(parts)
 }
 
-fn declare(host: &Host, ctx: &NativeCallContext<'_>, filter: &Filter, args: Vec<Dynamic>) -> Raised<()> {
+fn declare(host: &Host, ctx: &NativeCallContext<'_>, filter: &Filter, verb: Verb, args: Vec<Dynamic>) -> Raised<()> {
     host.declaring(ctx)?;
-    let Parts { name, at_name, given, more } = parts(host, ctx, args)?;
-    let name = name.unwrap_or_else(|| "load".to_owned());
+    let Parts { name, at_name, given, more } = parts(host, ctx, verb, args)?;
+    let name = name.unwrap_or_else(|| verb.name.to_owned());
     let places = builder::points(&given, host.options.limits.steps).map_err(|(fault, key)| given.raise(fault, key))?;
     reference(&given)?;
     if more.is_none() && (given.get("sweep").is_some() || given.get("cases").is_some()) {
         let key = if given.get("sweep").is_some() { "sweep" } else { "cases" };
         let fault = Fault::invalid("wrong-call", format!("`{key}` needs a function from the point to more options"))
-            .help("write `load(\"name\", #{ sweep: #{ users: [1, 10] }, .. }, |p| #{ users: p.users })`");
+            .help(format!(
+                "write `{}(\"name\", #{{ sweep: #{{ kib: [1, 64] }}, .. }}, |p| #{{ data: #{{ kib: p.kib }} }})`",
+                verb.name
+            ));
         return Err(given.raise(fault, key));
     }
     let mut points = Vec::with_capacity(places.len());
@@ -124,9 +137,9 @@ fn declare(host: &Host, ctx: &NativeCallContext<'_>, filter: &Filter, args: Vec<
     for place in &places {
         let whole = match &more {
             None => given.clone(),
-            Some((function, at)) => joined(host, ctx, &given, function, at, &place.value)?,
+            Some((function, at)) => joined(host, ctx, verb, &given, function, at, &place.value)?,
         };
-        let (point, texts) = point(host, ctx, &whole, &place.labels)?;
+        let (point, texts) = (verb.point)(host, ctx, &whole, &place.labels)?;
         if points.is_empty() {
             expect = texts;
         }
@@ -144,6 +157,7 @@ fn declare(host: &Host, ctx: &NativeCallContext<'_>, filter: &Filter, args: Vec<
 fn joined(
     host: &Host,
     ctx: &NativeCallContext<'_>,
+    verb: Verb,
     given: &Given,
     function: &FnPtr,
     at: &At,
@@ -156,7 +170,7 @@ fn joined(
     host.phase.set(Phase::Plan);
     let result = result?.flatten();
     let Some(map) = result.clone().try_cast::<Map>() else {
-        let message = format!("the function of `load` must return more options, got {}", shown(&result));
+        let message = format!("the function of `{}` must return more options, got {}", verb.name, shown(&result));
         return Err(Fault::invalid("wrong-call", message)
             .help("write `|p| #{ users: p.users }`")
             .or_at(Some(at.clone()))
@@ -164,16 +178,26 @@ fn joined(
     };
     let mut all = given.map.clone();
     all.extend(map);
-    Given::joined(host, ctx, given, all, LOAD)
+    Given::joined(host, ctx, given, all, verb.table)
 }
 
 /// Everything about one point, and what is expected of it.
-fn point(
+fn point(host: &Host, ctx: &NativeCallContext<'_>, given: &Given, labels: &Labels) -> Raised<Read> {
+    let (model, phases) = Model::of(host, given)?;
+    let point = point_of(host, ctx, given, labels, model)?;
+    let expect =
+        load_expect::expectations(host, given, &point, &phases).map_err(|fault| given.raise(fault, "expect"))?;
+    Ok((point, expect))
+}
+
+/// A point with its model.
+pub(super) fn point_of(
     host: &Host,
     ctx: &NativeCallContext<'_>,
     given: &Given,
     labels: &Labels,
-) -> Raised<(LoadPoint, Vec<engine_core::plan::ExpectText>)> {
+    model: Model,
+) -> Raised<LoadPoint> {
     let refuse =
         |key: &str, message: String| given.raise(Fault::invalid("wrong-option", format!("`{key}` {message}")), key);
     let target = Place::of(given.get("target")).map_err(|message| refuse("target", message))?;
@@ -181,7 +205,6 @@ fn point(
         permit(host, origin, given.at("target"))?;
     }
     let journeys = journeys(host, ctx, given)?;
-    let (model, phases) = Model::of(host, given)?;
     let seconds = |key: &str| given.get(key).and_then(|value| time(value).ok());
     let profile = host.options.profile;
     let max_users = given
@@ -223,8 +246,9 @@ fn point(
         .get("seed")
         .map(|value| whole(value).ok_or_else(|| refuse("seed", "must be a whole number from 0 on".to_owned())));
     let prefix = host.frames.borrow().last().map_or_else(String::new, |frame| frame.prefix());
-    let point = LoadPoint {
+    Ok(LoadPoint {
         labels: labels.clone(),
+        trials: TrialsOf::None,
         prefix,
         late: late(given.text("late").as_deref()).map_err(|message| refuse("late", message))?,
         grace: if host.tiny() { grace.min(1.0) } else { grace },
@@ -239,10 +263,7 @@ fn point(
         counters,
         threads,
         tls,
-    };
-    let expect =
-        load_expect::expectations(host, given, &point, &phases).map_err(|fault| given.raise(fault, "expect"))?;
-    Ok((point, expect))
+    })
 }
 
 /// A host that is not this machine's loopback needs a permission.
@@ -302,10 +323,13 @@ fn journeys(host: &Host, ctx: &NativeCallContext<'_>, given: &Given) -> Raised<V
             }
             Ok(all)
         }
-        (Some(_), Some(_)) => Err(refuse("journeys", "`load` takes one of `journey` and `journeys`".to_owned())),
+        (Some(_), Some(_)) => {
+            Err(refuse("journeys", format!("`{}` takes one of `journey` and `journeys`", ctx.fn_name())))
+        }
         (None, None) => {
-            let fault = Fault::invalid("wrong-option", "`load` needs a `journey`: the function that each user runs");
-            Err(given.raise(fault.help(format!("write `{EXAMPLE}`")), "journey"))
+            let message = format!("`{}` needs a `journey`: the function that each user runs", ctx.fn_name());
+            let fault = Fault::invalid("wrong-option", message).help("write `journey: |user| user.get(\"/\")`");
+            Err(given.raise(fault, "journey"))
         }
     }
 }
@@ -408,7 +432,11 @@ impl LoadPoint {
         } else {
             60.0
         };
-        Runs::Load { index, shape, seconds, grace: self.grace }
+        match &self.trials {
+            TrialsOf::None => Runs::Load { index, shape, seconds, grace: self.grace },
+            TrialsOf::Capacity(search) => Runs::Capacity { index, shape, search: search.clone(), grace: self.grace },
+            TrialsOf::Scale(sweep) => Runs::Scale { index, shape, sweep: sweep.clone(), grace: self.grace },
+        }
     }
 
     /// Names of the watched processes.

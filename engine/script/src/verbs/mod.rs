@@ -12,6 +12,7 @@ mod run;
 mod spec;
 mod strings;
 mod target;
+mod trials;
 mod view;
 
 use std::collections::BTreeMap;
@@ -29,6 +30,7 @@ pub(crate) use load::{LoadPoint, permit};
 pub(crate) use load_model::PhaseExpect;
 pub(crate) use spec::{Spec, permit_manifest, probe_argument};
 pub(crate) use target::Place;
+pub(crate) use trials::TrialsOf;
 pub(crate) use view::RunView;
 
 /// Modules of native functions, by name.

@@ -17,3 +17,4 @@ mod server;
 mod shop;
 mod targets;
 mod traps;
+mod trials;

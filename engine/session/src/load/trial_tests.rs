@@ -1,0 +1,234 @@
+//! Searches and sweeps as steps. Which request fails follows from its number in the schedule, so that the limit is known and no
+//! machine is too slow to find it.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use engine_core::arrivals::Spacing;
+use engine_core::event::StopReason;
+use engine_core::load::{CapacityShape, Fitted, LoadShape, ScaleShape, Scaling, Varied, trial_record};
+use engine_core::measurement::Stat;
+use engine_core::plan::{PlannedStep, Rounds, Work};
+use engine_core::run::{RunRecord, RunState, StepRecord};
+use engine_core::series::Labels;
+use engine_core::step::{FailureKind, Outcome};
+use engine_load::http::Request;
+use engine_load::model::UserPhase;
+use engine_load::spec::{Iterations, Pacing};
+use engine_load::{Failure, Load, Native, User, Workload};
+use engine_probes::ProbeError;
+
+use crate::load::{LoadRequest, TargetAt};
+use crate::runner::{Settings, run};
+use crate::scripted::{CustomContext, Scripted};
+use crate::tests::{blind, header, settings, step};
+
+/// Seconds of a trial.
+const STEP: f64 = 0.5;
+
+/// Answers `/bad` with 500 and all else with 200, at once.
+fn server() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            std::thread::spawn(move || converse(stream));
+        }
+    });
+    address
+}
+
+fn converse(stream: TcpStream) {
+    let Ok(mut out) = stream.try_clone() else { return };
+    let _ = out.set_nodelay(true);
+    let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
+    while let Some(first) = lines.next() {
+        while lines.next().is_some_and(|line| !line.is_empty()) {}
+        let status = if first.contains("/bad") { "500 No" } else { "200 OK" };
+        if out.write_all(format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nok").as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+struct Fake(Load, TargetAt);
+
+impl Scripted for Fake {
+    fn custom(&mut self, _: usize, _: &Labels, _: &mut dyn CustomContext) -> Result<(), ProbeError> {
+        Ok(())
+    }
+    fn load(&mut self, _: usize, _: &Labels, _: &mut dyn CustomContext) -> Result<LoadRequest, ProbeError> {
+        Ok(LoadRequest::new(self.0.clone(), self.1.clone()))
+    }
+    fn setup(&mut self, _: &mut dyn CustomContext) -> Result<(), ProbeError> {
+        Ok(())
+    }
+    fn teardown(&mut self, _: &mut dyn CustomContext) -> Result<(), ProbeError> {
+        Ok(())
+    }
+    fn finish(&mut self, _: &RunRecord, _: &mut dyn CustomContext) -> Result<(), ProbeError> {
+        Ok(())
+    }
+}
+
+/// A load whose users fail from the number `limit` times [`STEP`] on; `each` sees every iteration.
+fn load(limit: f64, each: impl Fn() + Send + Sync + 'static) -> Load {
+    let each = Arc::new(each);
+    let journey = Native::new("getting", move || -> Box<dyn Fn(&User) -> Result<(), Failure>> {
+        let each = Arc::clone(&each);
+        Box::new(move |user: &User| {
+            each();
+            let path = if user.number() as f64 >= limit * STEP { "/bad" } else { "/good" };
+            let _ = user.request(&Request::get(path));
+            Ok(())
+        })
+    });
+    // Each trial has a workload of its own.
+    let phase = UserPhase { name: String::new(), from: 1.0, to: 1.0, duration: STEP };
+    let workload = Workload::Users { phases: vec![phase], iterations: Iterations::Endless, spread: 0.0 };
+    Load { grace: 20.0, pacing: Pacing::Sleep, ..Load::new(Arc::new(journey), workload) }
+}
+
+fn search() -> CapacityShape {
+    CapacityShape {
+        slo: vec!["errors < 2 %".into()],
+        from: 50.0,
+        to: 1600.0,
+        step: STEP,
+        precision: 0.1,
+        most: 60,
+        spacing: Spacing::Even,
+        max_users: Some(2000),
+    }
+}
+
+fn taken(settings: Settings<'_>, load: Load, at: TargetAt, work: Work) -> RunRecord {
+    let step = PlannedStep { name: "limit".into(), work, timeout: 300.0, ..step("limit", Rounds::Exact(1)) };
+    run(header(vec![step]), settings, Some(&mut Fake(load, at)), vec![])
+}
+
+fn searched(settings: Settings<'_>, load: Load, at: TargetAt, search: CapacityShape) -> RunRecord {
+    taken(settings, load, at, Work::Capacity { index: 0, shape: LoadShape::default(), search })
+}
+
+fn here() -> TargetAt {
+    TargetAt::Url(format!("http://{}", server()))
+}
+
+fn value(step: &StepRecord, metric: &str, label: Option<(&str, &str)>) -> Option<f64> {
+    let found = step.measurements.iter().find(|m| {
+        let mut own = m.labels.clone();
+        own.0.remove("driver");
+        m.metric.id == metric && own == label.into_iter().collect::<Labels>()
+    });
+    found.and_then(|m| m.statistic(Stat::Median)).map(|estimate| estimate.value)
+}
+
+fn has_note(record: &RunRecord, part: &str) -> bool {
+    record.notes.iter().any(|note| note.message.contains(part))
+}
+
+#[test]
+fn a_search_finds_the_limit_and_keeps_its_trials() {
+    let record = searched(settings(blind()), load(300.0, || {}), here(), search());
+    let step = record.step("limit").unwrap();
+    assert_eq!((step.outcome.as_ref(), step.stop), (Some(&Outcome::Measured), Some(StopReason::Done)));
+    assert_eq!(step.primary().unwrap().metric.id, "capacity");
+    let found = |id| value(step, id, None).unwrap();
+    let (low, high) = (found("capacity_low"), found("capacity_high"));
+    // Of 300 and a few in a second, up to one in fifty may fail.
+    assert!(low <= 307.0 && high >= 300.0 && high / low <= 1.1, "{low} .. {high}, {:?}", record.notes);
+    assert_eq!(found("capacity"), low);
+    assert!(has_note(&record, "limited by target: the service level holds up to"), "{:?}", record.notes);
+    assert!(has_note(&record, "trial 1: 50/s, 50.0/s achieved, response p99"));
+    // The climb, and what each of its trials showed.
+    for (rate, met, errors) in [("50/s", 1.0, 0.0), ("100/s", 1.0, 0.0), ("200/s", 1.0, 0.0), ("400/s", 0.0, 0.25)] {
+        assert_eq!(value(step, "met", Some(("rate", rate))), Some(met), "{rate}");
+        assert_eq!(value(step, "errors", Some(("rate", rate))), Some(errors), "{rate}");
+    }
+    let response =
+        step.measurements.iter().find(|m| m.metric.id == "response" && m.labels.get("rate") == Some("400/s"));
+    // Two trials at least speak against the first rate that was missed.
+    assert!(response.unwrap().histogram().unwrap().count() >= 2 * 200);
+    // Its windows follow each other, each named after its trial.
+    assert!(step.windows.windows(2).all(|two| two[0].at <= two[1].at) && step.windows[0].phase == "50/s");
+    assert!(!step.windows.iter().any(|window| window.phase.is_empty()), "nobody sees how the target is drained");
+}
+
+#[test]
+fn a_search_says_what_else_ended_it() {
+    let wide = CapacityShape { to: 200.0, ..search() };
+    let record = searched(settings(blind()), load(1e9, || {}), here(), wide);
+    assert!(has_note(&record, "limited by max"), "{:?}", record.notes);
+    assert_eq!(value(record.step("limit").unwrap(), "capacity", None), Some(200.0));
+    let record = searched(settings(blind()), load(0.0, || {}), here(), search());
+    let step = record.step("limit").unwrap();
+    assert!(has_note(&record, "limited by start"), "{:?}", record.notes);
+    assert_eq!((value(step, "capacity", None), value(step, "capacity_high", None)), (None, Some(50.0)));
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let at = TargetAt::Url(format!("http://{nobody}"));
+    let record = searched(settings(blind()), load(1e9, || {}), at, search());
+    let Some(Outcome::Failed(failure)) = &record.step("limit").unwrap().outcome else { panic!("{record:?}") };
+    assert_eq!(failure.kind, FailureKind::Unreachable);
+}
+
+#[test]
+fn an_interrupted_search_keeps_its_trials() {
+    let settings = settings(blind());
+    let (interrupt, count) = (Arc::clone(&settings.interrupt), AtomicU64::new(0));
+    // Within the third trial: 10 iterations look at the target first, 25 and 50 are of the first two, 5 each come between.
+    let each = move || {
+        if count.fetch_add(1, Ordering::Relaxed) == 110 {
+            interrupt.store(true, Ordering::Relaxed);
+        }
+    };
+    let record = searched(settings, load(1e9, each), here(), search());
+    let step = record.step("limit").unwrap();
+    assert_eq!((step.outcome.as_ref(), step.stop), (Some(&Outcome::Measured), Some(StopReason::Interrupted)));
+    assert_eq!(record.state, RunState::Partial);
+    assert_eq!((value(step, "capacity", None), value(step, "trials", None)), (Some(100.0), Some(2.0)));
+    assert!(has_note(&record, "limited by ended: the search ended early (interrupted)"), "{:?}", record.notes);
+    // Before there was anything, there is nothing.
+    let settings = self::settings(blind());
+    settings.interrupt.store(true, Ordering::Relaxed);
+    let record = searched(settings, load(1e9, || {}), here(), search());
+    assert!(matches!(record.step("limit").unwrap().outcome, Some(Outcome::Skipped(_))), "{record:?}");
+}
+
+#[test]
+fn a_sweep_keeps_its_levels_and_has_them_fitted() {
+    let seen: Mutex<Option<Scaling>> = Mutex::new(None);
+    let fit = |scaling: &Scaling| {
+        *seen.lock().unwrap() = Some(scaling.clone());
+        Fitted {
+            records: trial_record("alpha", Labels::new(), 0.25).into_iter().collect(),
+            notes: vec!["fitted".into()],
+        }
+    };
+    let settings = Settings { scaling: &fit, ..settings(blind()) };
+    let sweep = ScaleShape {
+        of: Varied::Users,
+        levels: vec![1.0, 3.0],
+        hold: STEP,
+        most: STEP,
+        spacing: Spacing::Even,
+        max_users: None,
+    };
+    let work = Work::Scale { index: 0, shape: LoadShape::default(), sweep };
+    let record = taken(settings, load(1e9, || {}), here(), work);
+    let step = record.step("limit").unwrap();
+    assert_eq!((step.outcome.as_ref(), step.stop), (Some(&Outcome::Measured), Some(StopReason::Done)));
+    for users in ["1", "3"] {
+        let of = |id| value(step, id, Some(("users", users)));
+        assert!(of("rate").unwrap() > 0.0 && of("response").unwrap() > 0.0, "{users}");
+        assert_eq!(of("errors"), Some(0.0));
+    }
+    assert_eq!(value(step, "alpha", None), Some(0.25));
+    assert!(has_note(&record, "fitted") && has_note(&record, "users 3: "), "{:?}", record.notes);
+    // Half a second is too short to be steady.
+    let scaling = seen.lock().unwrap().clone().unwrap();
+    assert_eq!((scaling.of, scaling.levels.len(), scaling.unsteady), (Varied::Users, 0, vec![1.0, 3.0]));
+    assert!(step.windows.iter().any(|window| window.phase == "3"));
+}

@@ -105,8 +105,6 @@ pub(crate) enum Command {
     Accuracy(AccuracyArgs),
     /// What would be found in the stored histories: the smallest change, after how many runs, how many false alarms
     Simulate(SimulateArgs),
-    /// What other rates need, or other numbers carry, by the scaling law of a stored run: engine plan @last --rate 1500/s
-    Plan(PlanArgs),
     /// Cycles of the day and week, metrics that change together, and facts of the machine that explain a metric
     Patterns(PatternsArgs),
     /// Stored runs

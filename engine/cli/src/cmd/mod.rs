@@ -89,7 +89,6 @@ fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
         Command::Plan(args) => plan::run(&app, &args),
         Command::Anomaly(args) => anomaly::run(&app, &args),
         Command::Accuracy(args) => accuracy::run(&app, &args),
-        Command::Plan(args) => plan::run(&app, &args),
         Command::Patterns(args) => patterns::run(&app, &args),
         Command::Simulate(args) => simulate::run(&app, &args),
         Command::Alerts(command) => alerts::run(&app, command),

@@ -268,6 +268,7 @@ impl Trials<'_, '_> {
                 seconds: outcome.seconds,
                 plan: about.plan.as_ref(),
                 due: Due { scheduled: conservation.scheduled, dropped: conservation.dropped },
+                under_way: false,
                 windows: &windows,
                 host: record.host.get(about.host_before..).unwrap_or_default(),
             };

@@ -22,12 +22,15 @@ pub struct Curve {
     pub points: Vec<(f64, f64)>,
 }
 
+/// What tells one curve from another: step, metric, axis, and the other labels.
+type Key = (String, String, String, Labels);
+
 /// The curves of a run over `axis`, or over every label whose values are whole numbers from 1 on, with at least three
 /// levels. Only metrics of which more is better, and which are rates, scale.
 #[must_use]
 pub fn curves(run: &RunRecord, axis: Option<&str>) -> Vec<Curve> {
     let mut found: Vec<Curve> = Vec::new();
-    let mut all: BTreeMap<(String, String, String, Labels), (Metric, Vec<(f64, f64)>)> = BTreeMap::new();
+    let mut all: BTreeMap<Key, (Metric, Vec<(f64, f64)>)> = BTreeMap::new();
     for step in &run.steps {
         let marks = marks(&step.measurements);
         for measurement in step.measurements.iter().filter(|measurement| scales(measurement)) {

@@ -89,7 +89,8 @@ pub(crate) fn expectations(
     let mut checks = false;
     for (item, text) in given.texts("expect").into_iter().enumerate() {
         let at = given.at_item(host, "expect", item);
-        let parsed = parse(&known, &text, given).map_err(|(fault, column)| {
+        let parsed = parse(&known, &text, given).map_err(|misread| {
+            let (fault, column) = *misread;
             let at = column.map_or_else(|| at.clone(), |column| given.at_text(host, "expect", item, column));
             fault.or_at(Some(at))
         })?;
@@ -100,7 +101,7 @@ pub(crate) fn expectations(
     for PhaseExpect { phase, number, expect } in phases {
         let at = given.at_item(host, "phases", *number);
         for text in expect {
-            let parsed = parse(&known, text, given).map_err(|(fault, _)| fault.or_at(Some(at.clone())))?;
+            let parsed = parse(&known, text, given).map_err(|misread| misread.0.or_at(Some(at.clone())))?;
             checks |= parsed.metrics().any(|selector| selector.metric.as_deref() == Some("checks"));
             let place = (!at.pos.is_none()).then(|| host.place(&at));
             out.push(ExpectText { text: within(&parsed, phase), place });
@@ -123,7 +124,8 @@ pub(crate) fn slo(host: &Host, given: &Given, point: &LoadPoint) -> Result<Vec<S
     let mut slo = Vec::new();
     let mut checks = false;
     for (item, text) in given.texts("slo").into_iter().enumerate() {
-        let parsed = parse(&known, &text, given).map_err(|(fault, column)| {
+        let parsed = parse(&known, &text, given).map_err(|misread| {
+            let (fault, column) = *misread;
             let item_at = given.at_item(host, "slo", item);
             fault.or_at(Some(column.map_or(item_at, |column| given.at_text(host, "slo", item, column))))
         })?;
@@ -141,10 +143,13 @@ pub(crate) fn slo(host: &Host, given: &Given, point: &LoadPoint) -> Result<Vec<S
     Ok(slo)
 }
 
-fn parse(known: &Known, text: &str, given: &Given) -> Result<Expectation, (Fault, Option<usize>)> {
-    let fault = |error: engine_core::expect::ExpectError| {
+/// A fault, and the column of the text that it is about.
+type Misread = Box<(Fault, Option<usize>)>;
+
+fn parse(known: &Known, text: &str, given: &Given) -> Result<Expectation, Misread> {
+    let fault = |error: engine_core::expect::ExpectError| -> Misread {
         let fault = Fault::invalid("expectation", format!("in expectation `{text}`: {}", error.problem));
-        (fault, Some(error.column))
+        Box::new((fault, Some(error.column)))
     };
     let parsed = Expectation::parse(text).map_err(fault)?;
     parsed.check_metrics(&known.names(&parsed)).map_err(fault)?;
@@ -156,7 +161,7 @@ fn parse(known: &Known, text: &str, given: &Given) -> Result<Expectation, (Fault
     if parsed.needs_reference() && given.get("reference").is_none() {
         let message = format!("in expectation `{text}`: `reference` needs a case to compare with");
         let help = "add `cases: [#{ name: \"old\" }, ..], reference: \"old\"`";
-        return Err((Fault::invalid("expectation", message).help(help), None));
+        return Err(Box::new((Fault::invalid("expectation", message).help(help), None)));
     }
     Ok(parsed)
 }

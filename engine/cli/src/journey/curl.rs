@@ -209,8 +209,7 @@ pub(crate) fn from_words(words: &[String]) -> Result<Recording, String> {
             take(name, value, &mut options, &mut recording)?;
             continue;
         }
-        let mut letters = word[1..].char_indices();
-        while let Some((at, letter)) = letters.next() {
+        for (at, letter) in word[1..].char_indices() {
             let name = long(letter).ok_or_else(|| format!("`-{letter}` is no option of curl that is known here"))?;
             if takes_value(name) {
                 let attached = &word[1 + at + letter.len_utf8()..];

@@ -234,8 +234,11 @@ fn targets_are_read() {
     }
 }
 
+/// Head and body of each request.
+type Posted = Vec<(String, Vec<u8>)>;
+
 /// Answers each request with a status and hands over what was posted.
-fn server(status: &'static str, requests: usize) -> (u16, JoinHandle<Vec<(String, Vec<u8>)>>) {
+fn server(status: &'static str, requests: usize) -> (u16, JoinHandle<Posted>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let thread = std::thread::spawn(move || {

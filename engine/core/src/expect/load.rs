@@ -109,7 +109,8 @@ fn points(
     let windows = || step.windows.iter().filter(|window| window.round == round && window.counts());
     let length = claim.left.window.as_ref().map_or_else(
         || {
-            let (start, end) = (windows().map(|w| w.at).next(), windows().map(crate::load::LoadWindow::end).next_back());
+            let (start, end) =
+                (windows().map(|w| w.at).next(), windows().map(crate::load::LoadWindow::end).next_back());
             start.zip(end).map_or(1.0, |(start, end)| ((end - start) / STRETCHES).max(1.0))
         },
         |window| window.quantity.value,

@@ -105,7 +105,7 @@ impl Packed {
             parts.max,
             parts.sum,
             parts.saturated,
-            (&parts.observed, &parts.censored),
+            [&parts.observed, &parts.censored],
         );
         wire.read().map(Self::from)
     }

@@ -53,7 +53,7 @@ impl Wire {
         max: u64,
         sum: u128,
         saturated: u64,
-        (buckets, censored): (&[(u64, u64)], &[(u64, u64)]),
+        [buckets, censored]: [&[(u64, u64)]; 2],
     ) -> Self {
         let any = !(buckets.is_empty() && censored.is_empty());
         // Without values there are no extremes, and what stands in their place must be nothing.

@@ -478,8 +478,11 @@ impl LoadPoint {
     }
 }
 
+/// Journeys with their shares.
+type Shared = Vec<(Arc<dyn Journey>, f64)>;
+
 /// Each journey once, by one user.
-fn once(journeys: Vec<(Arc<dyn Journey>, f64)>) -> (Workload, Vec<(Arc<dyn Journey>, f64)>) {
+fn once(journeys: Shared) -> (Workload, Shared) {
     #[expect(clippy::cast_precision_loss, reason = "a handful of journeys")]
     let users = journeys.len() as f64;
     let phase = UserPhase { name: super::load_model::WHOLE.to_owned(), from: users, to: users, duration: 60.0 };

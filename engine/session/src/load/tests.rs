@@ -76,11 +76,12 @@ impl Scripted for Fake {
     }
 }
 
+/// What a user does.
+type Doing = Box<dyn Fn(&User) -> Result<(), engine_load::Failure>>;
+
 /// A journey that gets each of these paths once.
-fn getting(
-    paths: &'static [&'static str],
-) -> Native<impl Fn() -> Box<dyn Fn(&User) -> Result<(), engine_load::Failure>>> {
-    Native::new("getting", move || -> Box<dyn Fn(&User) -> Result<(), engine_load::Failure>> {
+fn getting(paths: &'static [&'static str]) -> Native<impl Fn() -> Doing> {
+    Native::new("getting", move || -> Doing {
         Box::new(move |user: &User| {
             for path in paths {
                 // What fails is counted; the journey goes on.

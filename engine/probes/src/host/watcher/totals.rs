@@ -191,7 +191,7 @@ mod tests {
     use super::*;
     use std::path::Path;
 
-    /// A process in a recorded tree, with one thread more than it says ticks / 100.
+    /// A process of two threads in a recorded tree.
     fn put(root: &Path, pid: u32, parent: u32, name: &str, ticks: u64, io: u64) {
         let folder = root.join(format!("proc/{pid}"));
         std::fs::create_dir_all(folder.join("fd")).unwrap();

@@ -114,12 +114,12 @@ impl Program {
                 Purpose::Setup(at) => {
                     let kept = builder.setup.get(*at).cloned().ok_or_else(gone)?;
                     let conditions = builder.around_conditions(&kept.prefix);
-                    (vec![kept], conditions, "setup:".to_owned())
+                    (vec![kept], conditions, "setup: ".to_owned())
                 }
                 Purpose::Teardown(at) => {
                     let kept = builder.teardown.get(*at).cloned().ok_or_else(gone)?;
                     let conditions = builder.around_conditions(&kept.prefix);
-                    (vec![kept], conditions, "teardown:".to_owned())
+                    (vec![kept], conditions, "teardown: ".to_owned())
                 }
             }
         };
@@ -154,7 +154,8 @@ impl Journey for ScriptJourney {
             ));
         }
         let returns = !matches!(self.blueprint.purpose, Purpose::Load(..));
-        Ok(Rc::new(Copy { program, number: self.number, returned: returns.then(|| Arc::clone(&self.blueprint)) }))
+        let name = self.name.clone();
+        Ok(Rc::new(Copy { program, number: self.number, name, returned: returns.then(|| Arc::clone(&self.blueprint)) }))
     }
 }
 
@@ -162,6 +163,7 @@ impl Journey for ScriptJourney {
 struct Copy {
     program: Rc<Program>,
     number: usize,
+    name: String,
     returned: Option<Arc<Blueprint>>,
 }
 
@@ -171,6 +173,7 @@ impl Script for Copy {
         let Some(stage) = host.stage.get() else { return Ok(()) };
         let person = Person::of(user);
         stage.runs(&person);
+        stage.trace(|| format!("begins `{}`", self.name));
         host.guard.begin_user(stack_low());
         // A panic goes on to the scheduler, which counts it; so does the unwinding of a user that is dismissed.
         let result = journeys[self.number].call(engine, Some(Dynamic::from(person.clone())));

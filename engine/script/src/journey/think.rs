@@ -5,7 +5,7 @@ use std::rc::Rc;
 use engine_core::quantity::Quantity;
 use engine_core::unit::Dimension;
 use engine_load::model::{Think, ThinkError};
-use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, NativeCallContext, Position};
+use rhai::{Array, Dynamic, Engine, ImmutableString, Position};
 
 use super::person::{Person, raised, stage};
 use crate::fault::{Fault, Raised};
@@ -118,9 +118,8 @@ fn distributions(engine: &mut Engine) {
     engine.register_fn("pareto", |shortest: Dynamic, shape: Dynamic| {
         pause(Think::Pareto { scale: seconds("pareto", &shortest)?, shape: number("pareto", &shape)? })
     });
-    engine.register_fn("empirical", |ctx: NativeCallContext<'_>, times: Array| -> Raised<Pause> {
-        let times: Result<Vec<f64>, Box<EvalAltResult>> = times.iter().map(|time| seconds("empirical", time)).collect();
-        let _ = &ctx;
-        pause(Think::Empirical(times?))
+    engine.register_fn("empirical", |times: Array| -> Raised<Pause> {
+        let times = times.iter().map(|time| seconds("empirical", time)).collect::<Raised<Vec<f64>>>()?;
+        pause(Think::Empirical(times))
     });
 }

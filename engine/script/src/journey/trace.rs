@@ -25,7 +25,7 @@ impl Trace {
     /// A line about a user.
     pub(crate) fn say(&self, person: &Person, text: &str) {
         (self.out)(&format!(
-            "{} user {} iteration {}: {text}",
+            "{}user {} iteration {}: {text}",
             self.journey,
             person.user.number(),
             person.user.iteration()

@@ -6,7 +6,7 @@ use engine_core::arrivals::{Arrivals, Phase, Spacing};
 use engine_core::quantity::Quantity;
 use engine_core::unit::Dimension;
 use engine_load::model::{self, ArrivalPlan, ArrivalPlanError, Think};
-use rhai::{Array, Dynamic, Engine, Map, NativeCallContext, Position};
+use rhai::{Array, Dynamic, Engine, Map, Position};
 
 use crate::fault::{Fault, Raised};
 use crate::journey::{Data, Pause};
@@ -240,18 +240,14 @@ pub(crate) fn register(engine: &mut Engine) {
         Ok(Coming::even(Shape::Bursts(on, (a_rate("bursts", &off)?, a_time("bursts", &pause)?))))
     });
     engine.register_fn("replay", |times: Array| recorded(&times));
-    engine.register_fn("replay", |ctx: NativeCallContext<'_>, rows: Data, column: &str| -> Raised<Coming> {
+    engine.register_fn("replay", |rows: Data, column: &str| -> Raised<Coming> {
+        if rows.len() == 0 {
+            // Without the permission to read there are none, which is told elsewhere.
+            return Ok(Coming::even(Shape::Replay(Rc::new(vec![0.0]))));
+        }
         let values = rows.into_iter().map(|row| row.read_lock::<Map>().and_then(|row| row.get(column).cloned()));
         let values: Option<Vec<Dynamic>> = values.collect();
-        let Some(values) = values.filter(|values| !values.is_empty()) else {
-            // Without the permission to read there are no rows, and that is told elsewhere.
-            return if ctx.call_source().is_some() && column.is_empty() {
-                Err(wrong("`replay` needs the name of a column".to_owned()))
-            } else {
-                Ok(Coming::even(Shape::Replay(Rc::new(vec![0.0]))))
-            };
-        };
-        recorded(&values)
+        recorded(&values.ok_or_else(|| wrong(format!("`replay` finds no column `{column}` in each row")))?)
     });
 }
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 use engine_core::step::{Failure, FailureKind};
 use engine_load::model::UserPhase;
 use engine_load::spec::{Iterations, Load, Permit, Workload};
-use engine_load::{Journey, Runner};
+use engine_load::{ErrorClass, Journey, Runner};
 use engine_session::ProbeError;
 use rhai::Engine;
 
@@ -109,12 +109,23 @@ fn visit(
     };
     match returned {
         Some(Ok(plain)) => Ok(plain),
-        Some(Err(Refused::Failed(failure))) => failed(FailureKind::Script, failure.to_string()),
+        Some(Err(Refused::Failed(failure))) => failed(kind(failure.class), failure.to_string()),
         Some(Err(Refused::NotPlain(what))) if name == "setup" => Err(not_plain(&what)),
         // Nobody asks what `teardown` returned.
         Some(Err(Refused::NotPlain(_))) => Ok(Plain::Nothing),
         None if copies.cancel.load(Ordering::Relaxed) => Err(ProbeError::Cancelled),
         None if outcome.stopped => Err(ProbeError::Cancelled),
         None => failed(FailureKind::Timeout, format!("`{name}` did not end in time")),
+    }
+}
+
+/// What a failed visit is to the run.
+const fn kind(class: ErrorClass) -> FailureKind {
+    match class {
+        ErrorClass::Refused | ErrorClass::Unreachable | ErrorClass::Dns | ErrorClass::ConnectTimeout => {
+            FailureKind::Unreachable
+        }
+        ErrorClass::Denied => FailureKind::Permission,
+        _ => FailureKind::Script,
     }
 }

@@ -191,3 +191,46 @@ fn both_need_their_permissions() {
     assert_eq!(needs("checkout.rhai"), ["--allow-read"]);
     assert_eq!(needs("soak.rhai"), ["--allow-env", "--allow-read"]);
 }
+
+/// What ships with the engine and sends load.
+const SHIPPED: &[(&str, &str)] = &[
+    ("load", include_str!("../../../../scenarios/load.rhai")),
+    ("07_users", include_str!("../../../../examples/07_users.rhai")),
+    ("08_arrivals", include_str!("../../../../examples/08_arrivals.rhai")),
+    ("09_phases", include_str!("../../../../examples/09_phases.rhai")),
+    ("10_shapes", include_str!("../../../../examples/10_shapes.rhai")),
+    ("11_iterations", include_str!("../../../../examples/11_iterations.rhai")),
+    ("12_data", include_str!("../../../../examples/12_data.rhai")),
+];
+
+#[test]
+fn what_is_shipped_is_accepted_and_runs_tiny() {
+    let server = Server::new(|seen| {
+        let body = match seen.path.split('?').next().unwrap_or_default() {
+            "/products" => r#"{"items": [{"sku": 5}]}"#,
+            "/login" => r#"{"token": "t"}"#,
+            path if path.starts_with("/products/") => r#"{"sku": 5}"#,
+            _ => "{}",
+        };
+        (if seen.path.starts_with("/orders") { "201 Created" } else { "200 OK" }, "", body.to_owned())
+    });
+    for (name, text) in SHIPPED {
+        let base = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+        let source = Source::Text { name: format!("{name}.rhai"), text: (*text).to_owned(), base: base.clone() };
+        let mut options = Options { profile: Profile::Tiny, ..crate::fakes::options() };
+        options.permissions.read = vec![base.display().to_string()];
+        let mut scenario = load(&source, options)
+            .unwrap_or_else(|e| panic!("{name}: {}", e.iter().map(|d| d.render(false)).collect::<String>()));
+        assert_eq!(scenario.warnings().len(), 0, "{name}");
+        for step in scenario.plan().steps.clone() {
+            let Work::Load { index, .. } = step.work else { continue };
+            let mut request = scenario.load(index, &step.labels, &mut FakeSession::default()).unwrap();
+            assert!(matches!(request.at, TargetAt::Demo(_)), "{name}");
+            request.at = TargetAt::Url(server.url());
+            let outcome = run(request);
+            assert_eq!(failures(&outcome), [], "{}", step.path());
+            let all = outcome.requests();
+            assert!(all.ok > 0 && all.failed == 0, "{}: {:?}", step.path(), all.errors);
+        }
+    }
+}

@@ -87,7 +87,7 @@ fn journey(user: &User, address: &str) -> Result<(), engine_load::Failure> {
     drop(socket);
     let socket = user.websocket(address, &options)?;
     socket.send_text("abort")?;
-    let class = socket.receive(60 * SECOND).unwrap_err().class;
+    let class = socket.receive(60 * SECOND).expect_err("the connection was cut").class;
     assert!(matches!(class, ErrorClass::Reset | ErrorClass::Closed | ErrorClass::Tls), "{class:?}");
     drop(socket);
     user.websocket(address, &options)?.close(1000, "done")

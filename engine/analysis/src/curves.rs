@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use engine_core::measurement::{Measurement, marks};
 use engine_core::metric::{Goal, Metric};
+use engine_core::plan::Work;
 use engine_core::run::RunRecord;
 use engine_core::series::Labels;
 
@@ -33,7 +34,12 @@ pub fn curves(run: &RunRecord, axis: Option<&str>) -> Vec<Curve> {
     let mut all: BTreeMap<Key, (Metric, Vec<(f64, f64)>)> = BTreeMap::new();
     for step in &run.steps {
         let marks = marks(&step.measurements);
-        for measurement in step.measurements.iter().filter(|measurement| scales(measurement)) {
+        // A sweep of a load tells the parts of each steady level apart, each a repetition of its own.
+        let levels = matches!(step.plan.work, Work::Scale { .. });
+        let counts =
+            |measurement: &Measurement| scales(measurement) && (!levels || measurement.metric.id == "throughput");
+        for measurement in step.measurements.iter().filter(|measurement| counts(measurement)) {
+            let values = if levels { measurement.pooled() } else { measurement.round_values() };
             let mut own = measurement.labels.clone();
             own.0.retain(|name, value| marks.get(name) != Some(value));
             let labels = step.plan.labels.joined(&own);
@@ -44,7 +50,7 @@ pub fn curves(run: &RunRecord, axis: Option<&str>) -> Vec<Curve> {
                 rest.0.remove(name);
                 let key = (step.plan.name.clone(), measurement.metric.id.clone(), name.clone(), rest);
                 let (_, points) = all.entry(key).or_insert_with(|| (measurement.metric.clone(), Vec::new()));
-                points.extend(measurement.round_values().into_iter().map(|rate| (level, rate)));
+                points.extend(values.iter().map(|rate| (level, *rate)));
             }
         }
     }

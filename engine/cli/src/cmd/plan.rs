@@ -22,11 +22,12 @@ pub(crate) fn run(app: &App, args: &PlanArgs) -> Result<Exit, Fatal> {
             "the run has no rate over a sweep of at least three sizes, such as `sweep: #{ threads: [1, 2, 4, 8] }`";
         return Err(Fatal::new(Exit::NothingRan, message));
     }
-    let mut told = Vec::new();
+    let (mut told, mut fitted) = (Vec::new(), false);
     for curve in &found {
         let name = format!("{}.{}{} over {}", curve.step, curve.metric.id, curve.labels, curve.axis);
         match usl::fit(&curve.points) {
             Ok(fit) => {
+                fitted = true;
                 let answers = answers(args, curve, &fit)?;
                 if !app.output.json {
                     app.out(&format!("{name}: {}", fit.in_words(&curve.axis, curve.metric.unit)));
@@ -54,7 +55,8 @@ pub(crate) fn run(app: &App, args: &PlanArgs) -> Result<Exit, Fatal> {
     if app.output.json {
         app.out(&json!({ "schema_version": 1, "curves": told }).to_string());
     }
-    Ok(Exit::Pass)
+    // What no law is fitted to answers nothing.
+    Ok(if fitted { Exit::Pass } else { Exit::Inconclusive })
 }
 
 struct Answers {

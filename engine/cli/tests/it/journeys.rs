@@ -110,7 +110,7 @@ fn one_address_is_loaded_and_streamed() {
     let lines = sandbox.path("s.ndjson");
     let stream = format!("ndjson={}", lines.display());
     let ran = sandbox.expect(0, &["http", &url, "-r", "50/s", "-d", "10 s", "--profile", "tiny", "--stream", &stream]);
-    assert!(ran.out.contains("response"), "{}", ran.out);
+    assert!(ran.out.contains("Load http") && ran.out.contains("p99"), "{}", ran.out);
     let text = std::fs::read_to_string(&lines).unwrap();
     let events: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(events[0]["event"]["run_started"].is_object(), "{}", events[0]);

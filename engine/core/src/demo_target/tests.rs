@@ -8,7 +8,7 @@ fn settings_are_read_as_people_write_them() {
     assert_eq!(service(" exponential 5 ms "), Ok(ServiceTime::Exponential { mean: 5e-3 }));
     assert_eq!(service("log-normal 1 s"), Ok(ServiceTime::LogNormal { mean: 1.0, sigma: 0.5 }));
     assert_eq!(service("log-normal 1 s sigma 1.5"), Ok(ServiceTime::LogNormal { mean: 1.0, sigma: 1.5 }));
-    assert_eq!(service("uniform 1 ms..9 ms"), Ok(ServiceTime::Uniform { from: 1e-3, to: 9e-3 }));
+    assert_eq!(service("uniform 1 ms..9 ms"), Ok(ServiceTime::Uniform { from: 1e-3, to: 9.0 * 1e-3 }));
     assert_eq!("at 10 s for 2 s".parse(), Ok(Stall { at: 10.0, lasts: 2.0, every: None }));
     assert_eq!("at 1 min for 500 ms every 60 s".parse(), Ok(Stall { at: 60.0, lasts: 0.5, every: Some(60.0) }));
     assert_eq!("3x over 10 s".parse(), Ok(Warmup { factor: 3.0, seconds: 10.0 }));

@@ -100,7 +100,7 @@ fn the_search_for_a_capacity_is_accepted_and_runs_tiny() {
     // Too short to be steady, and so without a law: told, and no answer.
     let ran = sandbox.expect(12, &["plan", "@last", "--rate", "1500/s"]);
     assert!(ran.out.contains("users: no law: 0 levels"), "{}", ran.out);
-    assert!(sandbox.expect(4, &["plan", "@-1", "--rate", "1/s", "--step", "no"]).err.contains("it has users"));
+    assert!(sandbox.expect(4, &["plan", "@last", "--rate", "1/s", "--step", "no"]).err.contains("it has users"));
     sandbox.expect(2, &["plan", "@last"]);
 }
 

@@ -73,10 +73,13 @@ impl Scripted for Fake {
     }
 }
 
+/// What a user does.
+type Iterated = Box<dyn Fn(&User) -> Result<(), Failure>>;
+
 /// A load whose users fail from the number `limit` times [`STEP`] on; `each` sees every iteration.
 fn load(limit: f64, each: impl Fn() + Send + Sync + 'static) -> Load {
     let each = Arc::new(each);
-    let journey = Native::new("getting", move || -> Box<dyn Fn(&User) -> Result<(), Failure>> {
+    let journey = Native::new("getting", move || -> Iterated {
         let each = Arc::clone(&each);
         Box::new(move |user: &User| {
             each();

@@ -254,7 +254,8 @@ fn records(level: &Level, ran: &Ran, labels: &Labels) -> Vec<Record> {
     let steady: Vec<&LoadWindow> = ran.windows.iter().filter(counts).collect();
     let rows = || steady.iter().filter_map(|window| window.total());
     records.extend(load("rate", vec![level.rate]));
-    records.extend(trial_metric("throughput").map(|def| Record {
+    // A law is fitted to steady levels only.
+    records.extend(trial_metric("throughput").filter(|_| level.steady).map(|def| Record {
         metric: def.metric(),
         labels: labels.clone(),
         values: level.parts.clone(),

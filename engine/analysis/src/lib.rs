@@ -11,6 +11,7 @@ mod compare_samples;
 mod health;
 mod judge;
 pub mod policy;
+pub mod recovery;
 pub mod series_file;
 mod shape;
 mod shift;

@@ -4,6 +4,7 @@ use std::io::{BufRead, Read};
 
 use crate::journal::janitor;
 use crate::stress;
+use crate::victim::keeper;
 
 /// Why a child could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +28,7 @@ pub fn main(role: &str) -> Result<(), ChildError> {
     match role {
         "janitor" => janitor::main(request()?).map_err(|error| ChildError::Work(error.to_string())),
         "stress" => stress::main(&request()?).map_err(ChildError::Work),
+        "keep" => keeper::main(&request()?).map_err(ChildError::Work),
         other => Err(ChildError::Role(other.to_owned())),
     }
 }

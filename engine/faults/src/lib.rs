@@ -8,12 +8,15 @@
 pub mod caps;
 pub mod child;
 pub mod clock;
+pub mod fault;
 pub mod journal;
 pub mod launcher;
 pub mod process;
 pub mod proxy;
 pub mod room;
+pub mod service;
 pub mod stress;
+pub mod victim;
 
 pub use caps::Caps;
 pub use journal::{Entry, Journal, JournalError};

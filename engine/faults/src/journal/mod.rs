@@ -53,6 +53,9 @@ pub enum JournalError {
     /// An action that could hit what is not ours.
     #[error("`{0}` is not allowed to be undone: {1}")]
     Foreign(String, &'static str),
+    /// Something could not be undone; the entry stays active.
+    #[error("not undone: {0}")]
+    Left(String),
     /// The entry was undone meanwhile, by its deadline or by hand.
     #[error("the fault was undone meanwhile: {0}")]
     Over(String),

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::draw::Draw;
 use super::poll::Interest;
@@ -18,6 +18,10 @@ const PIECE: usize = 64 << 10;
 
 /// With a bandwidth, pieces are at most what goes through in this time, so that it flows.
 const FLOW: f64 = 0.01;
+
+/// A line that stood still for so long makes up for it: most often only this thread was held up. Over the whole of a
+/// transfer the bandwidth is still never exceeded, for what is made up for is time that was there.
+const CREDIT: Duration = Duration::from_millis(20);
 
 /// How a connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -282,11 +286,13 @@ impl Link {
         }
         // Nothing overtakes.
         due = way.last_due.map_or(due, |last| last.max(due));
+        let mut credit = CREDIT;
         for part in bytes.chunks(piece) {
             if let Some(rate) = rate {
                 #[expect(clippy::cast_precision_loss, reason = "a small number of bytes")]
                 let takes = part.len() as f64 / rate;
-                due = way.free.map_or(due, |free| free.max(due)) + seconds(takes);
+                let behind = due.checked_sub(std::mem::take(&mut credit)).unwrap_or(due);
+                due = way.free.map_or(due, |free| free.max(behind)) + seconds(takes);
                 way.free = Some(due);
             }
             way.held.push_back(Held::Bytes { due, bytes: part.to_vec(), sent: 0 });

@@ -3,6 +3,7 @@
 
 mod journal;
 mod stress;
+mod victim;
 
 use std::path::Path;
 use std::time::{Duration, Instant};

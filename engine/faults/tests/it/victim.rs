@@ -1,0 +1,277 @@
+//! Victims that behave and victims that do not, faults on them, and services under supervision.
+
+use std::sync::Arc;
+
+use engine_faults::caps::Caps;
+use engine_faults::fault::{Crash, Fault, FaultError, Injected, inject};
+use engine_faults::journal::{Journal, status};
+use engine_faults::process::{Stat, marked};
+use engine_faults::service::{Place, Ready, Service, ServiceError, ServiceSpec, What};
+use engine_faults::victim::{Spec, Victim};
+
+use crate::{CHILD, launcher, names, wait_until};
+
+struct Scene {
+    folder: tempfile::TempDir,
+    scratch: tempfile::TempDir,
+    journal: Arc<Journal>,
+    caps: Caps,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let (folder, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let journal = Journal::open(folder.path(), launcher()).unwrap();
+        Self { folder, scratch, journal, caps: Caps { lone_utilisation: 100, ..Caps::default() } }
+    }
+
+    fn spec(command: &[&str]) -> Spec {
+        let command = command.iter().map(|word| (*word).to_owned()).collect();
+        Spec { command, grace: 0.2, longest: 300.0, ..Spec::default() }
+    }
+
+    fn start(&self, spec: &Spec) -> Victim {
+        Victim::start(&self.journal, &self.caps, spec, self.scratch.path()).unwrap()
+    }
+
+    fn inject(&self, victim: &Victim, fault: &Fault) -> Injected {
+        inject(&self.journal, &self.caps, victim, fault, 60.0).unwrap_or_else(|error| panic!("{fault:?}: {error}"))
+    }
+
+    /// Nothing is left of anything.
+    fn clean(&self) {
+        assert_eq!(names(self.scratch.path()), Vec::<String>::new());
+        let status = status(self.folder.path()).unwrap();
+        assert!(status.active.is_empty(), "{:?}", status.active);
+        let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+        for record in &status.ended {
+            assert!(marked(&record.id).is_empty(), "{} lives on", record.what);
+            assert!(!mounts.contains(&record.id), "{} is still mounted", record.what);
+            for hierarchy in ["memory", "freezer", "pids"] {
+                let group = format!("/sys/fs/cgroup/{hierarchy}/engine-fault-{}-victim", record.id);
+                assert!(!std::path::Path::new(&group).exists(), "{group}");
+            }
+        }
+    }
+
+    fn place(&self) -> Place {
+        Place::new(Arc::clone(&self.journal), self.caps.clone(), self.scratch.path())
+    }
+}
+
+const DEAF: &str = "trap '' TERM INT HUP; while :; do sleep 1; done";
+
+#[test]
+fn victims_of_every_kind_end_and_leave_nothing() {
+    let scene = Scene::new();
+    for command in [
+        vec!["sleep", "600"],
+        vec!["sh", "-c", DEAF],
+        vec!["sh", "-c", "(setsid sleep 600 &) ; (setsid setsid sh -c 'sleep 601' &) ; sleep 600"],
+        vec!["yes", "for ever"],
+        vec!["sh", "-c", "kill -STOP $$"],
+    ] {
+        let victim = scene.start(&Scene::spec(&command));
+        let process = victim.process().clone();
+        if command[0] == "yes" {
+            wait_until("it prints", || victim.output().bytes() > 1 << 20);
+            assert!(victim.output().text().len() <= 64 << 10, "only the end is kept");
+        }
+        victim.stop().unwrap();
+        assert!(!process.lives(), "{command:?}");
+        scene.clean();
+    }
+}
+
+#[test]
+fn how_a_victim_ends_is_known() {
+    let scene = Scene::new();
+    let ended = |command: &[&str]| {
+        let victim = scene.start(&Scene::spec(command));
+        wait_until("it ends", || victim.ended().is_some());
+        victim.stop().unwrap().unwrap()
+    };
+    assert_eq!(ended(&["sh", "-c", "exit 3"]).code, Some(3));
+    assert_eq!(ended(&["sh", "-c", "kill -9 $$"]).signal, Some(9));
+    let background = ended(&["sh", "-c", "setsid sleep 600 & exit 0"]);
+    assert_eq!((background.code, background.left), (Some(0), 1));
+    assert!(background.to_string().contains("foreground"));
+    let forks = ended(&["sh", "-c", "while :; do sleep 600 & done"]);
+    assert!(forks.forks, "{forks:?}");
+    scene.clean();
+}
+
+#[test]
+fn what_cannot_be_started_is_named() {
+    let scene = Scene::new();
+    let error =
+        |spec: &Spec| Victim::start(&scene.journal, &scene.caps, spec, scene.scratch.path()).unwrap_err().to_string();
+    assert!(error(&Scene::spec(&["/no/such/program"])).contains("`/no/such/program` does not start"));
+    assert!(error(&Scene::spec(&[])).contains("no program"));
+    assert!(error(&Spec { longest: -1.0, ..Scene::spec(&["true"]) }).contains("duration"));
+    assert!(error(&Spec { longest: f64::INFINITY, ..Scene::spec(&["true"]) }).contains("duration"));
+    assert!(error(&Spec { memory: Some(u64::MAX / 2), ..Scene::spec(&["true"]) }).contains("MiB of memory"));
+    scene.clean();
+}
+
+#[test]
+fn a_crash_and_a_hang_are_what_they_say() {
+    let scene = Scene::new();
+    for (crash, signal) in [(Crash::Kill, 9), (Crash::Abort, 6), (Crash::Segv, 11)] {
+        let victim = scene.start(&Scene::spec(&["sleep", "600"]));
+        let injected = scene.inject(&victim, &Fault::Crash(crash));
+        wait_until("it ends", || victim.ended().is_some());
+        injected.heal().unwrap();
+        assert_eq!(victim.stop().unwrap().unwrap().signal, Some(signal));
+    }
+    let victim = scene.start(&Scene::spec(&["yes"]));
+    wait_until("it prints", || victim.output().bytes() > 0);
+    let hang = scene.inject(&victim, &Fault::Hang);
+    let still = || {
+        let before = victim.output().bytes();
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        victim.output().bytes() == before
+    };
+    wait_until("it stands still", still);
+    hang.heal().unwrap();
+    let before = victim.output().bytes();
+    wait_until("it goes on", || victim.output().bytes() > before);
+    let error = inject(&scene.journal, &scene.caps, &victim, &Fault::Hang, -5.0).unwrap_err().to_string();
+    assert!(error.contains("duration of -5 s"), "{error}");
+    drop(victim);
+    scene.clean();
+}
+
+#[test]
+fn memory_runs_out_and_is_there_again() {
+    let scene = Scene::new();
+    let victim = scene.start(&Scene::spec(&[CHILD, "hungry", "1048576"]));
+    wait_until("it has some", || victim.output().text().contains("have 8"));
+    let fault = scene.inject(&victim, &Fault::Memory(1 << 20));
+    // With a cgroup the kernel ends it, without one it is refused.
+    wait_until("it runs out", || victim.ended().is_some() || victim.output().text().contains("refused"));
+    if fault.mechanism.contains("cgroup") {
+        assert_eq!(victim.ended().and_then(|ended| ended.signal), Some(9), "{}", fault.mechanism);
+        assert!(victim.group().out_of_memory().is_none_or(|count| count > 0));
+    }
+    fault.heal().unwrap();
+    drop(victim);
+    scene.clean();
+}
+
+#[test]
+fn a_disk_is_full_and_has_room_again() {
+    let scene = Scene::new();
+    let victim = scene.start(&Spec { disk: Some(32 << 20), ..Scene::spec(&[CHILD, "writer"]) });
+    wait_until("it writes", || victim.output().text().contains("written"));
+    let own = victim.disk().is_some();
+    let fault = scene.inject(&victim, &Fault::Disk);
+    wait_until("it notices", || victim.output().text().contains("not written") || victim.ended().is_some());
+    assert_eq!(own, fault.mechanism.contains("file system"), "{}", fault.mechanism);
+    fault.heal().unwrap();
+    if own {
+        let seen = victim.output().bytes();
+        wait_until("it writes again", || {
+            victim.output().bytes() > seen && victim.output().text().trim_end().ends_with("\nwritten")
+        });
+    }
+    drop(victim);
+    scene.clean();
+}
+
+#[test]
+fn descriptors_processes_and_names_run_out() {
+    let scene = Scene::new();
+    let tries = "while :; do if (exec 7</dev/null 8</dev/null; true) 2>/dev/null; then echo good; else echo bad; fi; sleep 0.01; done";
+    let victim = scene.start(&Scene::spec(&["sh", "-c", tries]));
+    wait_until("it works", || victim.output().text().contains("good"));
+    for fault in [Fault::Descriptors(0), Fault::Processes(0)] {
+        match inject(&scene.journal, &scene.caps, &victim, &fault, 60.0) {
+            Ok(injected) => {
+                let limits = std::fs::read_to_string(format!("/proc/{}/limits", victim.process().pid)).unwrap();
+                injected.heal().unwrap();
+                let after = std::fs::read_to_string(format!("/proc/{}/limits", victim.process().pid)).unwrap();
+                assert!(fault != Fault::Descriptors(0) || limits != after, "the limit was lower");
+            }
+            Err(FaultError::Skip(skip)) => assert!(!skip.remedy.is_empty()),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    drop(victim);
+    let victim = scene
+        .start(&Spec { dns: true, ..Scene::spec(&["sh", "-c", "while :; do cat /etc/resolv.conf; sleep 0.02; done"]) });
+    match inject(&scene.journal, &scene.caps, &victim, &Fault::Dns, 60.0) {
+        Ok(injected) => {
+            wait_until("it sees it", || victim.output().text().contains("127.255.255.254"));
+            assert!(!std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default().contains("127.255.255.254"));
+            injected.heal().unwrap();
+        }
+        Err(FaultError::Skip(skip)) => assert!(skip.reason.contains("resolver")),
+        Err(error) => panic!("{error}"),
+    }
+    drop(victim);
+    scene.clean();
+}
+
+#[test]
+fn contention_comes_and_goes() {
+    let scene = Scene::new();
+    let victim = scene.start(&Scene::spec(&["sleep", "600"]));
+    let fault = scene.inject(&victim, &Fault::Contention("stress.timers".to_owned(), Default::default()));
+    assert_eq!(fault.mechanism, "stress.timers beside it");
+    fault.heal().unwrap();
+    drop(victim);
+    scene.clean();
+}
+
+fn service(victim: Spec) -> ServiceSpec {
+    let ready = Ready::Http { path: "/health".to_owned(), status: 200 };
+    ServiceSpec { victim, ready, within: 60.0, restart: Some(0.01), port: None }
+}
+
+#[test]
+fn a_service_is_ready_and_comes_back_after_a_crash() {
+    let scene = Scene::new();
+    let running = Service::start(&scene.place(), &service(Scene::spec(&[CHILD, "serve"]))).unwrap();
+    let victim = running.victim().unwrap();
+    scene.inject(&victim, &Fault::Crash(Crash::Kill)).heal().unwrap();
+    drop(victim);
+    wait_until("it is ready again", || {
+        running.happened().iter().filter(|event| event.what == What::Ready).count() == 2
+    });
+    let events = running.happened();
+    let ended =
+        events.iter().position(|event| matches!(&event.what, What::Ended(how) if how.signal == Some(9))).unwrap();
+    assert!(events[ended + 1..].iter().any(|event| event.what == What::Started));
+    running.stop();
+    scene.clean();
+}
+
+#[test]
+fn services_that_do_not_come_up_are_clear_errors_and_leave_nothing() {
+    let scene = Scene::new();
+    let error = |spec: ServiceSpec| Service::start(&scene.place(), &spec).unwrap_err();
+    let died = error(service(Scene::spec(&["sh", "-c", "echo no database >&2; exit 7"]))).to_string();
+    assert!(died.contains("ended with code 7") && died.contains("no database"), "{died}");
+    let away = error(service(Scene::spec(&["sh", "-c", "setsid sleep 600 & exit 0"]))).to_string();
+    assert!(away.contains("foreground"), "{away}");
+    let late = ServiceSpec { within: 0.2, ..service(Scene::spec(&["sh", "-c", DEAF])) };
+    assert!(error(late).to_string().contains("not ready within 0.2 s"));
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let busy = ServiceSpec { port: Some(port), ..service(Scene::spec(&[CHILD, "serve"])) };
+    assert!(matches!(error(busy), ServiceError::Port(which) if which == port));
+    scene.clean();
+}
+
+#[test]
+fn a_victim_goes_when_its_keeper_is_killed_too() {
+    let scene = Scene::new();
+    let victim = scene.start(&Scene::spec(&["sleep", "600"]));
+    let process = victim.process().clone();
+    let keeper = Stat::of(process.pid).unwrap().parent;
+    engine_faults::process::Ident::of(keeper).unwrap().signal(rustix::process::Signal::KILL).unwrap();
+    wait_until("it goes with it", || !process.lives());
+    drop(victim);
+    scene.clean();
+}

@@ -111,8 +111,13 @@ mod tests {
         assert!(dead.iter().all(|path| !path.exists()) && !tree.exists());
         assert!(kept.iter().all(|path| path.exists()) && locked.exists());
         drop(holder);
-        sweep(folder.path());
-        assert!(!locked.exists());
+        // A child that another test starts just now may hold the lock too, until it runs its own program.
+        let free = (0..500).any(|_| {
+            sweep(folder.path());
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            !locked.exists()
+        });
+        assert!(free);
     }
 
     #[test]

@@ -40,7 +40,8 @@ fn two_hosts_talk_across_a_shaped_link_or_the_reason_is_told() {
             let times = values(&records, "rtt");
             assert!(times.len() == 20 && times.iter().all(|time| (1e-7..20.0).contains(time)), "{times:?}");
             let (rate, share) = (values(&records, "rate")[0], values(&records, "shaping_share")[0]);
-            assert!(share > 0.0 && share <= 1.05, "{share}");
+            // A loaded machine pauses the receiver, and what waited comes at once.
+            assert!(share > 0.0 && share <= 1.05 + TINY_SLACK, "{share}");
             // Headers take a twentieth of each frame, so the program gets less than the link carries.
             assert!(rate > 0.0 && rate < 12.5e6 * share, "{rate} {share}");
             assert!(notes.iter().any(|note| note.contains("networks of their own")), "{notes:?}");

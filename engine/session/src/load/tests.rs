@@ -28,7 +28,7 @@ use crate::tests::{blind, header, settings, step};
 
 /// Answers by the path: `/slow` after 30 ms, `/bad` with 500, anything else with 200 at once. Its threads end when the
 /// connections do.
-fn server() -> SocketAddr {
+pub(super) fn server() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("bound");
     std::thread::spawn(move || {
@@ -56,7 +56,7 @@ fn converse(stream: TcpStream) {
 }
 
 /// A script that has one load.
-struct Fake(Box<dyn Fn() -> LoadRequest>);
+pub(super) struct Fake(pub(super) Box<dyn Fn() -> LoadRequest>);
 
 impl Scripted for Fake {
     fn custom(&mut self, _: usize, _: &Labels, _: &mut dyn CustomContext) -> Result<(), ProbeError> {
@@ -77,7 +77,7 @@ impl Scripted for Fake {
 }
 
 /// What a user does.
-type Doing = Box<dyn Fn(&User) -> Result<(), engine_load::Failure>>;
+pub(super) type Doing = Box<dyn Fn(&User) -> Result<(), engine_load::Failure>>;
 
 /// A journey that gets each of these paths once.
 fn getting(paths: &'static [&'static str]) -> Native<impl Fn() -> Doing> {

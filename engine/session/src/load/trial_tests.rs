@@ -1,8 +1,7 @@
 //! Searches and sweeps as steps. Which request fails follows from its number in the schedule, so that the limit is known and no
 //! machine is too slow to find it.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -17,64 +16,15 @@ use engine_core::step::{FailureKind, Outcome};
 use engine_load::http::Request;
 use engine_load::model::UserPhase;
 use engine_load::spec::{Iterations, Pacing};
-use engine_load::{Failure, Load, Native, User, Workload};
-use engine_probes::ProbeError;
+use engine_load::{Load, Native, User, Workload};
 
+use crate::load::tests::{Doing, Fake, server};
 use crate::load::{LoadRequest, TargetAt};
 use crate::runner::{Settings, run};
-use crate::scripted::{CustomContext, Scripted};
 use crate::tests::{blind, header, settings, step};
 
 /// Seconds of a trial.
 const STEP: f64 = 0.5;
-
-/// Answers `/bad` with 500 and all else with 200, at once.
-fn server() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("bound");
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            std::thread::spawn(move || converse(stream));
-        }
-    });
-    address
-}
-
-fn converse(stream: TcpStream) {
-    let Ok(mut out) = stream.try_clone() else { return };
-    let _ = out.set_nodelay(true);
-    let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
-    while let Some(first) = lines.next() {
-        while lines.next().is_some_and(|line| !line.is_empty()) {}
-        let status = if first.contains("/bad") { "500 No" } else { "200 OK" };
-        if out.write_all(format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nok").as_bytes()).is_err() {
-            return;
-        }
-    }
-}
-
-struct Fake(Load, TargetAt);
-
-impl Scripted for Fake {
-    fn custom(&mut self, _: usize, _: &Labels, _: &mut dyn CustomContext) -> Result<(), ProbeError> {
-        Ok(())
-    }
-    fn load(&mut self, _: usize, _: &Labels, _: &mut dyn CustomContext) -> Result<LoadRequest, ProbeError> {
-        Ok(LoadRequest::new(self.0.clone(), self.1.clone()))
-    }
-    fn setup(&mut self, _: &mut dyn CustomContext) -> Result<(), ProbeError> {
-        Ok(())
-    }
-    fn teardown(&mut self, _: &mut dyn CustomContext) -> Result<(), ProbeError> {
-        Ok(())
-    }
-    fn finish(&mut self, _: &RunRecord, _: &mut dyn CustomContext) -> Result<(), ProbeError> {
-        Ok(())
-    }
-}
-
-/// What a user does.
-type Doing = Box<dyn Fn(&User) -> Result<(), Failure>>;
 
 /// A load whose users fail from the number `limit` times [`STEP`] on; `each` sees every iteration.
 fn load(limit: f64, each: impl Fn() + Send + Sync + 'static) -> Load {
@@ -109,7 +59,8 @@ fn search() -> CapacityShape {
 
 fn taken(settings: Settings<'_>, load: Load, at: TargetAt, work: Work) -> RunRecord {
     let step = PlannedStep { name: "limit".into(), work, timeout: 300.0, ..step("limit", Rounds::Exact(1)) };
-    run(header(vec![step]), settings, Some(&mut Fake(load, at)), vec![])
+    let mut script = Fake(Box::new(move || LoadRequest::new(load.clone(), at.clone())));
+    run(header(vec![step]), settings, Some(&mut script), vec![])
 }
 
 fn searched(settings: Settings<'_>, load: Load, at: TargetAt, search: CapacityShape) -> RunRecord {

@@ -10,6 +10,7 @@ use crate::load::{CapacityShape, LoadShape, ScaleShape};
 use crate::series::Labels;
 use crate::stats::rng::Stream;
 use crate::step::Place;
+use crate::stress::StressShape;
 
 /// How much of everything is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -130,6 +131,11 @@ pub enum Work {
         /// Which levels.
         sweep: ScaleShape,
     },
+    /// Measures something quiet and with stressors in the background.
+    Stress {
+        /// What, beside what.
+        shape: StressShape,
+    },
     /// Runs the scenario's `finish` after all rounds. The session adds this step when the plan has one.
     Finish,
 }
@@ -247,8 +253,9 @@ impl Plan {
     /// Estimated duration of the whole, in seconds: at most the budget.
     #[must_use]
     pub fn estimate(&self) -> f64 {
-        // A load has no round of warm-up.
-        let rounds = |step: &PlannedStep| step.rounds.most() + u32::from(!step.is_load());
+        // A load has no round of warm-up, and neither has stress.
+        let warms = |step: &PlannedStep| !step.is_load() && !matches!(step.work, Work::Stress { .. });
+        let rounds = |step: &PlannedStep| step.rounds.most() + u32::from(warms(step));
         let steps: f64 = self.steps.iter().map(|step| step.estimate * f64::from(rounds(step))).sum();
         self.budget.map_or(steps, |budget| steps.min(budget))
     }

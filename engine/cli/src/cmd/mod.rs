@@ -5,6 +5,7 @@ mod alerts;
 mod anomaly;
 mod baseline;
 mod check;
+mod check_stress;
 mod compare;
 mod compare_files;
 mod configure;
@@ -30,6 +31,7 @@ mod tool;
 mod trend;
 mod trend_stored;
 
+pub(crate) use faults::stress_ground;
 pub(crate) use run::{once, options as run_options, scratch_base};
 pub(crate) use trend_stored::analysed;
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::args::Args;
 use crate::load::LoadShape;
 use crate::measurement::Stat;
-use crate::metric::{Goal, Metric, MetricDef, Nature};
+use crate::metric::{Goal, Metric, MetricDef};
 use crate::series::Labels;
 use crate::stats::Stream;
 use crate::unit::Unit;
@@ -32,11 +32,14 @@ pub const QUIET: &str = "quiet";
 const BETWEEN: usize = 3;
 
 /// How many times slower, or how many times less, the measured thing is than in the quiet around it.
-pub const SLOWDOWN: MetricDef = MetricDef::cost("slowdown", Unit::Ratio, "stressed against quiet, 1 for no difference");
+pub const SLOWDOWN: MetricDef = MetricDef::cost("slowdown", Unit::Count, "stressed against quiet, 1 for no difference");
 
 /// The same between two quiet measurements: its distance from 1 is what slowdowns cannot tell from noise.
-pub const CONTROL: MetricDef =
-    MetricDef::fact("control", Unit::Ratio, "one quiet measurement against the one before: how far it is from 1 is noise");
+pub const CONTROL: MetricDef = MetricDef::fact(
+    "control",
+    Unit::Ratio,
+    "one quiet measurement against the one before: how far it is from 1 is noise",
+);
 
 /// What a stressor did by its own count.
 pub const RATE: MetricDef = MetricDef::rate("stressor.rate", Unit::PerSecond, "pieces of work that a stressor did");
@@ -256,12 +259,6 @@ pub fn slowdown(metric: &Metric, stressed: f64, quiet: f64) -> Option<f64> {
     (stressed > 0.0 && quiet > 0.0 && ratio.is_finite()).then_some(ratio)
 }
 
-/// The metric of slowdowns; a control has no better direction.
-#[must_use]
-pub fn is_slowdown(metric: &Metric) -> bool {
-    metric.id == SLOWDOWN.id && metric.unit == Unit::Ratio && metric.nature == Nature::Cost
-}
-
 /// Key of the random stream that orders the turns.
 const TURNS: u64 = 0x7374_7265_7373_0001;
 
@@ -318,7 +315,6 @@ mod tests {
         assert_eq!(slowdown(&latency, 3.0, 2.0), Some(1.5));
         assert_eq!(slowdown(&rate, 2.0, 3.0), Some(1.5));
         assert_eq!(slowdown(&rate, 0.0, 3.0), None, "what came to a standstill has no factor");
-        assert!(is_slowdown(&SLOWDOWN.metric()) && !is_slowdown(&CONTROL.metric()));
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod diagnosis;
 mod expectation;
 pub mod github;
 mod input;
+mod interference;
 pub mod json;
 pub mod junit;
 mod load;

@@ -244,7 +244,8 @@ impl Host {
         let stresses = matches!(declared.points.first(), Some((_, Runs::Stress { .. })));
         let rule = if stresses {
             StepRule::of_stress(self, given, &defaults)?
-        } else if sends { StepRule::of_load(self, given)?
+        } else if sends {
+            StepRule::of_load(self, given)?
         } else {
             StepRule::new(self, given, &defaults)?
         };

@@ -19,5 +19,6 @@ mod sandbox;
 mod scenarios;
 mod series;
 mod simulated;
+mod stress;
 mod target;
 mod tools;

@@ -8,6 +8,7 @@
 mod comparison;
 mod document;
 mod fill;
+mod interference;
 mod list;
 mod load;
 mod results;

@@ -2,6 +2,7 @@
 
 mod comparison;
 mod escape;
+mod interference;
 mod load;
 mod report;
 mod results;

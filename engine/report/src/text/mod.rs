@@ -7,6 +7,7 @@ mod comparison;
 mod diagnostics;
 mod expectations;
 mod explanation;
+mod interference;
 mod list;
 mod load;
 mod machine;

@@ -88,7 +88,8 @@ fn parts(host: &Host, ctx: &NativeCallContext<'_>, args: Vec<Dynamic>) -> Raised
         } else if had && parts.what.is_none() {
             parts.what = Some((value, at));
         } else {
-            let message = format!("`stress` takes a name, options and what is measured, in this order; got {}", shown(&value));
+            let message =
+                format!("`stress` takes a name, options and what is measured, in this order; got {}", shown(&value));
             return Err(Fault::invalid("wrong-call", message)
                 .help(format!("write `{EXAMPLE}`"))
                 .or_at(Some(at))
@@ -119,8 +120,9 @@ fn declare(host: &Host, ctx: &NativeCallContext<'_>, filter: &Filter, args: Vec<
     let function = what.as_ref().and_then(|(what, _)| what.clone().try_cast::<FnPtr>());
     if function.is_none() && (given.get("sweep").is_some() || given.get("cases").is_some()) {
         let key = if given.get("sweep").is_some() { "sweep" } else { "cases" };
-        let fault = Fault::invalid("wrong-call", format!("`{key}` needs a function from the point to what is measured"))
-            .help("write `measure: |p| memory::latency(#{ size: p.size })`");
+        let fault =
+            Fault::invalid("wrong-call", format!("`{key}` needs a function from the point to what is measured"))
+                .help("write `measure: |p| memory::latency(#{ size: p.size })`");
         return Err(given.raise(fault, key));
     }
     let backgrounds = backgrounds(host, &given)?;
@@ -142,7 +144,8 @@ fn declare(host: &Host, ctx: &NativeCallContext<'_>, filter: &Filter, args: Vec<
         points.push((place.labels.clone(), runs));
     }
     let names = names.unwrap_or_default();
-    let expect = builder::expectations(host, &given, None, Some(&names)).map_err(|fault| given.raise(fault, "expect"))?;
+    let expect =
+        builder::expectations(host, &given, None, Some(&names)).map_err(|fault| given.raise(fault, "expect"))?;
     known_labels(host, &given, &backgrounds)?;
     // An empty list keeps the numbers of those that follow.
     host.builder.borrow_mut().loads.push(loads);
@@ -191,7 +194,8 @@ fn measured(
         return Ok(Found { measured: Measured::Nothing { hold }, names, load: None, method: 1, starts: true });
     }
     if given.get("hold").is_some() {
-        let fault = wrong("`hold` is for stress without `measure`: beside a measurement the stressors last as long as it does");
+        let fault =
+            wrong("`hold` is for stress without `measure`: beside a measurement the stressors last as long as it does");
         return Err(given.raise(fault, "hold"));
     }
     if let Some(Spec { probe, args }) = thing.clone().try_cast::<Spec>() {
@@ -210,9 +214,8 @@ fn measured(
     }
     if let Some(map) = thing.clone().try_cast::<Map>() {
         let inner = given.nested(host, ctx, "measure", map, LOAD)?;
-        if let Some(key) = ["rounds", "tags", "sweep", "cases", "reference", "expect"]
-            .into_iter()
-            .find(|key| inner.get(key).is_some())
+        if let Some(key) =
+            ["rounds", "tags", "sweep", "cases", "reference", "expect"].into_iter().find(|key| inner.get(key).is_some())
         {
             let fault = wrong(format!("`{key}` belongs to `stress` and not to the load that it measures"));
             return Err(inner.raise(fault, key));
@@ -272,7 +275,9 @@ fn backgrounds(host: &Host, given: &Given) -> Raised<Vec<Background>> {
         let levels = if own.is_empty() { levels.clone() } else { own };
         let name = name.unwrap_or_else(|| specs.iter().map(usual_name).collect::<Vec<_>>().join("+"));
         if name == stress::QUIET || !engine_core::series::is_step_name(&name.replace('+', "-")) {
-            let message = format!("`{name}` cannot name a background: names are made of letters, digits, `_`, `.`, `+` and `-`, and `quiet` is what has none");
+            let message = format!(
+                "`{name}` cannot name a background: names are made of letters, digits, `_`, `.`, `+` and `-`, and `quiet` is what has none"
+            );
             return Err(raise(Fault::invalid("bad-name", message), Some(number)));
         }
         if all.iter().any(|known| known.name == name) {
@@ -280,7 +285,8 @@ fn backgrounds(host: &Host, given: &Given) -> Raised<Vec<Background>> {
                 .help("give one a name: `#{ name: \"other\", run: stress::cpu() }`");
             return Err(raise(fault, Some(number)));
         }
-        let each: Vec<Option<u64>> = if levels.is_empty() { vec![None] } else { levels.into_iter().map(Some).collect() };
+        let each: Vec<Option<u64>> =
+            if levels.is_empty() { vec![None] } else { levels.into_iter().map(Some).collect() };
         all.extend(each.into_iter().map(|level| at_level(&name, &specs, level)));
     }
     if all.is_empty() || all.len() > MOST {
@@ -373,7 +379,10 @@ fn percents(value: &Dynamic) -> Result<Vec<u64>, Fault> {
     for item in &items {
         let level = whole(item).filter(|level| (1..=100).contains(level));
         let level = level.ok_or_else(|| {
-            wrong(format!("`intensity` must be whole percent from 1 to 100, `50` or `[25, 50, 100]`, got {}", shown(item)))
+            wrong(format!(
+                "`intensity` must be whole percent from 1 to 100, `50` or `[25, 50, 100]`, got {}",
+                shown(item)
+            ))
         })?;
         if all.contains(&level) {
             return Err(wrong(format!("`intensity` has {level} twice")));
@@ -388,10 +397,15 @@ fn known_labels(host: &Host, given: &Given, backgrounds: &[Background]) -> Raise
     for (item, text) in given.texts("expect").into_iter().enumerate() {
         let Ok(parsed) = Expectation::parse(&text) else { continue };
         for (label, known) in [
-            (stress::BACKGROUND, backgrounds.iter().map(|one| one.name.as_str()).chain([stress::QUIET]).collect::<Vec<_>>()),
+            (
+                stress::BACKGROUND,
+                backgrounds.iter().map(|one| one.name.as_str()).chain([stress::QUIET]).collect::<Vec<_>>(),
+            ),
             (stress::INTENSITY, backgrounds.iter().map(|one| one.intensity.as_str()).collect()),
         ] {
-            let Some(asked) = parsed.claim().left.labels.get(label).filter(|asked| !known.contains(asked)) else { continue };
+            let Some(asked) = parsed.claim().left.labels.get(label).filter(|asked| !known.contains(asked)) else {
+                continue;
+            };
             let near = engine_core::nearest::hint(asked, known.iter().copied());
             let message = format!("in expectation `{text}`: no {label} is `{asked}`{near}");
             let at = given.at_item(host, "expect", item);

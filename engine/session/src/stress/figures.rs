@@ -2,7 +2,9 @@
 
 use engine_core::measurement::{Measurement, Record, Round};
 use engine_core::series::Labels;
-use engine_core::stress::{BACKGROUND, Background, CHECKED, CONTROL, CPU, Of, QUIET, RATE, SLOWDOWN, STRESSOR, slowdown};
+use engine_core::stress::{
+    BACKGROUND, Background, CHECKED, CONTROL, CPU, Of, QUIET, RATE, SLOWDOWN, STRESSOR, slowdown,
+};
 
 use super::background::Did;
 
@@ -94,8 +96,12 @@ impl Figures {
             for record in pair[1].compared(of) {
                 let (before, after) = (pair[0].same(record, of), figure(record, of));
                 let ratio = before.zip(after).and_then(|(before, after)| slowdown(&record.metric, after, before));
-                out.extend(ratio.into_iter().map(|ratio| (CONTROL.metric(), record.labels.clone(), ratio))
-                    .map(|(metric, labels, ratio)| Record::value(metric, labels, ratio)));
+                out.extend(
+                    ratio
+                        .into_iter()
+                        .map(|ratio| (CONTROL.metric(), record.labels.clone(), ratio))
+                        .map(|(metric, labels, ratio)| Record::value(metric, labels, ratio)),
+                );
             }
         }
         merge(out);

@@ -101,12 +101,7 @@ impl Runner<'_, '_, '_> {
     }
 
     /// Measures once: a round of the probe, or nothing for a while.
-    fn measure(
-        &self,
-        planned: &PlannedStep,
-        shape: &StressShape,
-        seed: u64,
-    ) -> Result<Measure, ProbeError> {
+    fn measure(&self, planned: &PlannedStep, shape: &StressShape, seed: u64) -> Result<Measure, ProbeError> {
         match &shape.measured {
             Measured::Nothing { hold } => {
                 pause(self.settings, *hold)?;
@@ -169,7 +164,8 @@ impl Turns<'_> {
         let mut figures = Figures::default();
         let mut round = Round { records: Vec::new(), taints: Vec::new(), notes: Vec::new(), doubts: Vec::new() };
         let mut lost: Vec<Lost> = Vec::new();
-        if first && self.shape.measured.of().is_some() && self.bus.with(|run| run.header.plan.profile != Profile::Tiny) {
+        if first && self.shape.measured.of().is_some() && self.bus.with(|run| run.header.plan.profile != Profile::Tiny)
+        {
             measure(None)?;
         }
         let mut quiet_before = true;
@@ -200,7 +196,8 @@ impl Turns<'_> {
                         }
                         Err(why) => {
                             let text = format!("{}: not measured: {}", background.describe(), why.reason());
-                            let level = if matches!(why, Lost::Refused(..)) { NoteLevel::Info } else { NoteLevel::Warning };
+                            let level =
+                                if matches!(why, Lost::Refused(..)) { NoteLevel::Info } else { NoteLevel::Warning };
                             if level == NoteLevel::Warning {
                                 round.doubts.push(text.clone());
                             }
@@ -250,7 +247,9 @@ impl Turns<'_> {
     fn kept(&self, round: &mut Round, took: &Measure, stressed: bool) {
         for taint in &took.taints {
             let foreign = matches!(taint, Taint::Steal { .. });
-            if (foreign || !stressed) && !round.taints.iter().any(|known| std::mem::discriminant(known) == std::mem::discriminant(taint)) {
+            if (foreign || !stressed)
+                && !round.taints.iter().any(|known| std::mem::discriminant(known) == std::mem::discriminant(taint))
+            {
                 round.taints.push(taint.clone());
             }
         }

@@ -78,7 +78,7 @@ fn what_is_refused_costs_its_row_and_the_others_nothing() {
                bench(cpu::primes());";
     sandbox.file("all.rhai", all);
     // Under the tiny profile the number would be a small one; nothing measured is an exit code of its own.
-X, "x", "--profile", "short"]);
+    let report = sandbox.expect(4, &["--json", "run", "all.rhai", "--only", "x", "--profile", "short"]);
     let outcome = &report.json()["steps"][0]["outcome"];
     assert!(outcome["status"] == "skipped" && outcome["class"] == "resource", "{outcome}");
     assert!(outcome["reason"].as_str().unwrap().contains("at most 4096"), "{outcome}");

@@ -9,3 +9,4 @@ mod mcp;
 #[path = "../it/sandbox.rs"]
 #[expect(dead_code, reason = "shared with the other tests, which use more of it")]
 mod sandbox;
+mod stress;

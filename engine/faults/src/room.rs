@@ -108,7 +108,8 @@ pub fn processor_busy(number: usize) -> Option<f64> {
     // SAFETY: a question about a constant of the system.
     let ticks = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
     #[expect(clippy::cast_precision_loss, reason = "a hundred or a thousand")]
-    busy(&text, number).filter(|_| ticks > 0).map(|busy| busy / ticks as f64)
+    let seconds = busy(&text, number).filter(|_| ticks > 0).map(|busy| busy / ticks as f64);
+    seconds
 }
 
 /// Ticks of a processor in which it was neither idle, nor waiting for I/O, nor taken away.

@@ -258,7 +258,7 @@ fn parameters(function: &FunctionDoc) -> Vec<&'static str> {
         ("", "parse_json") => vec!["text: String"],
         ("host", "has") => vec!["part: String"],
         ("", "profile" | "uuid" | "now" | "iso_time") | ("host", _) => vec![""],
-        ("", "load" | "capacity" | "scale") => {
+        ("", "load" | "capacity" | "scale" | "stress") => {
             vec!["options: Map", "name: String, options: Map", "name: String, options: Map, more: Fn"]
         }
         ("", "demo_target") => vec!["", "options: Map"],

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod alerts;
+mod automate;
 mod baseline;
 mod faults;
 mod journey;
@@ -14,6 +15,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use alerts::{AccuracyArgs, AlertsCommand, DeedArgs, LabelName, PatternsArgs, SimulateArgs};
+pub(crate) use automate::{AbArgs, CiCommand, DemoArgs, InitArgs, Kind, NewCommand, PinArgs, Provider};
 pub(crate) use baseline::{AcceptArgs, BaselineCommand, CloneArgs, SetArgs};
 pub(crate) use faults::FaultsCommand;
 pub(crate) use journey::{HttpArgs, ImportCommand, PlanArgs};
@@ -76,6 +78,20 @@ pub(crate) enum Command {
     Probe(ProbeArgs),
     /// Load one address: engine http URL -r 200/s -d 30s
     Http(Box<HttpArgs>),
+    /// Two builds side by side, in alternation: engine ab './old' './new'
+    Ab(Box<AbArgs>),
+    /// Write down what scenarios are made of, so that a run under the lock refuses what has changed
+    Pin(PinArgs),
+    /// Files for continuous integration: engine ci init github
+    #[command(subcommand)]
+    Ci(CiCommand),
+    /// Make a project: configuration, a folder of scenarios with an example, .gitignore, a CI file
+    Init(InitArgs),
+    /// A new scenario to start from: engine new scenario http shop
+    #[command(subcommand)]
+    New(NewCommand),
+    /// Ten seconds of load against a demo target of its own, and the report: nothing to set up, no network
+    Demo(DemoArgs),
     /// Write a scenario from what a browser or curl sent
     #[command(subcommand)]
     Import(ImportCommand),
@@ -200,6 +216,9 @@ pub(crate) struct Reading {
     /// Leave out steps whose name matches a glob
     #[arg(long, value_name = "GLOB", value_delimiter = ',')]
     pub(crate) skip: Vec<String>,
+    /// Spend about this time, such as 45m: more rounds where there is more
+    #[arg(long, value_name = "TIME")]
+    pub(crate) budget: Option<String>,
     /// Folder searched for `std/..` modules before the built-in ones
     #[arg(long, value_name = "DIR")]
     pub(crate) stdlib: Option<PathBuf>,
@@ -211,7 +230,7 @@ pub(crate) struct Reading {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RunArgs {
     /// Files, built-in scenarios (quick, hardware, full), or `-` for standard input
-    #[arg(value_name = "SCENARIO", required_unless_present_any = ["eval"])]
+    #[arg(value_name = "SCENARIO", required_unless_present_any = ["eval", "resume"])]
     pub(crate) scenarios: Vec<String>,
     /// Script text
     #[arg(short = 'e', long, value_name = "SCRIPT", conflicts_with = "scenarios")]
@@ -227,6 +246,15 @@ pub(crate) struct RunArgs {
     /// Profile of what the machine should reach [default: the one that fits; see `engine list machines`]
     #[arg(long, value_name = "NAME")]
     pub(crate) machine: Option<String>,
+    /// Go on with a run that was interrupted or killed: what it has is not measured again
+    #[arg(long, value_name = "RUN", conflicts_with = "eval")]
+    pub(crate) resume: Option<String>,
+    /// Refuse scenarios that are not in the lock; without this, a lock beside a scenario that names it is obeyed
+    #[arg(long)]
+    pub(crate) locked: bool,
+    /// The lock [default: engine.lock beside the scenario]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) lock: Option<PathBuf>,
     /// What makes the run fail beside expectations
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     pub(crate) fail_on: Vec<FailOn>,
@@ -253,6 +281,9 @@ pub(crate) struct Storing {
     /// Write a report here as well; the suffix says which: json md csv xml txt
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Vec<PathBuf>,
+    /// Report files to write into the folder: json, md, csv, junit, txt [default: the configuration's]
+    #[arg(long, value_name = "FORMAT", value_delimiter = ',')]
+    pub(crate) format: Vec<String>,
     /// Label the run
     #[arg(long = "tag", value_name = "K=V")]
     pub(crate) tags: Vec<String>,

@@ -35,6 +35,14 @@ pub(crate) struct Request {
     pub(crate) budget: Option<f64>,
     pub(crate) trace: bool,
     pub(crate) once: bool,
+    /// `--budget`.
+    pub(crate) reading: Reading,
+    /// The run to go on with.
+    pub(crate) resume: Option<Box<RunRecord>>,
+    /// The lock to obey.
+    pub(crate) lock: Option<crate::lock::Asked>,
+    /// Whether cases are held against their references as `fail_on` says.
+    pub(crate) cases: bool,
 }
 
 impl Request {
@@ -56,6 +64,10 @@ impl Request {
             budget: None,
             trace: false,
             once: false,
+            reading: reading.clone(),
+            resume: None,
+            lock: None,
+            cases: false,
         })
     }
 }
@@ -68,17 +80,21 @@ struct Finished {
 }
 
 /// Runs one scenario to its exit code.
-pub(crate) fn run(app: &App, request: Request) -> Result<Exit, Fatal> {
+pub(crate) fn run(app: &App, mut request: Request) -> Result<Exit, Fatal> {
     let label = source::label(&request.source);
     let folder = source::folder(&request.source);
     let mut scenario = read(app, &request)?;
-    let plan = adjusted(&request, scenario.plan());
+    if let Some(asked) = &request.lock {
+        crate::lock::obey(asked, &request.source, scenario.sources())?;
+    }
+    let plan = adjusted(&request, scenario.plan())?;
     if plan.steps.is_empty() {
         return Err(Fatal::new(Exit::NothingRan, format!("{label}: the filters `--only` and `--skip` leave no step")));
     }
     for path in &request.storing.report {
         reports::format_of(path)?;
     }
+    let formats = reports::formats(&request.storing.format, &app.config().reports.formats)?;
     let targets = request.storing.stream.iter().map(|text| -> Result<(&str, stream::Target), Fatal> {
         let target = stream::Target::parse(text).map_err(|error| Fatal::usage(format!("`--stream` {error}")))?;
         Ok((text.as_str(), target))
@@ -86,7 +102,11 @@ pub(crate) fn run(app: &App, request: Request) -> Result<Exit, Fatal> {
     let targets: Vec<(&str, stream::Target)> = targets.collect::<Result<_, _>>()?;
     let scratch = Scratch::new(&cmd::scratch_base(app))?;
     let store = app.store()?;
-    let header = header(app, &request, &label, &folder, &scratch.0, plan, scenario.hash())?;
+    let resumed = request.resume.take();
+    let header = match &resumed {
+        Some(record) => crate::resume::checked(app, record, &plan, scenario.hash(), &scratch.0)?,
+        None => header(app, &request, &label, &folder, &scratch.0, plan, scenario.hash())?,
+    };
     let against = request
         .baseline
         .as_deref()
@@ -95,6 +115,9 @@ pub(crate) fn run(app: &App, request: Request) -> Result<Exit, Fatal> {
         .unwrap_or_default();
     let baseline = against.record();
     announce(app, &header);
+    if let Some(record) = &resumed {
+        crate::resume::announce(app, record);
+    }
     if let Some(remark) = &against.remark {
         app.note(&engine_report::clean::line(remark));
     }
@@ -118,7 +141,10 @@ pub(crate) fn run(app: &App, request: Request) -> Result<Exit, Fatal> {
         sinks.push(sink);
         streams.push(stream);
     }
-    let record = engine_session::run(header.clone(), settings, Some(&mut scenario), sinks);
+    let record = match resumed {
+        Some(record) => engine_session::resume(crate::resume::forgiven(*record), settings, Some(&mut scenario), sinks),
+        None => engine_session::run(header.clone(), settings, Some(&mut scenario), sinks),
+    };
     let stored = writer.finish();
     for lost in streams.into_iter().filter_map(stream::Stream::finish) {
         app.output.err(&format!("warning: {lost}"));
@@ -138,7 +164,7 @@ pub(crate) fn run(app: &App, request: Request) -> Result<Exit, Fatal> {
     } else if request.baseline.is_some() && request.fail_on.contains(&FailOn::Inconclusive) {
         causes.push((Exit::Inconclusive, "there is no accepted run to compare with yet".to_owned()));
     }
-    conclude(app, &request, Finished { record, comparison, causes })
+    conclude(app, &request, &formats, Finished { record, comparison, causes })
 }
 
 /// Reads the scenario; its errors are shown with place and hint.
@@ -153,15 +179,16 @@ fn read(app: &App, request: &Request) -> Result<Scenario, Fatal> {
 }
 
 /// The plan with what the command line changes.
-fn adjusted(request: &Request, plan: &Plan) -> Plan {
+fn adjusted(request: &Request, plan: &Plan) -> Result<Plan, Fatal> {
     let mut plan = plan.clone();
+    cmd::spend(&request.reading, &mut plan)?;
     if request.once {
         cmd::once(&mut plan);
     }
     if let Some(budget) = request.budget {
         plan.budget = Some(plan.budget.map_or(budget, |own| own.min(budget)));
     }
-    plan
+    Ok(plan)
 }
 
 fn header(
@@ -329,19 +356,23 @@ pub(crate) fn regressions(comparison: &Comparison, fail_on: &[FailOn]) -> Vec<(E
 }
 
 /// Writes the reports, shows the summary, and decides the exit code.
-fn conclude(app: &App, request: &Request, finished: Finished) -> Result<Exit, Fatal> {
+fn conclude(app: &App, request: &Request, formats: &[String], finished: Finished) -> Result<Exit, Fatal> {
     let Finished { record, comparison, mut causes } = finished;
+    let cases = engine_analysis::case_ratios(&record, &app.comparing(None, false).criteria);
+    if request.cases {
+        causes.extend(cmd::against_reference(&record, &cases, &request.fail_on));
+    }
     causes.sort_by_key(|(exit, _)| *exit);
     let exit = Exit::of(&causes.iter().map(|(exit, _)| *exit).collect::<Vec<_>>());
     let shown = engine_report::Exit {
         code: exit.code(),
         causes: causes.iter().map(|(exit, reason)| Cause { code: exit.code(), reason: reason.clone() }).collect(),
     };
-    let cases = engine_analysis::case_ratios(&record, &app.comparing(None, false).criteria);
     let health = engine_analysis::health(&record, &machine::thresholds(app));
     let mut report = Report {
         record: &record,
         cases: &cases,
+        comparison: comparison.as_ref(),
         health: Some(&health),
         exit: Some(&shown),
         written: &[],
@@ -353,7 +384,7 @@ fn conclude(app: &App, request: &Request, finished: Finished) -> Result<Exit, Fa
         zone: TimeZone::system(),
     };
     let folder = app.reports(request.storing.out.as_deref())?;
-    let mut places = reports::places(&folder, &record.header.scenario.name, &report, &app.config().reports.formats);
+    let mut places = reports::places(&folder, &record.header.scenario.name, &report, formats);
     for path in &request.storing.report {
         places.push((reports::format_of(path)?, path.clone()));
     }

@@ -23,6 +23,10 @@ pub(crate) struct Terminal {
     done: f64,
     /// The load that runs: its step, how far it is in seconds, and its last second in words.
     load: Option<(usize, f64, String)>,
+    /// What the plan is expected to take, in seconds.
+    estimate: f64,
+    /// The part that runs: `code (2 of 6)`.
+    part: Option<String>,
 }
 
 impl Terminal {
@@ -35,7 +39,7 @@ impl Terminal {
             }
             bar
         });
-        Self { output, style, trace, bar, total: 0.0, done: 0.0, load: None }
+        Self { output, style, trace, bar, total: 0.0, done: 0.0, load: None, estimate: 0.0, part: None }
     }
 
     fn line(&self, text: &str) {
@@ -79,21 +83,35 @@ impl Terminal {
                 weight(step) * if step.outcome.is_some() { most } else { (taken + part).min(most) }
             })
             .sum();
-        let share = (self.done / self.total.max(1e-9)).clamp(0.0, 1.0);
-        let by_rate = if share > 0.02 { at * (1.0 - share) / share } else { record.header.plan.estimate() };
+        let mut share = (self.done / self.total.max(1e-9)).clamp(0.0, 1.0);
+        let mut by_rate = if share > 0.02 { at * (1.0 - share) / share } else { self.estimate };
+        if record.header.plan.spends {
+            // It takes as many rounds as there is time for.
+            share = (at / self.estimate.max(1e-9)).clamp(0.0, 0.99);
+            by_rate = (self.estimate - at).max(0.0);
+        }
         let left = record.header.plan.budget.map_or(by_rate, |budget| by_rate.min((budget - at).max(0.0)));
         bar.set_length(1000);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share in thousandths")]
         bar.set_position((share * 1000.0) as u64);
         let left = Duration::from_secs_f64(left.max(0.0)).as_secs();
         let load = self.load.as_ref().map(|(_, _, text)| format!("  {text}")).unwrap_or_default();
-        bar.set_message(format!("about {}:{:02} left{load}", left / 60, left % 60));
+        let part = self.part.as_ref().map(|part| format!("{part}, ")).unwrap_or_default();
+        bar.set_message(format!("{part}about {}:{:02} left{load}", left / 60, left % 60));
     }
 }
 
 impl Sink for Terminal {
     fn event(&mut self, envelope: &Envelope, record: &RunRecord) {
         match &envelope.event {
+            Event::RunStarted(header) => self.estimate = header.plan.estimate(),
+            Event::RoundStarted { step, .. } => {
+                let parts = &record.header.plan.parts;
+                let part = record.steps.get(*step).and_then(|step| record.header.plan.part_of(&step.plan));
+                let number = part.and_then(|part| parts.iter().position(|known| known.name == part.name));
+                self.part =
+                    part.zip(number).map(|(part, number)| format!("{} ({} of {})", part.name, number + 1, parts.len()));
+            }
             Event::StepFinished { step, outcome, .. } => {
                 self.load = None;
                 if let Some(step) = record.steps.get(*step) {

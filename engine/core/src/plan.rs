@@ -3,7 +3,11 @@
 //! A plan is plain data. With its seed it fixes the order of every round, so that a stored plan and the rounds done so
 //! far are enough to resume a run.
 
+mod parts;
+
 use serde::{Deserialize, Serialize};
+
+pub use parts::{Forecast, Group, MOST_ROUNDS, Part};
 
 use crate::args::Args;
 use crate::load::{CapacityShape, LoadShape, ScaleShape};
@@ -226,6 +230,12 @@ pub struct Plan {
     pub params: Labels,
     /// Permissions that it uses beyond the default, as flags.
     pub permissions: Vec<String>,
+    /// Included scenarios that run one after another, each with a share of the time. Empty: everything interleaves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
+    /// Whether steps take rounds until the time is used up ([`Plan::spend`]).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub spends: bool,
 }
 
 impl Plan {
@@ -247,6 +257,10 @@ impl Plan {
     /// Estimated duration of the whole, in seconds: at most the budget.
     #[must_use]
     pub fn estimate(&self) -> f64 {
+        if self.spends {
+            let seconds: f64 = self.forecast().iter().map(|group| group.seconds).sum();
+            return self.budget.map_or(seconds, |budget| seconds.min(budget));
+        }
         // A load has no round of warm-up.
         let rounds = |step: &PlannedStep| step.rounds.most() + u32::from(!step.is_load());
         let steps: f64 = self.steps.iter().map(|step| step.estimate * f64::from(rounds(step))).sum();

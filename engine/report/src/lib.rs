@@ -15,6 +15,7 @@ pub mod clean;
 pub mod csv;
 mod curve;
 mod diagnosis;
+pub mod executive;
 mod expectation;
 pub mod github;
 mod input;

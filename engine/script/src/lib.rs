@@ -46,5 +46,5 @@ pub use docs::{Docs, FunctionDoc, OptionDoc, reference};
 pub use options::{HostFacts, Limits, Options, ReadEnv, Source, TraceLine};
 pub use params::ParamDoc;
 pub use permissions::Permissions;
-pub use scenario::{Checked, Scenario, check, class, load};
+pub use scenario::{Checked, Scenario, SourceHash, check, class, load};
 pub use tool::tool;

@@ -20,6 +20,15 @@ use crate::options::{Options, Source};
 use crate::params::ParamDoc;
 use crate::worker::{self, Entry, Job, Outcome};
 
+/// A source of a scenario, or a file of data that its top level read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceHash {
+    /// The file as it was named, `std/NAME`, or `embedded:NAME`.
+    pub name: String,
+    /// SHA-256 of its text, hexadecimal.
+    pub sha256: String,
+}
+
 /// What is known of a scenario without running it.
 #[derive(Debug)]
 pub struct Checked {
@@ -33,6 +42,8 @@ pub struct Checked {
     pub permissions: Vec<String>,
     /// What its top level logged.
     pub notes: Vec<Note>,
+    /// Everything that was read for it, the scenario itself first.
+    pub sources: Vec<SourceHash>,
 }
 
 impl Checked {
@@ -101,6 +112,7 @@ pub fn check(source: &Source, options: &Options) -> Checked {
         params: outcome.params,
         permissions: outcome.flags,
         notes: outcome.notes,
+        sources: outcome.sources,
     }
 }
 
@@ -112,6 +124,7 @@ pub struct Scenario {
     params: Vec<ParamDoc>,
     notes: Vec<Note>,
     warnings: Vec<Diagnostic>,
+    sources: Vec<SourceHash>,
     cancel: Arc<AtomicBool>,
     jobs: Option<Sender<Job>>,
     thread: Option<JoinHandle<()>>,
@@ -143,6 +156,7 @@ pub fn load(source: &Source, options: Options) -> Result<Scenario, Vec<Diagnosti
         params: outcome.params,
         notes: outcome.notes,
         warnings: outcome.diagnostics,
+        sources: outcome.sources,
         cancel,
         jobs: Some(jobs),
         thread: Some(thread),
@@ -166,6 +180,12 @@ impl Scenario {
     #[must_use]
     pub fn hash(&self) -> &str {
         &self.reference.hash
+    }
+
+    /// Everything that was read for it, the scenario itself first.
+    #[must_use]
+    pub fn sources(&self) -> &[SourceHash] {
+        &self.sources
     }
 
     /// Its parameters with their values.
@@ -232,7 +252,11 @@ impl Scripted for Scenario {
     }
 
     fn setup(&mut self, cx: &mut dyn CustomContext) -> Result<(), ProbeError> {
-        self.call(Entry::Setup, cx).map(drop)
+        self.call(Entry::Setup(None), cx).map(drop)
+    }
+
+    fn setup_part(&mut self, part: &str, cx: &mut dyn CustomContext) -> Result<(), ProbeError> {
+        self.call(Entry::Setup(Some(part.to_owned())), cx).map(drop)
     }
 
     fn teardown(&mut self, cx: &mut dyn CustomContext) -> Result<(), ProbeError> {

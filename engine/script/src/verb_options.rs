@@ -197,6 +197,13 @@ pub(crate) const REQUEST: &[OptionDef] = &[
 pub(crate) const INCLUDE: &[OptionDef] = &[
     option("only", Kind::Texts, "globs of the step names to take"),
     option("params", Kind::Map, "values of its parameters"),
+    option("case", Kind::Text, "its steps become this case of steps without a prefix: include it once for each case"),
+    option("reference", Kind::Text, "with `case`: the case that the others are held against"),
+    option(
+        "budget",
+        Kind::Time,
+        "makes it a part: its steps run together, after the parts before, and take rounds until this time is used up",
+    ),
 ];
 /// Options of `param`.
 pub(crate) const PARAM: &[OptionDef] = &[

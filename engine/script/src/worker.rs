@@ -31,6 +31,7 @@ use crate::options::{Options, Source};
 use crate::params::ParamDoc;
 use crate::plain::Plain;
 use crate::read;
+use crate::scenario::SourceHash;
 use crate::translate;
 use crate::verbs::RunView;
 
@@ -45,6 +46,7 @@ pub(crate) struct Outcome {
     pub(crate) flags: Vec<String>,
     pub(crate) notes: Vec<Note>,
     pub(crate) hash: String,
+    pub(crate) sources: Vec<SourceHash>,
     pub(crate) source: String,
 }
 
@@ -53,7 +55,8 @@ pub(crate) struct Outcome {
 pub(crate) enum Entry {
     Custom(usize, Labels),
     Load(usize, Labels),
-    Setup,
+    /// `setup` of a part; of the scenarios that are no part without one.
+    Setup(Option<String>),
     Teardown,
     Finish(Box<RunRecord>),
 }
@@ -141,7 +144,7 @@ fn run(
     let result = match job.entry {
         Entry::Custom(index, labels) => custom(host, engine, index, &labels, job.seed),
         Entry::Load(index, labels) => load(host, copies, index, &labels, job.seed),
-        Entry::Setup => users::setup(host, engine, copies, job.seed, job.deadline),
+        Entry::Setup(part) => users::setup(host, engine, copies, part.as_deref(), (job.seed, job.deadline)),
         Entry::Teardown => users::teardown(host, engine, copies, job.seed, job.deadline),
         Entry::Finish(run) => {
             let view = Dynamic::from(RunView(Rc::new(*run)));

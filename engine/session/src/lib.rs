@@ -7,6 +7,7 @@ pub mod bus;
 pub mod clock;
 mod custom;
 mod ending;
+mod groups;
 pub mod isolate;
 pub mod load;
 mod progress;
@@ -16,6 +17,7 @@ pub mod target;
 
 pub use bus::{Bus, Sink};
 pub use clock::SystemClock;
+pub use ending::is_resumable;
 pub use engine_probes::{Probe, ProbeError};
 pub use load::{LoadRequest, TargetAt, Watched};
 pub use runner::{Settings, Watcher, resume, run};

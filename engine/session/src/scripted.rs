@@ -30,11 +30,19 @@ pub trait Scripted {
         Err(ProbeError::failed("the scenario's script is not loaded"))
     }
 
-    /// Runs `setup`, before the first round.
+    /// Runs `setup`, before the first round; in a plan with parts, that of the steps of none.
     ///
     /// # Errors
-    /// What the script raised; the run then takes no rounds.
+    /// What the script raised; the steps that it was for then take no rounds.
     fn setup(&mut self, cx: &mut dyn CustomContext) -> Result<(), ProbeError>;
+
+    /// Runs the `setup` of a part, before its first round.
+    ///
+    /// # Errors
+    /// What the script raised; the steps of the part then take no rounds.
+    fn setup_part(&mut self, _part: &str, _cx: &mut dyn CustomContext) -> Result<(), ProbeError> {
+        Ok(())
+    }
 
     /// Runs `teardown`, after the last round, also of an interrupted run.
     ///

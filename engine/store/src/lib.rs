@@ -46,6 +46,7 @@ pub use history::HistoryFilter;
 pub use list::{Filter, RunRow, StepCounts};
 pub use normal::{Acceptance, Place};
 pub use open::Store;
+pub use owner::REASON as ABANDONED;
 pub use schema::VERSION;
 pub use transfer::{Imported, read_export};
 pub use upkeep::{Health, PrunePolicy};

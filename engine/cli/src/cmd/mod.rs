@@ -1,24 +1,30 @@
 //! The commands, one file each.
 
+mod ab;
 mod accuracy;
 mod alerts;
 mod anomaly;
 mod baseline;
 mod check;
+mod ci;
 mod compare;
 mod compare_files;
 mod configure;
 mod database;
+mod demo;
 mod doc;
 mod doctor;
 mod explain;
 mod faults;
 mod foreign;
 mod import;
+mod init;
 mod liners;
 mod list;
+mod new;
 mod pages;
 mod patterns;
+mod pin;
 mod plan;
 mod report;
 mod round;
@@ -30,7 +36,8 @@ mod tool;
 mod trend;
 mod trend_stored;
 
-pub(crate) use run::{once, options as run_options, scratch_base};
+pub(crate) use ab::against_reference;
+pub(crate) use run::{once, options as run_options, scratch_base, spend};
 pub(crate) use trend_stored::analysed;
 
 use crate::app::App;
@@ -71,7 +78,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
     };
     let app = App::new(cli.global)?;
     log(&app)?;
-    if matches!(command, Command::Run(_) | Command::Probe(_) | Command::Time(_)) {
+    if matches!(command, Command::Run(_) | Command::Probe(_) | Command::Time(_) | Command::Ab(_) | Command::Demo(_)) {
         faults::sweep(&app);
     }
     match command {
@@ -79,6 +86,12 @@ fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
         Command::Time(args) => liners::time(&app, &args),
         Command::Probe(args) => liners::probe(&app, &args),
         Command::Http(args) => liners::http(&app, &args),
+        Command::Ab(args) => ab::run(&app, &args),
+        Command::Pin(args) => pin::run(&app, &args),
+        Command::Ci(command) => ci::run(&app, &command),
+        Command::Init(args) => init::run(&app, &args),
+        Command::New(command) => new::run(&app, &command),
+        Command::Demo(args) => demo::run(&app, &args),
         Command::Import(command) => import::run(&app, command),
         Command::Check(args) => check::run(&app, &args),
         Command::List(args) => list::run(&app, &args),

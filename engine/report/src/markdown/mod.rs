@@ -2,10 +2,12 @@
 
 mod comparison;
 mod escape;
+mod executive;
 mod load;
 mod report;
 mod results;
 mod sections;
 
 pub use comparison::comparison;
+pub use executive::comment;
 pub use report::{report, step_summary};

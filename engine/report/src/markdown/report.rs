@@ -2,14 +2,16 @@
 
 use crate::input::Report;
 
-use super::{load, results, sections};
+use super::{comparison, executive, load, results, sections};
 
 /// The whole report of a run.
 #[must_use]
 pub fn report(report: &Report<'_>) -> String {
     let mut out = String::new();
     sections::header(&mut out, report);
+    executive::executive(&mut out, report);
     sections::expectations(&mut out, report);
+    comparison::against_baseline(&mut out, report);
     load::loads(&mut out, report);
     results::results(&mut out, report);
     sections::machine(&mut out, report);
@@ -24,7 +26,9 @@ pub fn report(report: &Report<'_>) -> String {
 pub fn step_summary(report: &Report<'_>) -> String {
     let mut out = String::new();
     sections::header(&mut out, report);
+    executive::executive(&mut out, report);
     sections::expectations(&mut out, report);
+    comparison::against_baseline(&mut out, report);
     let mut details = String::new();
     load::loads(&mut details, report);
     results::results(&mut details, report);

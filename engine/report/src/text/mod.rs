@@ -5,6 +5,7 @@ mod accuracy;
 mod alerts;
 mod comparison;
 mod diagnostics;
+mod executive;
 mod expectations;
 mod explanation;
 mod list;

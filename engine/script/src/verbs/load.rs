@@ -121,7 +121,7 @@ fn declare(host: &Host, ctx: &NativeCallContext<'_>, filter: &Filter, verb: Verb
     host.declaring(ctx)?;
     let Parts { name, at_name, given, more } = parts(host, ctx, verb, args)?;
     let name = name.unwrap_or_else(|| verb.name.to_owned());
-    let places = builder::points(&given, host.options.limits.steps).map_err(|(fault, key)| given.raise(fault, key))?;
+    let places = builder::points(host, &given).map_err(|(fault, key)| given.raise(fault, key))?;
     reference(&given)?;
     if more.is_none() && (given.get("sweep").is_some() || given.get("cases").is_some()) {
         let key = if given.get("sweep").is_some() { "sweep" } else { "cases" };

@@ -25,6 +25,7 @@ use super::reasons;
 use super::records::Sums;
 use super::watch::{self, Watching};
 use crate::custom;
+use crate::ending::next_attempt;
 use crate::round::drift;
 use crate::runner::Runner;
 use crate::target;
@@ -57,7 +58,7 @@ impl Runner<'_, '_, '_> {
         self.bus.send(Event::Sampled(Sampled {
             step,
             round,
-            attempt: 0,
+            attempt: self.bus.with(|record| next_attempt(record, step, round)),
             at: self.bus.at(started),
             seconds: taken.took.as_secs_f64(),
             taints: taken.taints,

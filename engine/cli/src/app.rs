@@ -143,7 +143,10 @@ pub(crate) fn now() -> Timestamp {
 
 /// A time on the command line: `10min`, `7d`, `90 s`; in seconds.
 pub(crate) fn time(flag: &str, text: &str) -> Result<f64, Fatal> {
-    let quantity: Quantity = text.parse().map_err(|error| Fatal::usage(format!("`{flag}`: {error}")))?;
+    // `45m` is how people say it; a metre is no time.
+    let minutes = text.strip_suffix('m').filter(|number| number.trim_end().ends_with(|c: char| c.is_ascii_digit()));
+    let spelled = minutes.map_or_else(|| text.to_owned(), |number| format!("{number} min"));
+    let quantity: Quantity = spelled.parse().map_err(|error| Fatal::usage(format!("`{flag}`: {error}")))?;
     if quantity.dimension != Dimension::TIME || quantity.value < 0.0 {
         return Err(Fatal::usage(format!("`{flag}` must be a time such as `10 min` or `7 d`, got `{text}`")));
     }

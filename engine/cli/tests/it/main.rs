@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
 mod alerts;
+mod automation;
 mod bad_input;
 mod baselines;
 mod commands;

@@ -5,6 +5,8 @@ mod automate;
 mod baseline;
 mod faults;
 mod journey;
+#[cfg(test)]
+mod quoted;
 mod series;
 mod stored;
 mod target;
@@ -143,6 +145,9 @@ pub(crate) enum Command {
     Explain {
         /// Such as 12, inconclusive, degraded, unknown-option, or the id of a verdict
         what: Option<String>,
+        /// Everything as the page docs/troubleshooting.md
+        #[arg(long, conflicts_with = "what")]
+        markdown: bool,
     },
     /// Completions for a shell
     Completions {

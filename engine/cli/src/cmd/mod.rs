@@ -35,6 +35,7 @@ mod target;
 mod tool;
 mod trend;
 mod trend_stored;
+mod trouble;
 
 pub(crate) use ab::against_reference;
 pub(crate) use run::{once, options as run_options, scratch_base, spend};
@@ -111,7 +112,11 @@ fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
         Command::Config(command) => configure::run(&app, command),
         Command::Db(command) => database::run(&app, command),
         Command::Faults(command) => faults::run(&app, &command),
-        Command::Explain { what } => explain::run(&app, what.as_deref()),
+        Command::Explain { markdown: true, .. } => {
+            app.out(&trouble::page());
+            Ok(Exit::Pass)
+        }
+        Command::Explain { what, .. } => explain::run(&app, what.as_deref()),
         Command::Completions { shell } => Ok(pages::completions(shell)),
         Command::Man { out } => pages::man(&app, out.as_deref()),
         Command::Round => round::run(),

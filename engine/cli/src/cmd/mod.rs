@@ -2,8 +2,10 @@
 
 mod accuracy;
 mod alerts;
+mod alerts_channel;
 mod anomaly;
 mod baseline;
+mod baseline_review;
 mod check;
 mod compare;
 mod compare_files;
@@ -24,6 +26,8 @@ mod report;
 mod round;
 mod run;
 mod runs;
+mod schedule;
+mod schedule_install;
 mod simulate;
 mod target;
 mod tool;
@@ -92,6 +96,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
         Command::Patterns(args) => patterns::run(&app, &args),
         Command::Simulate(args) => simulate::run(&app, &args),
         Command::Alerts(command) => alerts::run(&app, command),
+        Command::Schedule(command) => schedule::run(&app, command),
         Command::Baseline(command) => baseline::run(&app, command),
         Command::Runs(command) => runs::run(&app, command),
         Command::Report(args) => report::run(&app, &args),

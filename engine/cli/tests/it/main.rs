@@ -17,6 +17,7 @@ mod machines;
 mod ourselves;
 mod sandbox;
 mod scenarios;
+mod schedules;
 mod series;
 mod simulated;
 mod target;

@@ -27,7 +27,9 @@ const SEND: Duration = Duration::from_secs(60);
 pub(crate) fn children(app: &App, stop: Arc<AtomicBool>) -> Result<Children, Fatal> {
     let myself = std::env::current_exe().map_err(|error| Fatal::new(Exit::Internal, error.to_string()))?;
     let absolute = |path: &std::path::Path| {
-        std::path::absolute(path).map(|path| path.display().to_string()).map_err(|error| Fatal::usage(error.to_string()))
+        std::path::absolute(path)
+            .map(|path| path.display().to_string())
+            .map_err(|error| Fatal::usage(error.to_string()))
     };
     let mut command = vec![myself.display().to_string(), "--db".to_owned(), absolute(&app.database()?)?];
     if let Some(config) = app.config_path() {

@@ -9,7 +9,8 @@ use nights::{Truth, live};
 
 #[expect(clippy::print_stdout, reason = "its output is what it is for")]
 fn main() {
-    let number = |at: usize, default: u64| std::env::args().nth(at).and_then(|text| text.parse().ok()).unwrap_or(default);
+    let number =
+        |at: usize, default: u64| std::env::args().nth(at).and_then(|text| text.parse().ok()).unwrap_or(default);
     let (first, count) = (number(1, 1), number(2, 1));
     let truth = Truth::usual();
     for seed in first..first + count {

@@ -34,6 +34,11 @@ pub trait Channel: std::fmt::Debug {
     /// What it is told of.
     fn only(&self) -> &Wanted;
 
+    /// After how many seconds a message is not worth sending any more; none where the settings say it.
+    fn stale_after(&self) -> Option<u32> {
+        None
+    }
+
     /// Sends; returns when the other side has taken it.
     ///
     /// # Errors
@@ -61,7 +66,8 @@ pub fn enabled(settings: &Settings, also: Option<&str>) -> Vec<Box<dyn Channel>>
     if on("command", settings.command.enabled) {
         all.push(Box::new(command::Hook(settings.command.clone())));
     }
-    if on("desktop", settings.desktop.enabled) {
+    // Where there is no desktop, nobody looks at one.
+    if also == Some("desktop") || (settings.desktop.enabled && command::has_desktop()) {
         all.push(Box::new(command::Desktop(settings.desktop.clone())));
     }
     all

@@ -224,7 +224,8 @@ mod tests {
     #[test]
     fn a_verdict_is_a_run_and_an_error_is_none() {
         assert_eq!(run("exit 11", 60.0, false).ending, Ending::Ran);
-        let error = run("echo noise >&2; echo 'error: there is no scenario `x`' >&2; echo bye >&2; exit 2", 60.0, false);
+        let error =
+            run("echo noise >&2; echo 'error: there is no scenario `x`' >&2; echo bye >&2; exit 2", 60.0, false);
         assert_eq!((error.ending, error.exit), (Ending::Failed, Some(2)));
         assert_eq!(error.reason, "there is no scenario `x`");
         assert!(run("kill -9 $$", 60.0, false).reason.contains("killed"));

@@ -102,10 +102,13 @@ mod tests {
     fn a_laptop_is_on_battery_when_it_is_unplugged() {
         let folder = tempfile::tempdir().unwrap();
         let clock = SimulatedClock::new(Timestamp(0));
-        let on_battery =
-            || Machine::at(folder.path(), Path::new("/nonexistent"), &clock).on_battery();
+        let on_battery = || Machine::at(folder.path(), Path::new("/nonexistent"), &clock).on_battery();
         assert!(!on_battery(), "no supply is known: a server");
-        supply(folder.path(), "hidpp_battery_0", &[("type", "Battery"), ("status", "Discharging"), ("scope", "Device")]);
+        supply(
+            folder.path(),
+            "hidpp_battery_0",
+            &[("type", "Battery"), ("status", "Discharging"), ("scope", "Device")],
+        );
         assert!(!on_battery(), "the battery of a mouse");
         supply(folder.path(), "BAT0", &[("type", "Battery"), ("status", "Discharging")]);
         assert!(on_battery());

@@ -70,7 +70,9 @@ pub fn deliver(
                 Err(error) => {
                     tracing::warn!(channel = channel.name(), message = message.id, %error, "a notice was not taken");
                     let age = now.0.saturating_sub(message.created.0);
-                    let dead = age > i64::from(settings.outbox.give_up_days) * 86_400_000_000;
+                    let days = settings.outbox.give_up_days;
+                    let most = channel.stale_after().unwrap_or_else(|| days.saturating_mul(86_400));
+                    let dead = age > i64::from(most) * 1_000_000;
                     let state = if dead { Delivery::Dead } else { Delivery::Pending };
                     let due = after(now, pause(&message));
                     store.settle_message(message.id, state, now, due, &error.to_string())?;
@@ -129,7 +131,11 @@ fn merged(messages: &[Message], now: Timestamp) -> Option<Notice> {
         .map(|notice| notice.title.clone())
         .chain(std::iter::once(format!("{} notices came within an hour and stand here together", messages.len())));
     Some(Notice {
-        kind: if notices().all(|notice| notice.kind == first.notice.kind) { first.notice.kind } else { NoticeKind::Alert },
+        kind: if notices().all(|notice| notice.kind == first.notice.kind) {
+            first.notice.kind
+        } else {
+            NoticeKind::Alert
+        },
         title: format!("{} notices about {}", messages.len(), suites.join(", ")),
         suite: suites.join(", "),
         branch: None,

@@ -154,7 +154,8 @@ fn notice(
         items,
         link: (!settings.alerts.link.is_empty()).then(|| settings.alerts.link.clone()),
     };
-    let parts: Vec<String> = spoken.iter().map(|one| format!("{} {:?} {:?}", one.alert.id, one.state, one.before)).collect();
+    let parts: Vec<String> =
+        spoken.iter().map(|one| format!("{} {:?} {:?}", one.alert.id, one.state, one.before)).collect();
     Ok(Some((Some((notice, key_of(&parts.join("\n")))), told)))
 }
 
@@ -248,7 +249,8 @@ fn item(store: &Store, one: &Untold) -> Result<Item, Error> {
         return Ok(item);
     }
     if recovered {
-        item.since = alert.steps.iter().rev().find_map(|step| step.run.as_ref()).map(|run| format!("run {}", run.short()));
+        item.since =
+            alert.steps.iter().rev().find_map(|step| step.run.as_ref()).map(|run| format!("run {}", run.short()));
         return Ok(item);
     }
     let evidence = match &alert.verdict {
@@ -354,7 +356,10 @@ fn beside(store: &Store, alert: &Alert) -> Result<Vec<String>, Error> {
         ..engine_store::AlertFilter::default()
     };
     let same = |other: &Alert| {
-        other.machine == alert.machine && other.branch == alert.branch && other.last_run == alert.last_run && other.id != alert.id
+        other.machine == alert.machine
+            && other.branch == alert.branch
+            && other.last_run == alert.last_run
+            && other.id != alert.id
     };
     let others = store.alerts(&filter)?;
     Ok(others

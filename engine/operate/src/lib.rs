@@ -14,9 +14,9 @@ pub mod deliver;
 pub mod gather;
 pub mod install;
 pub mod lock;
-pub mod observe;
 #[cfg(test)]
 mod message;
+pub mod observe;
 pub mod scheduler;
 pub mod secret;
 pub mod settings;

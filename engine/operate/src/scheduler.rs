@@ -129,7 +129,7 @@ impl<'a> Scheduler<'a> {
                     }
                     // The mark stays where it is: the run starts when the machine is free.
                     Err(LockError::Held { .. }) => {
-                        self.held = Some(held.map_or(now, |since| since.min(now)));
+                        self.held = Some(held.map_or(start.due, |since| since.min(start.due)));
                         return Ok(());
                     }
                     Err(error) => step.notes.push(Occurrence {
@@ -155,7 +155,37 @@ impl<'a> Scheduler<'a> {
         Ok(())
     }
 
-    /// Runs a schedule now, whatever its pattern says, as somebody asked. Waits at most `wait` for another run to end.
+    /// Runs what is due of one schedule, as a timer of another program asks: whoever comes first takes it, so that nothing
+    /// runs twice where several look. The timer has put its start off, so there is no jitter here. Waits at most `wait` for
+    /// another run to end.
+    ///
+    /// # Errors
+    /// [`engine_store::Error::BadSchedule`] when there is none; those of the store.
+    pub fn run_due(
+        &mut self,
+        store: &mut Store,
+        starter: &mut dyn Starter,
+        name: &str,
+        wait: Duration,
+    ) -> Result<Vec<Occurrence>, engine_store::Error> {
+        let began = self.clock.now();
+        let mut noted = store.settle_occurrences(self.clock.wall())?;
+        loop {
+            let held = self.held.take();
+            let Followed { schedule, mark } = store.schedule(name)?;
+            let followed = Followed { schedule: Schedule { jitter: 0.0, ..schedule }, mark };
+            let Ok(cron) = Cron::new(&followed.schedule.cron, &followed.schedule.zone) else { return Ok(noted) };
+            if followed.schedule.enabled {
+                self.follow(store, starter, &followed, &cron, held, &mut noted)?;
+            }
+            if self.held.is_none() || self.clock.now().saturating_sub(began) >= wait {
+                return Ok(noted);
+            }
+            self.clock.sleep(Duration::from_secs(5));
+        }
+    }
+
+    /// Runs a schedule now, whatever its pattern and its conditions say, as somebody asked.
     ///
     /// # Errors
     /// [`engine_store::Error::BadSchedule`] when there is none; those of the store.
@@ -164,37 +194,22 @@ impl<'a> Scheduler<'a> {
         store: &mut Store,
         starter: &mut dyn Starter,
         name: &str,
-        cause: Cause,
-        wait: Duration,
     ) -> Result<Vec<Occurrence>, engine_store::Error> {
         let schedule = store.schedule(name)?.schedule;
-        let began = self.clock.now();
         let mut noted = Vec::new();
         let now = self.clock.wall();
-        let start = Occurrence::new(name, now, cause, Ending::Running, now);
-        if cause == Cause::Scheduled
-            && let Some(reason) = self.obstacle(&schedule)
-        {
-            let note = skipped(start, now, reason);
-            let id = store.note_occurrence(&note)?;
-            return Ok(vec![Occurrence { id, ..note }]);
-        }
-        let lock = loop {
-            match Lock::take(&self.lock, name) {
-                Ok(lock) => break lock,
-                Err(LockError::Held { .. }) if self.clock.now().saturating_sub(began) < wait => {
-                    self.clock.sleep(Duration::from_secs(1));
-                }
-                Err(error) => {
-                    let note = skipped(start, self.clock.wall(), error.to_string());
-                    let id = store.note_occurrence(&note)?;
-                    return Ok(vec![Occurrence { id, ..note }]);
-                }
+        let start = Occurrence::new(name, now, Cause::Manual, Ending::Running, now);
+        match Lock::take(&self.lock, name) {
+            Ok(lock) => {
+                let id = store.note_occurrence(&start)?;
+                self.start(store, starter, &schedule, Occurrence { id, ..start }, &lock, &mut noted)?;
             }
-        };
-        let start = Occurrence { started: self.clock.wall(), ..start };
-        let id = store.note_occurrence(&start)?;
-        self.start(store, starter, &schedule, Occurrence { id, ..start }, &lock, &mut noted)?;
+            Err(error) => {
+                let note = skipped(start, now, error.to_string());
+                let id = store.note_occurrence(&note)?;
+                noted.push(Occurrence { id, ..note });
+            }
+        }
         Ok(noted)
     }
 
@@ -301,7 +316,8 @@ impl<'a> Scheduler<'a> {
                     return (moment(newest.started), Some(raised(summary)));
                 }
                 Ending::Skipped if skips >= SKIPS => {
-                    let summary = format!("the last {skips} runs were skipped, that of {when} because {}", newest.reason);
+                    let summary =
+                        format!("the last {skips} runs were skipped, that of {when} because {}", newest.reason);
                     return (moment(newest.started), Some(raised(summary)));
                 }
                 _ => {}
@@ -321,8 +337,11 @@ impl<'a> Scheduler<'a> {
                     || "none has come since it was added".to_owned(),
                     |one| format!("the last was that of {}", cron.local(one.due)),
                 );
-                let summary =
-                    format!("the run of {} has not come ({} late); {since}", cron.local(due), step::span((now.0 - due.0) / 1_000_000));
+                let summary = format!(
+                    "the run of {} has not come ({} late); {since}",
+                    cron.local(due),
+                    step::span((now.0 - due.0) / 1_000_000)
+                );
                 (moment(due), Some(raised(summary)))
             }
             _ => {
@@ -338,7 +357,7 @@ impl<'a> Scheduler<'a> {
 /// What stands in the place of a run where there is none: the moment, in fourteen characters.
 fn moment(at: Timestamp) -> RunId {
     let text = jiff::Timestamp::from_microsecond(at.0)
-        .map_or_else(|_| "?".to_owned(), |at| at.strftime("%Y%m%dT%H%MZ").to_string());
+        .map_or_else(|_| "?".to_owned(), |at| at.strftime("%y%m%dT%H%M%SZ").to_string());
     RunId(text)
 }
 

@@ -126,8 +126,7 @@ impl Secret {
                     .ok_or_else(|| SecretError::Variable { name: name.clone() })?,
                 Part::File(path) => file(path.clone())?,
                 Part::Credential(name) => {
-                    let folder =
-                        secrets.credentials().ok_or_else(|| SecretError::Credential { name: name.clone() })?;
+                    let folder = secrets.credentials().ok_or_else(|| SecretError::Credential { name: name.clone() })?;
                     file(folder.join(name))?
                 }
             };

@@ -278,7 +278,10 @@ impl Email {
         } else if self.security == Security::Plain && !is_loopback(&self.host) {
             add(
                 "email.security",
-                &format!("`plain` would send mail and password in the clear to `{}`: take `starttls` or `tls`", self.host),
+                &format!(
+                    "`plain` would send mail and password in the clear to `{}`: take `starttls` or `tls`",
+                    self.host
+                ),
             );
         }
         if self.user.is_empty() != self.password.is_empty() {
@@ -290,8 +293,7 @@ impl Email {
 /// Whether a host is this machine itself.
 #[must_use]
 pub fn is_loopback(host: &str) -> bool {
-    host == "localhost"
-        || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    host == "localhost" || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn is_web(text: &str) -> bool {

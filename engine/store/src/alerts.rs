@@ -272,12 +272,18 @@ fn one(
             place.machine,
             run.0
         ));
+        // The same letters as a verdict's, but for the first.
+        let id = format!("a{}", &id[1..]);
+        // What was over once for this very run is not raised by it again.
+        let known = connection.prepare_cached("SELECT 1 FROM alerts WHERE id = ?1")?.exists([&id])?;
+        if known {
+            return Ok(None);
+        }
         connection.prepare_cached(
             "INSERT INTO alerts (id, rule, subject, suite, machine, branch, state, summary, verdict, first_run, last_run,
              raised, updated, times, began) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11, ?11, 1, ?12)",
         )?.execute(params![
-            // The same letters as a verdict's, but for the first.
-            format!("a{}", &id[1..]),
+            id,
             signal.rule.name(),
             signal.subject,
             place.suite,

@@ -53,13 +53,7 @@ impl Store {
     ///
     /// # Errors
     /// Those of writing, after which nothing of it is stored.
-    pub fn enqueue(
-        &mut self,
-        now: Timestamp,
-        news: &[New],
-        told: &[Told],
-        most: usize,
-    ) -> Result<Enqueued, Error> {
+    pub fn enqueue(&mut self, now: Timestamp, news: &[New], told: &[Told], most: usize) -> Result<Enqueued, Error> {
         let path = self.path.clone();
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).at(&path)?;
         for one in told {
@@ -90,12 +84,7 @@ impl Store {
     ///
     /// # Errors
     /// Those of writing.
-    pub fn take_message(
-        &mut self,
-        channel: &str,
-        now: Timestamp,
-        until: Timestamp,
-    ) -> Result<Option<Message>, Error> {
+    pub fn take_message(&mut self, channel: &str, now: Timestamp, until: Timestamp) -> Result<Option<Message>, Error> {
         let path = self.path.clone();
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).at(&path)?;
         // A date far ahead was written before the clock was set back: it must not hold the message for ever.
@@ -204,7 +193,10 @@ impl Store {
         // One that was tried may have arrived, and its key then means what it said.
         let free = "state = 'pending' AND lease <= ?2 AND attempts = 0";
         let changed = transaction
-            .execute(&format!("UPDATE outbox SET notice = ?3 WHERE message = ?1 AND {free}"), params![first, now.0, data])
+            .execute(
+                &format!("UPDATE outbox SET notice = ?3 WHERE message = ?1 AND {free}"),
+                params![first, now.0, data],
+            )
             .at(&path)?;
         let mut gone = 0;
         for id in rest {

@@ -101,10 +101,8 @@ impl Store {
     pub fn schedule(&self, name: &str) -> Result<Followed, Error> {
         let sql = "SELECT data, due, checked FROM schedules WHERE name = ?1";
         let mut statement = self.connection.prepare_cached(sql).at(&self.path)?;
-        let row = statement
-            .query_row([name], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-            .optional()
-            .at(&self.path)?;
+        let row =
+            statement.query_row([name], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional().at(&self.path)?;
         if let Some(row) = row {
             return self.followed(row);
         }
@@ -172,10 +170,8 @@ impl Store {
         let sql = format!("{COLUMNS} WHERE ?1 IS NULL OR schedule = ?1 ORDER BY occurrence DESC LIMIT ?2");
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut statement = self.connection.prepare_cached(&sql).at(&self.path)?;
-        let found: Vec<(Occurrence, Option<String>)> = statement
-            .query_map(params![schedule, limit], occurrence_of)
-            .and_then(Iterator::collect)
-            .at(&self.path)?;
+        let found: Vec<(Occurrence, Option<String>)> =
+            statement.query_map(params![schedule, limit], occurrence_of).and_then(Iterator::collect).at(&self.path)?;
         Ok(found.into_iter().map(|(occurrence, _)| occurrence).collect())
     }
 

@@ -154,9 +154,7 @@ impl Store {
                    AND tiny = 0 AND id > ?4 AND id <= ?5";
         let branch = like.branch.as_deref().unwrap_or_default();
         let mut statement = self.connection.prepare_cached(sql).at(&self.path)?;
-        statement
-            .query_row(params![like.suite, like.machine, branch, from.0, to.0], |row| count(row, 0))
-            .at(&self.path)
+        statement.query_row(params![like.suite, like.machine, branch, from.0, to.0], |row| count(row, 0)).at(&self.path)
     }
 
     fn told_of(&self, alert: &Alert) -> Result<Option<(ToldState, Timestamp, bool)>, Error> {
@@ -175,7 +173,8 @@ impl Store {
     }
 
     fn told_firing(&self) -> Result<Vec<Known>, Error> {
-        let sql = "SELECT rule, subject, suite, machine, branch, at, silent FROM told WHERE state = 'firing' ORDER BY at";
+        let sql =
+            "SELECT rule, subject, suite, machine, branch, at, silent FROM told WHERE state = 'firing' ORDER BY at";
         let read = |row: &Row<'_>| {
             Ok(Known {
                 rule: row.get(0)?,
@@ -192,7 +191,8 @@ impl Store {
     }
 
     fn last_alert(&self, row: &Known) -> Result<Option<Alert>, Error> {
-        let sql = "SELECT id FROM alerts WHERE rule = ?1 AND subject = ?2 AND suite = ?3 AND machine = ?4 AND branch = ?5
+        let sql =
+            "SELECT id FROM alerts WHERE rule = ?1 AND subject = ?2 AND suite = ?3 AND machine = ?4 AND branch = ?5
                    ORDER BY alert DESC LIMIT 1";
         let mut statement = self.connection.prepare_cached(sql).at(&self.path)?;
         let id: Option<String> = statement

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Parser;
 use engine_core::nearest::hint;
 use engine_core::quantity::Quantity;
-use engine_core::schedule::{Cause, Ending, Occurrence, REVIEW, Schedule};
+use engine_core::schedule::{Ending, Occurrence, REVIEW, Schedule};
 use engine_core::unit::Dimension;
 use engine_operate::conditions::Machine;
 use engine_operate::scheduler::Scheduler;
@@ -196,7 +196,14 @@ fn list(app: &App) -> Result<(), Fatal> {
             None if schedule.enabled => "never".to_owned(),
             None => "disabled".to_owned(),
         };
-        let cells = [schedule.name.clone(), schedule.cron.clone(), schedule.zone.clone(), when, came, schedule.scenario.clone()];
+        let cells = [
+            schedule.name.clone(),
+            schedule.cron.clone(),
+            schedule.zone.clone(),
+            when,
+            came,
+            schedule.scenario.clone(),
+        ];
         rows.push(cells.map(|cell| clean::clip(&cell, 60)));
         data.push(serde_json::json!({
             "schedule": schedule, "next": next.map(|(start, _)| start), "last": last,
@@ -215,9 +222,8 @@ fn list(app: &App) -> Result<(), Fatal> {
 /// Columns as wide as what is in them.
 fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
     let width = |text: &str| text.chars().count();
-    let widths: Vec<usize> = (0..N)
-        .map(|at| rows.iter().map(|row| width(&row[at])).chain([width(head[at])]).max().unwrap_or(0))
-        .collect();
+    let widths: Vec<usize> =
+        (0..N).map(|at| rows.iter().map(|row| width(&row[at])).chain([width(head[at])]).max().unwrap_or(0)).collect();
     let line = |cells: [&str; N]| {
         let padded: Vec<String> = cells
             .iter()
@@ -254,14 +260,21 @@ fn run_now(app: &App, name: &str, scheduled: bool) -> Result<Exit, Fatal> {
     let machine = Machine::new(&clock);
     let mut scheduler = Scheduler::new(&clock, &machine, &scheduling::lock()?, &crate::machine::id());
     let mut children = scheduling::children(app, stop)?;
-    let (cause, wait) = if scheduled { (Cause::Scheduled, WAIT) } else { (Cause::Manual, Duration::ZERO) };
     let mut store = app.store()?;
-    let noted = scheduler.run_now(&mut store, &mut children, name, cause, wait)?;
+    let noted = if scheduled {
+        scheduler.run_due(&mut store, &mut children, name, WAIT)?
+    } else {
+        scheduler.run_now(&mut store, &mut children, name)?
+    };
     if signals::received().is_none() {
         scheduler.watch(&mut store)?;
         scheduling::tell(app)?;
     }
     shown(app, &noted);
+    if scheduled && noted.is_empty() {
+        app.note("nothing is due: another process has taken it, or its time has not come");
+        return Ok(signals::received().unwrap_or(Exit::Pass));
+    }
     Ok(ending(&noted))
 }
 
@@ -320,9 +333,11 @@ fn defaults(app: &App, zone: Option<&str>) -> Result<(), Fatal> {
     let zone = zone.map_or_else(cron::system_zone, ToOwned::to_owned);
     let folder = std::env::current_dir().map_err(|error| Fatal::usage(error.to_string()))?.display().to_string();
     let mut store = app.store()?;
-    for (name, pattern, scenario, limit) in
-        [("quick", "0 */6 * * *", "quick", 3600.0), ("full", "0 2 * * *", "full", 4.0 * 3600.0), ("review", "0 7 * * 1", REVIEW, 600.0)]
-    {
+    for (name, pattern, scenario, limit) in [
+        ("quick", "0 */6 * * *", "quick", 3600.0),
+        ("full", "0 2 * * *", "full", 4.0 * 3600.0),
+        ("review", "0 7 * * 1", REVIEW, 600.0),
+    ] {
         Cron::new(pattern, &zone)?;
         let schedule = Schedule {
             name: name.to_owned(),

@@ -38,7 +38,9 @@ pub(crate) fn install(app: &App, args: &InstallArgs) -> Result<(), Fatal> {
         .filter(|schedule| schedule.enabled)
         .collect();
     if schedules.is_empty() && !args.service {
-        return Err(Fatal::usage("there is no schedule to install: `engine schedule add`, or `engine schedule defaults`"));
+        return Err(Fatal::usage(
+            "there is no schedule to install: `engine schedule add`, or `engine schedule defaults`",
+        ));
     }
     if !args.user && !args.dry_run && args.into.is_none() && !rustix::process::geteuid().is_root() {
         return Err(Fatal::usage("for the whole machine you must be root; `--user` installs for you alone"));
@@ -71,6 +73,13 @@ pub(crate) fn install(app: &App, args: &InstallArgs) -> Result<(), Fatal> {
     if args.dry_run {
         return Ok(());
     }
+    if args.into.is_none() {
+        // What a unit may write to must be there when it starts: it could not make it itself.
+        for folder in program.database.parent().into_iter().chain(program.writable.iter().map(PathBuf::as_path)) {
+            std::fs::create_dir_all(folder)
+                .map_err(|error| Fatal::new(Exit::Store, format!("`{}`: {error}", folder.display())))?;
+        }
+    }
     let list = list()?;
     let mut manifest = Manifest::read(&list)?;
     manifest.write(&planned, &list)?;
@@ -92,8 +101,22 @@ fn program(app: &App) -> Result<Program, Fatal> {
     let engine = std::env::current_exe().map_err(|error| Fatal::new(Exit::Internal, error.to_string()))?;
     let config = app.config_path().map(absolute).transpose()?;
     let writable = vec![absolute(&app.reports(None)?)?, absolute(&app::state_home()?)?];
-    Ok(Program { engine, database: absolute(&app.database()?)?, config, writable })
+    let environment =
+        VARIABLES.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?))).collect();
+    Ok(Program { engine, database: absolute(&app.database()?)?, config, writable, environment })
 }
+
+/// What says where folders and tools are. A service of the machine has none of it by itself.
+const VARIABLES: [&str; 8] = [
+    "HOME",
+    "PATH",
+    "XDG_DATA_HOME",
+    "XDG_STATE_HOME",
+    "XDG_CONFIG_HOME",
+    "ENGINE_STATE_DIR",
+    "ENGINE_CONFIG",
+    "ENGINE_NOTIFY",
+];
 
 fn units_folder(args: &InstallArgs) -> Result<PathBuf, Fatal> {
     if !args.user {
@@ -103,7 +126,9 @@ fn units_folder(args: &InstallArgs) -> Result<PathBuf, Fatal> {
     set("XDG_CONFIG_HOME")
         .or_else(|| set("HOME").map(|home| home.join(".config")))
         .map(|base| base.join("systemd/user"))
-        .ok_or_else(|| Fatal::usage("neither XDG_CONFIG_HOME nor HOME is set: there is no place for the units of a user"))
+        .ok_or_else(|| {
+            Fatal::usage("neither XDG_CONFIG_HOME nor HOME is set: there is no place for the units of a user")
+        })
 }
 
 fn moved(planned: Vec<Planned>, folder: &Path) -> Vec<Planned> {
@@ -135,7 +160,10 @@ fn enable(app: &App, planned: &[Planned], user: bool, manifest: &mut Manifest) {
         Err(reason) => {
             let user = if user { "--user " } else { "" };
             app.note(&engine_report::clean::line(&format!("not enabled: {reason}")));
-            app.note(&format!("do it with: systemctl {user}daemon-reload && systemctl {user}enable --now {}", names.join(" ")));
+            app.note(&format!(
+                "do it with: systemctl {user}daemon-reload && systemctl {user}enable --now {}",
+                names.join(" ")
+            ));
         }
     }
 }

@@ -38,9 +38,8 @@ type Place = Option<(usize, usize)>;
 type Problems = Vec<(Place, String)>;
 
 fn from_toml(text: &str) -> Result<Settings, Problems> {
-    let settings: Settings = toml::from_str(text).map_err(|error| {
-        vec![(error.span().map(|span| position(text, span.start)), with_hint(error.message()))]
-    })?;
+    let settings: Settings = toml::from_str(text)
+        .map_err(|error| vec![(error.span().map(|span| position(text, span.start)), with_hint(error.message()))])?;
     let wrong = settings.wrong();
     if wrong.is_empty() {
         return Ok(settings);
@@ -121,7 +120,12 @@ mod tests {
         // What stands in comments as `"..."` or `[...]` after an empty value takes its place.
         let mut text = String::new();
         for line in DOCUMENTED.lines() {
-            let commented = line.strip_prefix("# ").filter(|rest| rest.starts_with('[') || rest.starts_with("rules =") || rest.starts_with("scenarios =") || rest.starts_with("branches ="));
+            let commented = line.strip_prefix("# ").filter(|rest| {
+                rest.starts_with('[')
+                    || rest.starts_with("rules =")
+                    || rest.starts_with("scenarios =")
+                    || rest.starts_with("branches =")
+            });
             let line = commented.unwrap_or(line);
             let example = line.split_once(" # ").and_then(|(setting, comment)| {
                 let (name, value) = setting.split_once(" = ")?;
@@ -145,9 +149,14 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named_with_line_and_column() {
         let wrong = |text: &str| read("notify.toml", text).unwrap_err();
-        assert!(wrong("[email]\nhots = \"x\"\n").starts_with("/notify.toml:2:1: unknown key `hots`, did you mean `host`?"));
+        assert!(
+            wrong("[email]\nhots = \"x\"\n").starts_with("/notify.toml:2:1: unknown key `hots`, did you mean `host`?")
+        );
         assert!(wrong("[alerts]\n  fire_after = \"2\"\n").starts_with("/notify.toml:2:16: invalid type"));
-        assert!(wrong("[slack]\nenabled = true\n  webhook_url = \"https://x\"\n").starts_with("/notify.toml:3:3: `slack.webhook_url` is a secret"));
+        assert!(
+            wrong("[slack]\nenabled = true\n  webhook_url = \"https://x\"\n")
+                .starts_with("/notify.toml:3:3: `slack.webhook_url` is a secret")
+        );
         assert!(wrong("[email]\npassword = \"${env}\"\n").starts_with("/notify.toml:2:12: `${env}` names no secret"));
         assert!(wrong("[email\n").starts_with("/notify.toml:1:"));
         let two = wrong("[alerts]\nruns = \"x\"\nper_hour = 0\n");
@@ -160,7 +169,13 @@ mod tests {
         assert_eq!(read("notify.json", good).unwrap().alerts.per_hour, 5);
         let wrong = |text: &str| read("notify.json", text).unwrap_err();
         assert!(wrong("{\"email\": {\n \"hots\": 1}}").starts_with("/notify.json:2:"));
-        assert!(wrong("{\"slack\": {\n  \"enabled\": true}}").starts_with("/notify.json:1:2: `slack.webhook_url`") || wrong("{\"slack\": {\n  \"enabled\": true}}").contains("`slack.webhook_url`"));
-        assert!(wrong("{\"slack\": {\n  \"webhook_url\": \"https://x\"}}").starts_with("/notify.json:2:3: `slack.webhook_url`"));
+        assert!(
+            wrong("{\"slack\": {\n  \"enabled\": true}}").starts_with("/notify.json:1:2: `slack.webhook_url`")
+                || wrong("{\"slack\": {\n  \"enabled\": true}}").contains("`slack.webhook_url`")
+        );
+        assert!(
+            wrong("{\"slack\": {\n  \"webhook_url\": \"https://x\"}}")
+                .starts_with("/notify.json:2:3: `slack.webhook_url`")
+        );
     }
 }

@@ -70,7 +70,11 @@ fn a_run_of_a_schedule_is_noted_and_one_that_fails_raises_an_alert() {
     };
     std::fs::remove_file(sandbox.path("s.rhai")).unwrap();
     sandbox.expect(2, &["schedule", "run-now", "n"]).says(&["n failed (manual), exit code 2: cannot read"]);
-    assert!(missing()[0]["summary"].as_str().unwrap().contains("failed with exit code 2: cannot read"), "{:?}", missing());
+    assert!(
+        missing()[0]["summary"].as_str().unwrap().contains("failed with exit code 2: cannot read"),
+        "{:?}",
+        missing()
+    );
     sandbox.file("s.rhai", GOOD);
     sandbox.expect(0, &["schedule", "run-now", "n"]);
     assert!(missing().is_empty(), "well again");
@@ -99,7 +103,8 @@ fn what_is_installed_is_shown_first_and_removed_exactly() {
     let sandbox = Sandbox::new();
     sandbox.file("s.rhai", GOOD);
     sandbox.expect(2, &["schedule", "install", "--systemd", "--user", "--dry-run"]).says(&["there is no schedule"]);
-    sandbox.expect(0, &["schedule", "add", "n", "0 */6 * * *", "s.rhai", "--zone", "Europe/Berlin", "--jitter", "60 s"]);
+    sandbox
+        .expect(0, &["schedule", "add", "n", "0 */6 * * *", "s.rhai", "--zone", "Europe/Berlin", "--jitter", "60 s"]);
     let shown = sandbox.expect(0, &["schedule", "install", "--systemd", "--user", "--dry-run"]).out;
     for part in [
         "/.config/systemd/user/engine-schedule-n.timer",

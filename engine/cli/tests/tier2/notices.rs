@@ -92,7 +92,8 @@ fn mail_goes_by_starttls_with_a_password_and_plain_to_loopback_and_never_in_the_
         .unwrap();
     assert!(openssl.status.success());
     let (certificate, key) = (sandbox.path("cert.pem"), sandbox.path("key.pem"));
-    let starttls = ["smtp", "--starttls", certificate.to_str().unwrap(), key.to_str().unwrap(), "--auth", "engine", "p4ssw0rd-1"];
+    let starttls =
+        ["smtp", "--starttls", certificate.to_str().unwrap(), key.to_str().unwrap(), "--auth", "engine", "p4ssw0rd-1"];
     let receiver = Receiver::start(&sandbox, "mail.jsonl", &starttls);
     let mail = |port: u16, security: &str, rest: &str| {
         let text = format!(
@@ -101,7 +102,8 @@ fn mail_goes_by_starttls_with_a_password_and_plain_to_loopback_and_never_in_the_
         );
         sandbox.file("config/notify.toml", text);
     };
-    let rest = format!("user = \"engine\"\npassword = \"${{env:MAIL_PASSWORD}}\"\nca_file = \"{}\"\n", certificate.display());
+    let rest =
+        format!("user = \"engine\"\npassword = \"${{env:MAIL_PASSWORD}}\"\nca_file = \"{}\"\n", certificate.display());
     mail(receiver.port, "starttls", &rest);
     let run = |args: &[&str], password: &str| {
         let output = sandbox.command(args).env("MAIL_PASSWORD", password).output().unwrap();
@@ -187,7 +189,8 @@ fn a_hook_that_fails_three_times_is_told_once_with_one_key_and_a_signature() {
     let signature = header(&last, "x-engine-signature");
     let (time, hex) = signature.strip_prefix("t=").unwrap().split_once(",v1=").unwrap();
     let body = last["body"].as_str().unwrap();
-    let check = "import hashlib,hmac,sys; print(hmac.new(b's1gning-s3cret', sys.argv[1].encode(), hashlib.sha256).hexdigest())";
+    let check =
+        "import hashlib,hmac,sys; print(hmac.new(b's1gning-s3cret', sys.argv[1].encode(), hashlib.sha256).hexdigest())";
     let python = Command::new("python3").args(["-c", check, &format!("{time}.{body}")]).output().unwrap();
     assert_eq!(String::from_utf8(python.stdout).unwrap().trim(), hex);
     let notice: Value = serde_json::from_str(body).unwrap();
@@ -250,9 +253,8 @@ fn killed_between_storing_and_sending_each_alert_arrives_and_a_key_tells_what_ca
     keys.sort_unstable();
     keys.dedup();
     for alert in alerts {
-        let of = |body: &&Value| {
-            body["notice"]["items"].as_array().unwrap().iter().any(|item| item["alert"] == alert["id"])
-        };
+        let of =
+            |body: &&Value| body["notice"]["items"].as_array().unwrap().iter().any(|item| item["alert"] == alert["id"]);
         let mut own: Vec<&str> = bodies.iter().filter(of).map(|body| body["key"].as_str().unwrap()).collect();
         assert!(!own.is_empty(), "{alert} never arrived");
         own.sort_unstable();
@@ -260,5 +262,11 @@ fn killed_between_storing_and_sending_each_alert_arrives_and_a_key_tells_what_ca
         assert_eq!(own.len(), 1, "told twice under unlike keys: {alert}");
     }
     assert!(alerts.len() >= 4, "those that were killed while they sent had stored their alert");
-    println!("{} runs were killed, {} alerts stored, {} deliveries, {} keys", RUNS, alerts.len(), bodies.len(), keys.len());
+    println!(
+        "{} runs were killed, {} alerts stored, {} deliveries, {} keys",
+        RUNS,
+        alerts.len(),
+        bodies.len(),
+        keys.len()
+    );
 }

@@ -22,15 +22,18 @@ fn systemd_verifies_our_units_and_means_the_same_times() {
     added(&sandbox);
     sandbox.expect(0, &["schedule", "install", "--systemd", "--into", "units"]);
     sandbox.expect(0, &["schedule", "install", "--systemd", "--service", "--into", "units"]);
-    let mut units: Vec<_> = std::fs::read_dir(sandbox.path("units")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut units: Vec<_> =
+        std::fs::read_dir(sandbox.path("units")).unwrap().map(|entry| entry.unwrap().path()).collect();
     units.sort();
     assert_eq!(units.len(), 2 * 4 + 1);
     assert!(units.iter().any(|unit| unit.ends_with("benchmarking-automation.service")));
     let verified = Command::new("systemd-analyze").arg("verify").args(&units).output().unwrap();
     let said = String::from_utf8([verified.stdout, verified.stderr].concat()).unwrap();
     // What it says of units that are not ours, and of a machine without systemd, is not about these.
-    let ours: Vec<&str> =
-        said.lines().filter(|line| line.contains("engine-schedule") || line.contains("benchmarking-automation")).collect();
+    let ours: Vec<&str> = said
+        .lines()
+        .filter(|line| line.contains("engine-schedule") || line.contains("benchmarking-automation"))
+        .collect();
     assert!(verified.status.success() && ours.is_empty(), "{said}");
     for name in ["quick", "full", "odd"] {
         let text = std::fs::read_to_string(sandbox.path(format!("units/engine-schedule-{name}.timer"))).unwrap();
@@ -45,7 +48,9 @@ fn systemd_verifies_our_units_and_means_the_same_times() {
             let times = String::from_utf8(output.stdout).unwrap();
             theirs.extend(times.lines().filter_map(|line| {
                 let line = line.trim();
-                let time = line.strip_prefix("Next elapse: ").or_else(|| line.split_once(": ").filter(|(name, _)| name.starts_with("Iter")).map(|(_, time)| time))?;
+                let time = line.strip_prefix("Next elapse: ").or_else(|| {
+                    line.split_once(": ").filter(|(name, _)| name.starts_with("Iter")).map(|(_, time)| time)
+                })?;
                 Some(time.split(' ').skip(1).take(2).collect::<Vec<_>>().join(" "))
             }));
         }
@@ -89,7 +94,10 @@ fn cron_reads_our_lines() {
 #[test]
 fn a_killed_scheduler_leaves_no_lock_and_an_honest_history() {
     let sandbox = Sandbox::new();
-    sandbox.file("slow.rhai", "custom(\"c\", #{ rounds: 1, metrics: [\"x\"] }, || { sleep(\"4 s\"); record(\"x\", 1); });");
+    sandbox.file(
+        "slow.rhai",
+        "custom(\"c\", #{ rounds: 1, metrics: [\"x\"] }, || { sleep(\"4 s\"); record(\"x\", 1); });",
+    );
     sandbox.expect(0, &["schedule", "add", "slow", "* * * * *", "slow.rhai", "--zone", "UTC"]);
     let start = || {
         Command::new(env!("CARGO_BIN_EXE_engine"))

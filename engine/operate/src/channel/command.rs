@@ -54,6 +54,11 @@ impl Channel for Desktop {
         &self.0.only
     }
 
+    // A notice on yesterday's desktop helps nobody.
+    fn stale_after(&self) -> Option<u32> {
+        Some(3600)
+    }
+
     fn send(&self, message: &Message, _: &dyn Secrets) -> Result<(), SendError> {
         let mut command = Program::new("notify-send");
         // Its body is markup; a title is not.
@@ -61,6 +66,13 @@ impl Channel for Desktop {
         command.args(["--app-name=engine", "--", &write::subject(&message.notice), &body]);
         run(command, "notify-send", "")
     }
+}
+
+/// Whether notices can be shown on a desktop.
+pub(super) fn has_desktop() -> bool {
+    let mut command = Program::new("notify-send");
+    command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
 }
 
 fn run(mut command: Program, name: &str, input: &str) -> Result<(), SendError> {

@@ -62,14 +62,8 @@ impl Mail {
         letter
             .subject(write::subject(&message.notice))
             .message_id(Some(id))
-            .raw_header(HeaderValue::new(
-                HeaderName::new_from_ascii_str("X-Engine-Key"),
-                message.key.clone(),
-            ))
-            .raw_header(HeaderValue::new(
-                HeaderName::new_from_ascii_str("Auto-Submitted"),
-                "auto-generated".to_owned(),
-            ))
+            .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("X-Engine-Key"), message.key.clone()))
+            .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned()))
             .header(ContentType::TEXT_PLAIN)
             .body(write::text(&message.notice))
             .map_err(|error| wrong(&error))

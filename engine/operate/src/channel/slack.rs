@@ -42,9 +42,7 @@ pub fn blocks(notice: &Notice) -> Value {
         "type": "header",
         "text": { "type": "plain_text", "text": clip(&subject, HEADER), "emoji": false },
     })];
-    let section = |text: String| {
-        json!({ "type": "section", "text": { "type": "mrkdwn", "text": clip(&text, SECTION), "verbatim": true } })
-    };
+    let section = |text: String| json!({ "type": "section", "text": { "type": "mrkdwn", "text": clip(&text, SECTION), "verbatim": true } });
     let remarks: Vec<String> = write::remarks(notice).iter().map(|line| escape(line)).collect();
     if !remarks.is_empty() {
         all.push(section(remarks.join("\n")));

@@ -32,9 +32,8 @@ impl Channel for Hook {
         let mut headers = vec![("idempotency-key", message.key.clone())];
         if !self.0.signing_key.is_empty() {
             let key = self.0.signing_key.reveal(secrets)?;
-            let now = std::time::SystemTime::now()
-                .duration_since(std::time::UNIX_EPOCH)
-                .map_or(0, |since| since.as_secs());
+            let now =
+                std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
             let hex = signature(key.expose().as_bytes(), now, &body);
             headers.push(("x-engine-signature", format!("t={now},v1={hex}")));
         }

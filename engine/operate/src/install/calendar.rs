@@ -110,9 +110,7 @@ pub fn events(pattern: &str, zone: &str) -> Result<Vec<String>, Unlike> {
     let fields = fields(pattern)?;
     let list = |values: &Values, digits: usize| match values {
         None => "*".to_owned(),
-        Some(values) => {
-            values.iter().map(|value| format!("{value:0digits$}")).collect::<Vec<_>>().join(",")
-        }
+        Some(values) => values.iter().map(|value| format!("{value:0digits$}")).collect::<Vec<_>>().join(","),
     };
     let time = format!("{}:{}:00", list(&fields.hour, 2), list(&fields.minute, 2));
     let event = |day: &Values, weekday: &Values| {
@@ -142,7 +140,10 @@ mod tests {
         let event = |pattern: &str| events(pattern, "UTC").unwrap().join(" | ");
         assert_eq!(event("0 */6 * * *"), "*-*-* 00,06,12,18:00:00 UTC");
         assert_eq!(event("0 2 * * *"), "*-*-* 02:00:00 UTC");
-        assert_eq!(event("*/15 9-17 * * 1-5"), "Mon,Tue,Wed,Thu,Fri *-*-* 09,10,11,12,13,14,15,16,17:00,15,30,45:00 UTC");
+        assert_eq!(
+            event("*/15 9-17 * * 1-5"),
+            "Mon,Tue,Wed,Thu,Fri *-*-* 09,10,11,12,13,14,15,16,17:00,15,30,45:00 UTC"
+        );
         assert_eq!(event("5 4 * * sun"), "Sun *-*-* 04:05:00 UTC");
         assert_eq!(event("0 0 * jan,jul 7"), "Sun *-01,07-* 00:00:00 UTC");
         assert_eq!(event("30 1 1 * 1"), "*-*-01 01:30:00 UTC | Mon *-*-* 01:30:00 UTC", "either day counts");
@@ -153,7 +154,16 @@ mod tests {
 
     #[test]
     fn what_not_all_understand_is_refused() {
-        for pattern in ["0 0 2 * * *", "0 0 L * *", "0 0 * * 1#2", "0 0 * * 5L", "0 0 15W * *", "5/15 * * * *", "0 22-4 * * *", "@reboot"] {
+        for pattern in [
+            "0 0 2 * * *",
+            "0 0 L * *",
+            "0 0 * * 1#2",
+            "0 0 * * 5L",
+            "0 0 15W * *",
+            "5/15 * * * *",
+            "0 22-4 * * *",
+            "@reboot",
+        ] {
             assert!(fields(pattern).is_err(), "{pattern}");
         }
     }

@@ -1,7 +1,7 @@
 //! Lines of cron: a block between two marks in the user's table, or a file of its own under `/etc/cron.d`.
 //!
 //! Cron knows no time zones (Debian's reads `TZ` for the command alone), no jitter and no catching up: a schedule of
-//! another zone than the machine's is refused, and the jitter is a `sleep` within the engine's own command.
+//! another zone than the machine's is refused, and a jitter is left out.
 
 use engine_core::schedule::Schedule;
 
@@ -9,7 +9,8 @@ use super::calendar::{self, Unlike};
 use super::{Planned, Program};
 
 /// First line of our block.
-pub const BEGIN: &str = "# BEGIN engine schedules: written by `engine schedule install`, removed by `engine schedule uninstall`";
+pub const BEGIN: &str =
+    "# BEGIN engine schedules: written by `engine schedule install`, removed by `engine schedule uninstall`";
 
 /// Last line of our block.
 pub const END: &str = "# END engine schedules";
@@ -31,10 +32,10 @@ pub fn lines(program: &Program, schedules: &[Schedule], zone: &str, user: Option
             )));
         }
         let command = program.command(&["--quiet", "schedule", "run-now", &schedule.name, "--scheduled"]);
-        all.push(format!("{} {column}{}", plain(&schedule.cron), shell(&command)));
+        all.push(format!("{} {column}{}", plain(&schedule.cron), shell(&with_path(program, command))));
     }
     let watch = program.command(&["--quiet", "schedule", "watch"]);
-    all.push(format!("17 * * * * {column}{}", shell(&watch)));
+    all.push(format!("17 * * * * {column}{}", shell(&with_path(program, watch))));
     all.push(END.to_owned());
     Ok(all.join("\n") + "\n")
 }
@@ -68,6 +69,13 @@ pub fn replaced(table: &str, block: &str) -> String {
         kept += block;
     }
     kept
+}
+
+/// Cron's own search path has little in it.
+fn with_path(program: &Program, command: Vec<String>) -> Vec<String> {
+    let path = program.environment.iter().find(|(name, _)| name == "PATH");
+    let before = path.map(|(name, value)| vec!["/usr/bin/env".to_owned(), format!("{name}={value}")]);
+    before.into_iter().flatten().chain(command).collect()
 }
 
 fn plain(pattern: &str) -> String {

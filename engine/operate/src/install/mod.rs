@@ -26,6 +26,8 @@ pub struct Program {
     pub config: Option<std::path::PathBuf>,
     /// Folders that must be writable beside that of the database.
     pub writable: Vec<std::path::PathBuf>,
+    /// Variables that it needs to find its folders and tools; no secrets.
+    pub environment: Vec<(String, String)>,
 }
 
 impl Program {

@@ -41,11 +41,27 @@ pub fn timers(program: &Program, schedules: &[Schedule], target: &Target) -> Res
         let limit = format!("TimeoutStartSec={}\n", (schedule.limit + 900.0).ceil());
         all.push(service(&name, &describe, program, &command, &schedule.folder, "oneshot", &limit, target));
         let events = calendar::events(&schedule.cron, &schedule.zone)?;
-        all.push(timer(&name, &format!("Engine: times of {}", schedule.name), &events, schedule.jitter, schedule.catch_up, target));
+        all.push(timer(
+            &name,
+            &format!("Engine: times of {}", schedule.name),
+            &events,
+            schedule.jitter,
+            schedule.catch_up,
+            target,
+        ));
     }
     let name = format!("{PREFIX}-watch");
     let command = program.command(&["schedule", "watch"]);
-    all.push(service(&name, "Engine: look for scheduled runs that did not come", program, &command, "/", "oneshot", "TimeoutStartSec=600\n", target));
+    all.push(service(
+        &name,
+        "Engine: look for scheduled runs that did not come",
+        program,
+        &command,
+        "/",
+        "oneshot",
+        "TimeoutStartSec=600\n",
+        target,
+    ));
     all.push(timer(&name, "Engine: times of the look for missing runs", &["hourly".to_owned()], 60.0, true, target));
     Ok(all)
 }
@@ -57,7 +73,8 @@ pub fn service_alone(program: &Program, arguments: &[&str], folder: &str, target
     let name = SERVICE.trim_end_matches(".service");
     // A run that goes on is ended gracefully, and what it had is stored.
     let rest = "Restart=on-failure\nRestartSec=30\nTimeoutStopSec=120\nKillMode=mixed\n";
-    let mut planned = service(name, "Engine: scheduled runs, alerts and dashboard", program, &command, folder, "exec", rest, target);
+    let mut planned =
+        service(name, "Engine: scheduled runs and alerts", program, &command, folder, "exec", rest, target);
     let wanted = if target.user { "default.target" } else { "multi-user.target" };
     planned.text += &format!("\n[Install]\nWantedBy={wanted}\n");
     vec![planned]
@@ -78,8 +95,13 @@ fn service(
     writable.extend(program.writable.iter().cloned());
     writable.sort();
     writable.dedup();
-    let writable: Vec<String> = writable.iter().map(|path| format!("-{}", quoted(&path.display().to_string()))).collect();
+    let writable: Vec<String> = writable.iter().map(|path| quoted(&format!("-{}", path.display()))).collect();
     let network = if target.user { "" } else { "After=network-online.target\nWants=network-online.target\n" };
+    let environment: String = program
+        .environment
+        .iter()
+        .map(|(name, value)| format!("Environment={}\n", quoted(&format!("{name}={value}"))))
+        .collect();
     // What a user's own systemd may not do, it must not be asked to.
     let system = if target.user {
         ""
@@ -90,11 +112,11 @@ fn service(
         "# Written by `engine schedule install`; `engine schedule uninstall` removes it.\n\
          [Unit]\nDescription={}\nDocumentation=man:engine(1)\n{network}\n\
          [Service]\nType={kind}\nExecStart={}\nWorkingDirectory={}\n{rest}\
-         Environment=RUST_BACKTRACE=0\nNice=0\nUMask=0077\n\
+         {environment}UMask=0077\n\
          NoNewPrivileges=yes\nPrivateTmp=yes\nProtectSystem=strict\nReadWritePaths={}\n{system}\
          RestrictSUIDSGID=yes\nLockPersonality=yes\nSystemCallArchitectures=native\n",
         escaped(describe),
-        command.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "),
+        command.iter().map(|word| quoted(&word.replace('$', "$$"))).collect::<Vec<_>>().join(" "),
         escaped(folder),
         writable.join(" "),
     );
@@ -123,12 +145,12 @@ fn escaped(text: &str) -> String {
     text.replace('%', "%%").replace(['\n', '\r'], " ")
 }
 
-/// A word of a command line of systemd, which expands `%` and `$` and reads quotes and backslashes.
+/// A word of a setting of systemd, which expands `%` and reads quotes and backslashes; command lines expand `$` as well.
 fn quoted(word: &str) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+=:@,".contains(letter);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();
     }
-    let inner = escaped(word).replace('\\', "\\\\").replace('"', "\\\"").replace('$', "$$");
+    let inner = escaped(word).replace('\\', "\\\\").replace('"', "\\\"");
     format!("\"{inner}\"")
 }

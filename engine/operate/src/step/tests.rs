@@ -102,7 +102,11 @@ fn a_jitter_is_drawn_from_name_and_time_and_lies_within_its_bounds() {
     let due = at("2026-01-02T02:00:00Z");
     let put_off = jitter(&nightly, due);
     let before = Timestamp(due.0 + put_off - 1);
-    assert_eq!(take(&nightly, Timestamp(due.0 - DAY), before, Past::default()), None, "not before its jitter has passed");
+    assert_eq!(
+        take(&nightly, Timestamp(due.0 - DAY), before, Past::default()),
+        None,
+        "not before its jitter has passed"
+    );
     assert!(take(&nightly, Timestamp(due.0 - DAY), Timestamp(due.0 + put_off), Past::default()).is_some());
 }
 

@@ -29,42 +29,42 @@ use engine_store::Store;
 
 /// A true change of one series.
 #[derive(Debug, Clone, Copy)]
-pub struct Regression {
+pub(crate) struct Regression {
     /// The series.
-    pub series: usize,
+    pub(crate) series: usize,
     /// The first night with it.
-    pub from: usize,
+    pub(crate) from: usize,
     /// The first night without it.
-    pub until: usize,
+    pub(crate) until: usize,
     /// How much worse: 0.05 is 5 %.
-    pub size: f64,
+    pub(crate) size: f64,
 }
 
 /// What is true.
 #[derive(Debug, Clone)]
-pub struct Truth {
+pub(crate) struct Truth {
     /// Nights.
-    pub nights: usize,
+    pub(crate) nights: usize,
     /// Series.
-    pub series: usize,
+    pub(crate) series: usize,
     /// Standard deviation between nights, of its logarithm.
-    pub noise: f64,
+    pub(crate) noise: f64,
     /// Changes of the code.
-    pub regressions: Vec<Regression>,
+    pub(crate) regressions: Vec<Regression>,
     /// Night of another processor, on which everything takes another time.
-    pub machine: usize,
+    pub(crate) machine: usize,
     /// Night of another kernel, on which everything takes a little longer.
-    pub kernel: usize,
+    pub(crate) kernel: usize,
 }
 
 impl Truth {
-    /// 500 nights of six series with 1.5 % of noise, three regressions, another processor and a kernel update.
-    pub fn usual() -> Self {
+    /// 500 nights of six series with 1 % of noise, three regressions, another processor and a kernel update.
+    pub(crate) fn usual() -> Self {
         let regression = |series, from, until, size| Regression { series, from, until, size };
         Self {
             nights: 500,
             series: 6,
-            noise: 0.015,
+            noise: 0.01,
             regressions: vec![
                 regression(1, 120, 170, 0.06),
                 regression(4, 240, 500, 0.08),
@@ -78,20 +78,20 @@ impl Truth {
 
 /// What people were told.
 #[derive(Debug, Clone)]
-pub struct Told {
+pub(crate) struct Told {
     /// Of each regression: the night with which they were told it began, and the nights until they knew, that with it
     /// included. None when they were never told.
-    pub found: Vec<Option<(usize, usize)>>,
+    pub(crate) found: Vec<Option<(usize, usize)>>,
     /// Of each regression: how often it was told.
-    pub times: Vec<usize>,
+    pub(crate) times: Vec<usize>,
     /// What was told and is not true, as night and text.
-    pub wrong: Vec<(usize, String)>,
+    pub(crate) wrong: Vec<(usize, String)>,
     /// Notices of another environment, as nights.
-    pub environment: Vec<usize>,
+    pub(crate) environment: Vec<usize>,
     /// Notices that something is well again.
-    pub recoveries: usize,
+    pub(crate) recoveries: usize,
     /// All messages.
-    pub messages: Vec<(usize, Message)>,
+    pub(crate) messages: Vec<(usize, Message)>,
 }
 
 #[derive(Debug)]
@@ -126,7 +126,7 @@ const EPOCH: i64 = 1_700_000_000_000_000;
 const NIGHT: i64 = 86_400_000_000;
 
 /// Lives through the nights.
-pub fn live(truth: &Truth, seed: u64) -> Told {
+pub(crate) fn live(truth: &Truth, seed: u64) -> Told {
     let folder = ["/dev/shm"].iter().find_map(|place| tempfile::tempdir_in(place).ok());
     let folder = folder.unwrap_or_else(|| tempfile::tempdir().expect("a folder for a test"));
     let mut store = Store::open(folder.path().join("nights.db")).expect("a new store");

@@ -3,6 +3,7 @@
 //! * One notice for a scenario, machine and branch at a time: everything that a run changed stands in it.
 //! * An alert is told when it fires and enough runs said so; what is pending, acknowledged or silenced is not.
 //! * It is told to be well again when enough runs said so. Back before that, it was never away: what flaps is told once.
+//! * A change of level is told when two runs in a row agree on where it began.
 //! * When the machine or its software changed, that is one notice. What moved in that run, and changes of level that are
 //!   found later to begin there, are counted in with it.
 
@@ -16,10 +17,14 @@ use engine_store::{Enqueued, Error, New, Store, Told, ToldState, Untold};
 use sha2::{Digest, Sha256};
 
 use crate::channel::{self, Channel};
+use crate::observe::STEADY;
 use crate::settings::Settings;
 
 /// The place of a change moves by so many runs as more come.
 const DRIFT: usize = 3;
+
+/// A change of the environment draws the place of a change of level so many runs towards the past.
+const DRAWN: usize = 10;
 
 /// How often it is tried again when another process is doing the same.
 const TRIES: usize = 5;
@@ -104,7 +109,12 @@ fn notice(
     group: Vec<Untold>,
     now: Timestamp,
 ) -> Result<Option<(Keyed, Vec<Told>)>, Error> {
-    let ripe: Vec<Untold> = group.into_iter().filter(|one| is_ripe(one, settings)).collect();
+    let mut ripe = Vec::new();
+    for one in group.into_iter().filter(|one| is_ripe(one, settings)) {
+        if one.state == ToldState::Resolved || one.alert.rule != Rule::ChangePoint || is_steady(store, &one.alert)? {
+            ripe.push(one);
+        }
+    }
     let moved = ripe.iter().any(|one| one.alert.rule == Rule::Environment && one.state == ToldState::Firing);
     let (mut told, mut spoken) = (Vec::new(), Vec::new());
     let mut counted_in = 0;
@@ -171,6 +181,11 @@ fn is_ripe(one: &Untold, settings: &Settings) -> bool {
     }
 }
 
+/// Whether the last runs agree on where it began. What nobody has looked for a place of is as it is.
+fn is_steady(store: &Store, alert: &Alert) -> Result<bool, Error> {
+    Ok(store.place_of(&alert.id)?.is_none_or(|(_, agreed)| agreed >= STEADY))
+}
+
 /// Whether it is counted in with another notice, or known already.
 fn is_silent(store: &Store, one: &Untold, moved: bool) -> Result<bool, Error> {
     let alert = &one.alert;
@@ -183,7 +198,11 @@ fn is_silent(store: &Store, one: &Untold, moved: bool) -> Result<bool, Error> {
         ToldState::Firing => {
             let Some(began) = &alert.began else { return Ok(false) };
             for change in store.raised_by(Rule::Environment, alert)? {
-                if store.runs_between(alert, began, &change)? <= DRIFT {
+                let apart = store.runs_between(alert, began, &change)?;
+                // What was found with runs from after the change of the environment, and is said to have begun a little
+                // before, is drawn there by them.
+                let drawn = *began < change && change <= alert.last_run && apart <= DRAWN;
+                if apart <= DRIFT || drawn {
                     return Ok(true);
                 }
             }

@@ -8,10 +8,17 @@ use engine_core::health::Health;
 use engine_core::history::{History, Timeline};
 use engine_core::run::RunRecord;
 use engine_core::selector::Selector;
-use engine_store::{Error, Filter, HistoryFilter, Place, Store};
+use engine_store::{AlertFilter, Error, Filter, HistoryFilter, Place, Store};
 
 /// How many runs of each series are looked at: what is older was said long ago.
 const RUNS: usize = 400;
+
+/// Places of a change that are so many runs apart are the same.
+const NEAR: usize = 2;
+
+/// So many runs in a row must agree on the place of a change before people are told of it: its first guess is made with
+/// three or four runs of the new level, and is at times a whole ramp away.
+pub const STEADY: u32 = 2;
 
 /// Raises and resolves alerts by what a stored run says. Gives those whose state changed.
 ///
@@ -29,12 +36,22 @@ pub fn observe(
     let header = &run.header;
     let place = Place { suite: &header.scenario.name, machine: &header.machine, branch: branch(run) };
     let mut changed = store.observe(place, &header.id, &signals)?;
-    for alert in changed.iter_mut().filter(|alert| alert.rule == Rule::ChangePoint) {
-        // Kept when the alert changes, not with every run that says the same again.
-        let Some(evidence) = evidence(alert, &timelines) else { continue };
-        if let Some(id) = store.keep_verdicts("alert", &[evidence])?.pop() {
+    for alert in about_histories(store, run)? {
+        let Some(evidence) = evidence(&alert, &timelines) else { continue };
+        let place = match &evidence {
+            Evidence::Changed(found) => found.between[1].as_ref().map(|(run, _)| run.clone()),
+            Evidence::Compared(_) => None,
+        };
+        let agreed = place.map(|place| store.note_place(&alert, &place, NEAR)).transpose()?;
+        let own = changed.iter_mut().find(|changed| changed.id == alert.id);
+        // Kept when the alert changes and while its place moves, not with every run that says the same again.
+        if (own.is_some() || agreed.is_some_and(|agreed| agreed <= STEADY))
+            && let Some(id) = store.keep_verdicts("alert", &[evidence])?.pop()
+        {
             store.link(&alert.id, &id)?;
-            alert.verdict = Some(id);
+            if let Some(own) = own {
+                own.verdict = Some(id);
+            }
         }
     }
     Ok(changed)
@@ -51,6 +68,20 @@ pub fn analysed(store: &Store, histories: Vec<History>) -> Result<Vec<Timeline>,
         own.map(|acceptance| acceptance.started).collect()
     };
     Ok(engine_analysis::timelines(histories, &accepted))
+}
+
+/// The open alerts about histories that a run spoke for.
+fn about_histories(store: &Store, run: &RunRecord) -> Result<Vec<Alert>, Error> {
+    let filter = AlertFilter {
+        suite: Some(run.header.scenario.name.clone()),
+        rule: Some(Rule::ChangePoint),
+        ..AlertFilter::default()
+    };
+    let mut alerts = store.alerts(&filter)?;
+    alerts.retain(|alert| {
+        alert.last_run == run.header.id && alert.machine == run.header.machine && alert.branch.as_deref() == branch(run)
+    });
+    Ok(alerts)
 }
 
 fn branch(run: &RunRecord) -> Option<&str> {

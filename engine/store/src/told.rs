@@ -87,7 +87,9 @@ impl Store {
         let mut all = Vec::new();
         for alert in open.iter().rev().filter(|alert| alert.state == AlertState::Firing) {
             let before = self.told_of(alert)?;
-            if before.is_some_and(|(state, ..)| state == ToldState::Firing) {
+            if let Some((ToldState::Firing, _, of)) = &before
+                && !self.is_replaced(of, alert)?
+            {
                 continue;
             }
             all.push(Untold {
@@ -157,8 +159,46 @@ impl Store {
         statement.query_row(params![like.suite, like.machine, branch, from.0, to.0], |row| count(row, 0)).at(&self.path)
     }
 
-    fn told_of(&self, alert: &Alert) -> Result<Option<(ToldState, Timestamp, bool)>, Error> {
-        let sql = "SELECT state, at, silent FROM told WHERE rule = ?1 AND subject = ?2 AND suite = ?3 AND machine = ?4
+    /// Notes where an alert is thought to have begun; gives how many runs in a row have agreed, this one included. Places
+    /// that are `near` runs apart are the same.
+    ///
+    /// # Errors
+    /// Those of writing.
+    pub fn note_place(&mut self, alert: &Alert, run: &RunId, near: usize) -> Result<u32, Error> {
+        let before = self.place_of(&alert.id)?;
+        let agreed = match before {
+            Some((place, agreed)) if self.runs_between(alert, &place, run)? <= near => agreed.saturating_add(1),
+            _ => 1,
+        };
+        let sql = "INSERT INTO places (alert, run, agreed) VALUES (?1, ?2, ?3)
+                   ON CONFLICT (alert) DO UPDATE SET run = ?2, agreed = ?3";
+        self.connection.execute(sql, params![alert.id, run.0, agreed]).at(&self.path)?;
+        Ok(agreed)
+    }
+
+    /// Where an alert is thought to have begun, and how many runs in a row have agreed on it.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn place_of(&self, alert: &str) -> Result<Option<(RunId, u32)>, Error> {
+        let sql = "SELECT run, agreed FROM places WHERE alert = ?1";
+        let mut statement = self.connection.prepare_cached(sql).at(&self.path)?;
+        statement.query_row([alert], |row| Ok((RunId(row.get(0)?), row.get(1)?))).optional().at(&self.path)
+    }
+
+    /// Whether an alert took the place of another one: that was resolved by the very run which raised this one.
+    fn is_replaced(&self, before: &str, alert: &Alert) -> Result<bool, Error> {
+        if before == alert.id {
+            return Ok(false);
+        }
+        let sql = "SELECT count(*) FROM alerts a JOIN alert_steps s USING (alert)
+                   WHERE a.id = ?1 AND s.state = 'resolved' AND s.run = ?2";
+        let mut statement = self.connection.prepare_cached(sql).at(&self.path)?;
+        statement.query_row(params![before, alert.first_run.0], |row| Ok(row.get::<_, i64>(0)? > 0)).at(&self.path)
+    }
+
+    fn told_of(&self, alert: &Alert) -> Result<Option<(ToldState, Timestamp, String)>, Error> {
+        let sql = "SELECT state, at, alert FROM told WHERE rule = ?1 AND subject = ?2 AND suite = ?3 AND machine = ?4
                    AND branch = ?5";
         let branch = alert.branch.as_deref().unwrap_or_default();
         let mut statement = self.connection.prepare_cached(sql).at(&self.path)?;

@@ -11,6 +11,7 @@ use toml::de::{DeTable, DeValue};
 use crate::exit::{Exit, Fatal};
 
 /// The settings with a line of explanation each.
+#[cfg(test)]
 const DOCUMENTED: &str = include_str!("../../../../config/notify.toml");
 
 /// Reads a file; without one everything is off.

@@ -54,3 +54,10 @@ CREATE TABLE outbox (
 ) STRICT;
 CREATE INDEX outbox_by_state ON outbox (state, channel, due);
 CREATE INDEX outbox_by_sent ON outbox (channel, sent);
+
+-- Where an alert about a history is thought to have begun, and how many runs in a row have agreed on it.
+CREATE TABLE places (
+    alert       TEXT    NOT NULL PRIMARY KEY,  -- id
+    run         TEXT    NOT NULL,
+    agreed      INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -7,6 +7,7 @@ mod faults;
 mod journey;
 #[cfg(test)]
 mod quoted;
+mod schedule;
 mod series;
 mod stored;
 mod target;
@@ -21,6 +22,7 @@ pub(crate) use automate::{AbArgs, CiCommand, DemoArgs, InitArgs, Kind, NewComman
 pub(crate) use baseline::{AcceptArgs, BaselineCommand, CloneArgs, SetArgs};
 pub(crate) use faults::FaultsCommand;
 pub(crate) use journey::{HttpArgs, ImportCommand, PlanArgs};
+pub(crate) use schedule::{AddArgs, InstallArgs, ScheduleCommand};
 pub(crate) use series::{AnomalyArgs, DetectorName, GoalName, TrendArgs, WhichRuns};
 pub(crate) use stored::{ConfigCommand, DbCommand, ImportArgs, RunsCommand};
 pub(crate) use target::TargetArgs;
@@ -116,9 +118,12 @@ pub(crate) enum Command {
     /// Runs to compare with by name, and levels accepted as the new normal
     #[command(subcommand)]
     Baseline(BaselineCommand),
-    /// What is wrong now: list, acknowledge, silence, resolve, label
+    /// What is wrong now: list, acknowledge, silence, resolve, label, and who is told
     #[command(subcommand)]
     Alerts(AlertsCommand),
+    /// Runs at times of a pattern of cron: add, list, run, install
+    #[command(subcommand)]
+    Schedule(ScheduleCommand),
     /// How right the alerts were that somebody labelled: precision, recall and delay, by rule
     Accuracy(AccuracyArgs),
     /// What would be found in the stored histories: the smallest change, after how many runs, how many false alarms

@@ -410,6 +410,7 @@ fn conclude(app: &App, request: &Request, formats: &[String], finished: Finished
     }
     github(app, &report)?;
     crate::alerting::after_run(app, &record, comparison.as_ref(), &health);
+    crate::notify::after_run(app);
     match failed {
         // The numbers are stored, but not where they were asked for.
         Some(error) => {

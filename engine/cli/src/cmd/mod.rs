@@ -3,8 +3,10 @@
 mod ab;
 mod accuracy;
 mod alerts;
+mod alerts_channel;
 mod anomaly;
 mod baseline;
+mod baseline_review;
 mod check;
 mod ci;
 mod compare;
@@ -30,6 +32,8 @@ mod report;
 mod round;
 mod run;
 mod runs;
+mod schedule;
+mod schedule_install;
 mod simulate;
 mod target;
 mod tool;
@@ -106,6 +110,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
         Command::Patterns(args) => patterns::run(&app, &args),
         Command::Simulate(args) => simulate::run(&app, &args),
         Command::Alerts(command) => alerts::run(&app, command),
+        Command::Schedule(command) => schedule::run(&app, command),
         Command::Baseline(command) => baseline::run(&app, command),
         Command::Runs(command) => runs::run(&app, command),
         Command::Report(args) => report::run(&app, &args),

@@ -18,6 +18,7 @@ mod machines;
 mod ourselves;
 mod sandbox;
 mod scenarios;
+mod schedules;
 mod series;
 mod simulated;
 mod target;

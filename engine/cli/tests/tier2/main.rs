@@ -8,6 +8,8 @@ mod kill;
 mod load;
 mod mcp;
 mod resume;
+mod notices;
 #[path = "../it/sandbox.rs"]
 #[expect(dead_code, reason = "shared with the other tests, which use more of it")]
 mod sandbox;
+mod schedules;

@@ -339,10 +339,12 @@ fn conclude(app: &App, request: &Request, finished: Finished) -> Result<Exit, Fa
     };
     let cases = engine_analysis::case_ratios(&record, &app.comparing(None, false).criteria);
     let health = engine_analysis::health(&record, &machine::thresholds(app));
+    let advice = crate::advising::of(app, &record);
     let mut report = Report {
         record: &record,
         cases: &cases,
         health: Some(&health),
+        advice: advice.as_ref(),
         exit: Some(&shown),
         written: &[],
         unsure: match request.unsure {

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod accuracy;
+mod advise;
 mod alerts;
 mod anomaly;
 mod baseline;
@@ -94,6 +95,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
         Command::Alerts(command) => alerts::run(&app, command),
         Command::Baseline(command) => baseline::run(&app, command),
         Command::Runs(command) => runs::run(&app, command),
+        Command::Advise(args) => advise::run(&app, &args),
         Command::Report(args) => report::run(&app, &args),
         Command::Config(command) => configure::run(&app, command),
         Command::Db(command) => database::run(&app, command),

@@ -54,8 +54,8 @@ fn mean(
     Some(seen)
 }
 
-fn held(seen: &Seen, limit: f64) -> Evidence {
-    seen.against(Against { setting: "busy or waiting".to_owned(), side: Side::AtLeast, value: limit })
+fn held(seen: &Seen, name: &str, limit: f64) -> Evidence {
+    seen.against(Against { setting: format!("bottleneck.{name}"), side: Side::AtLeast, value: limit })
 }
 
 fn row(
@@ -75,8 +75,8 @@ fn row(
     }
     ResourceUse {
         name: name.to_owned(),
-        utilisation: busy.map(|seen| held(seen, busy_at)),
-        saturation: waits.map(|seen| held(seen, waits_at)),
+        utilisation: busy.map(|seen| held(seen, "busy", busy_at)),
+        saturation: waits.map(|seen| held(seen, "waiting", waits_at)),
         errors: None,
         limits: over(busy, busy_at) && over(waits, waits_at),
         unknown,
@@ -115,7 +115,7 @@ fn of_load(facts: &Facts<'_>, load: &Load<'_>) -> Bottleneck {
     let response = seen("response", Stat::Percentile(99.0));
     own.unknown.retain(|text| !text.starts_with("saturation"));
     if let (Some(lag), Some(response)) = (&lag, &response) {
-        own.saturation = Some(held(lag, 0.1 * response.value));
+        own.saturation = Some(held(lag, "late", 0.1 * response.value));
         own.limits = generator.as_ref().is_some_and(|busy| busy.value >= BUSY) && lag.value >= 0.1 * response.value;
     }
     rows.push(own);

@@ -59,6 +59,12 @@ pub struct UserRules {
     rules: Vec<UserRule>,
 }
 
+impl std::fmt::Debug for UserRules {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.rules.iter().map(|rule| &rule.id)).finish()
+    }
+}
+
 impl UserRules {
     /// Reads the `.rhai` files of the first of these folders that exists, in the order of their names.
     ///

@@ -56,7 +56,9 @@ impl Advising {
             .collect();
         if !known.contains(&name) {
             let hint = hint(&name, known.iter().map(String::as_str));
-            return Err(Fatal::usage(format!("`{origin}`: no rule has a limit `{name}`{hint}; docs/rules.md lists them")));
+            return Err(Fatal::usage(format!(
+                "`{origin}`: no rule has a limit `{name}`{hint}; docs/rules.md lists them"
+            )));
         }
         self.settings.limits.insert(name, value);
         Ok(())

@@ -71,7 +71,8 @@ pub(crate) fn calibration(app: &App) -> Vec<Calibration> {
 /// The run of the experiments that was just stored.
 fn newest(app: &App, of: &str) -> Result<RunRecord, Fatal> {
     let store = app.reader()?;
-    let filter = Filter { tag: Some((TAG.to_owned(), of.to_owned())), limit: Some(1), include_tiny: true, ..Filter::default() };
+    let filter =
+        Filter { tag: Some((TAG.to_owned(), of.to_owned())), limit: Some(1), include_tiny: true, ..Filter::default() };
     let found = store.list(&filter)?.into_iter().next();
     let row = found.ok_or_else(|| Fatal::new(Exit::Store, "the run of the experiments was not stored"))?;
     Ok(store.load(&row.id.0)?)

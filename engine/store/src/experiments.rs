@@ -14,7 +14,8 @@ impl Store {
     /// Those of writing.
     pub fn keep_experiment(&mut self, found: &Verified) -> Result<(), Error> {
         let (before, after) = (found.predicted, found.measured);
-        let sql = "INSERT INTO experiments (at, rule, predicted_by, measured_by, predicted, predicted_low, predicted_high,
+        let sql =
+            "INSERT INTO experiments (at, rule, predicted_by, measured_by, predicted, predicted_low, predicted_high,
                    measured, measured_low, measured_high) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
         let values = params![
             owner::now().0,

@@ -145,7 +145,7 @@ fn target(facts: &Facts<'_>, load: &Load<'_>, errors: Option<&Seen>) -> Resource
 
 /// Share of the mean response that is beyond a response at the lowest load: what waited. None without such a part.
 fn queued(facts: &Facts<'_>, load: &Load<'_>) -> Option<Seen> {
-    let response = load.seen("response", Stat::Mean).ok()?;
+    let (_, response, _) = load.loaded().ok()?;
     let floor = load.unloaded(facts).ok()?;
     let share = (1.0 - floor.value / response.value).clamp(0.0, 1.0);
     let source = format!("1 - {} / {}", floor.source, response.source);

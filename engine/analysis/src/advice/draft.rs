@@ -185,7 +185,9 @@ impl Draft {
 fn shared(mut modelled: Modelled, subject: &str, facts: &Facts<'_>, share: Option<f64>) -> Modelled {
     if modelled.share == Share::Unknown {
         modelled.share = match share {
-            Some(share) => Share::Part { range: given(share), from: "as you said with `--share`".to_owned() },
+            Some(share) => {
+                Share::Part { range: given(share), from: "of your work is this operation, as you said".to_owned() }
+            }
             None if facts.is_workload_at(subject) => Share::Whole,
             None => Share::Unknown,
         };

@@ -69,7 +69,9 @@ impl<'a> Facts<'a> {
     /// When it was not measured.
     pub fn seen(&self, probe: &str, metric: &str, wanted: &[(&str, &str)]) -> Result<Seen, Missing> {
         let fits = |seen: &Seen| wanted.iter().all(|(name, value)| seen.labels.get(name) == Some(*value));
-        self.all(probe, metric).into_iter().filter(fits).max_by_key(|seen| seen.rounds).ok_or_else(|| {
+        let found = self.all(probe, metric).into_iter().filter(fits);
+        // Of equally many rounds the first.
+        found.min_by_key(|seen| std::cmp::Reverse(seen.rounds)).ok_or_else(|| {
             let wanted: Labels = wanted.iter().copied().collect();
             Missing(format!("no `{metric}` of `{probe}`{wanted}"))
         })
@@ -225,6 +227,14 @@ fn labels(step: &StepRecord, measurement: &Measurement) -> Labels {
     options.joined(&step.plan.labels).joined(&measurement.labels)
 }
 
+/// One second of a load.
+#[derive(Debug, Clone, Copy)]
+struct Second {
+    rate: f64,
+    mean: f64,
+    count: f64,
+}
+
 /// A load with its totals, endpoints and course.
 #[derive(Debug, Clone, Copy)]
 pub struct Load<'a> {
@@ -306,31 +316,68 @@ impl<'a> Load<'a> {
         })
     }
 
-    fn quiet_seconds(&self) -> Option<Seen> {
-        let mut seconds: Vec<(f64, f64, f64)> = self
-            .step
-            .windows
-            .iter()
-            .filter(|window| window.counts())
+    /// Rate and mean response of the seconds with the highest rates, and the share of all response time in them; where the
+    /// load has no part of low load, of the whole.
+    ///
+    /// # Errors
+    /// When they were not recorded.
+    pub fn loaded(&self) -> Result<(Seen, Seen, f64), Missing> {
+        let seconds = self.seconds();
+        if self.quiet_seconds().is_none() {
+            return Ok((self.seen("rate", Stat::Median)?, self.seen("response", Stat::Mean)?, 1.0));
+        }
+        let top = seconds.iter().map(|second| second.rate).fold(0.0, f64::max);
+        let high: Vec<Second> = seconds.iter().copied().filter(|second| second.rate >= 0.7 * top).collect();
+        let time = |part: &[Second]| part.iter().map(|second| second.mean * second.count).sum::<f64>();
+        let count: f64 = high.iter().map(|second| second.count).sum();
+        let rates: Vec<f64> = high.iter().map(|second| second.rate).collect();
+        let means: Vec<f64> = high.iter().map(|second| second.mean).collect();
+        let rate = self.plain("rate", &rates, rates.iter().sum::<f64>() / rates.len() as f64, Unit::PerSecond);
+        let response = self.plain("response", &means, time(&high) / count.max(1.0), Unit::Seconds);
+        Ok((rate, response, time(&high) / time(&seconds).max(f64::MIN_POSITIVE)))
+    }
+
+    /// A mean over the seconds with the highest rates, with its standard error.
+    fn plain(&self, metric: &str, values: &[f64], value: f64, unit: Unit) -> Seen {
+        let n = values.len() as f64;
+        let spread = (values.iter().map(|v| (v - value).powi(2)).sum::<f64>() / (n - 1.0).max(1.0)).sqrt();
+        let half = 1.96 * spread / n.sqrt();
+        let source = format!("mean of {}.{metric} at the highest rates", self.step.plan.name);
+        let mut seen = Seen::plain(source, &self.run.header.id.0, values, value, unit);
+        seen.step = self.path();
+        seen.times = self.times();
+        seen.interval = (values.len() >= 5).then(|| engine_core::stats::Interval::new(value - half, value + half));
+        seen
+    }
+
+    /// The seconds that count, each with its rate, mean response in seconds, and number of responses.
+    fn seconds(&self) -> Vec<Second> {
+        let counted = self.step.windows.iter().filter(|window| window.counts());
+        counted
             .filter_map(|window| {
                 let row = window.total()?;
                 let response = row.response.as_ref()?;
-                Some((row.ended() as f64 / window.seconds.max(1e-9), response.mean()? / 1e9, response.count() as f64))
+                let rate = row.ended() as f64 / window.seconds.max(1e-9);
+                Some(Second { rate, mean: response.mean()? / 1e9, count: response.count() as f64 })
             })
-            .collect();
-        seconds.sort_by(|a, b| a.0.total_cmp(&b.0));
+            .collect()
+    }
+
+    fn quiet_seconds(&self) -> Option<Seen> {
+        let mut seconds = self.seconds();
+        seconds.sort_by(|a, b| a.rate.total_cmp(&b.rate));
         let quarter = seconds.len() / 4;
         if quarter < 2 {
             return None;
         }
-        let mean = |part: &[(f64, f64, f64)]| part.iter().map(|second| second.0).sum::<f64>() / part.len() as f64;
+        let mean = |part: &[Second]| part.iter().map(|second| second.rate).sum::<f64>() / part.len() as f64;
         let (low, high) = (&seconds[..quarter], &seconds[seconds.len() - quarter..]);
         if mean(low) > 0.4 * mean(high) {
             return None;
         }
-        let count: f64 = low.iter().map(|second| second.2).sum();
-        let value = low.iter().map(|second| second.1 * second.2).sum::<f64>() / count.max(1.0);
-        let each: Vec<f64> = low.iter().map(|second| second.1).collect();
+        let count: f64 = low.iter().map(|second| second.count).sum();
+        let value = low.iter().map(|second| second.mean * second.count).sum::<f64>() / count.max(1.0);
+        let each: Vec<f64> = low.iter().map(|second| second.mean).collect();
         let source = format!("mean of {}.response at the lowest rates", self.step.plan.name);
         let mut seen = Seen::plain(source, &self.run.header.id.0, &each, value, Unit::Seconds);
         seen.step = self.path();

@@ -25,6 +25,18 @@ pub fn unknown(reason: impl Into<String>) -> Gain {
     Gain::Unknown { reason: reason.into() }
 }
 
+/// The gain is in a part of the objective's time only.
+#[must_use]
+pub fn part_of(gain: Gain, part: f64, from: &str) -> Gain {
+    match gain {
+        Gain::Modelled(mut modelled) if part < 1.0 => {
+            modelled.share = Share::Part { range: Range::exact(part.clamp(0.0, 1.0)), from: from.to_owned() };
+            Gain::Modelled(modelled)
+        }
+        other => other,
+    }
+}
+
 /// How much of a share `f` of the time can go is not known: only the bound is, `S <= 1 / (1 - f)`.
 #[must_use]
 pub fn bound(of: &str, f: Range, from: &str) -> Gain {

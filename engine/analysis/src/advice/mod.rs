@@ -30,7 +30,7 @@ pub use bottleneck::bottlenecks;
 pub use document::rules_document;
 pub use draft::Draft;
 pub use facts::{Facts, Load};
-pub use gains::{amdahl, bound, overhead, queue, ratio, roofline, trend, unknown, usl_without};
+pub use gains::{amdahl, bound, overhead, part_of, queue, ratio, roofline, trend, unknown, usl_without};
 pub use limits::{LimitDef, Limits};
 pub use rule::{About, Assess, Checked, Missing, Rule};
 pub use seen::Seen;

@@ -17,7 +17,8 @@ const ROUNDS: usize = 7;
 /// The scenario of the experiments of these findings; none where no finding has one.
 #[must_use]
 pub fn script(findings: &[&Finding]) -> Option<String> {
-    let mut out = format!("//! Do the findings hold?\nsuite(\"verify\", #{{ rounds: {ROUNDS}, tags: [\"verify\"] }});\n");
+    let mut out =
+        format!("//! Do the findings hold?\nsuite(\"verify\", #{{ rounds: {ROUNDS}, tags: [\"verify\"] }});\n");
     let mut any = false;
     for finding in findings {
         let Some(experiment) = &finding.experiment else { continue };
@@ -31,7 +32,8 @@ pub fn script(findings: &[&Finding]) -> Option<String> {
 
 /// A probe as a script calls it.
 fn call(trial: &Trial) -> String {
-    let options: Vec<String> = trial.options.0.iter().map(|(name, value)| format!("{name}: {}", literal(value))).collect();
+    let options: Vec<String> =
+        trial.options.0.iter().map(|(name, value)| format!("{name}: {}", literal(value))).collect();
     let function = trial.probe.replacen('.', "::", 1);
     if options.is_empty() { format!("{function}()") } else { format!("{function}(#{{ {} }})", options.join(", ")) }
 }
@@ -103,9 +105,11 @@ mod tests {
     use engine_core::unit::Unit;
 
     fn finding() -> Finding {
-        let run = Made::new()
-            .probe("tool.ladder", "layer=spawn", &[m("latency", Unit::Seconds, 1e-3)])
-            .probe("tool.ladder", "layer=stdio", &[m("latency", Unit::Seconds, 1e-5)]);
+        let run = Made::new().probe("tool.ladder", "layer=spawn", &[m("latency", Unit::Seconds, 1e-3)]).probe(
+            "tool.ladder",
+            "layer=stdio",
+            &[m("latency", Unit::Seconds, 1e-5)],
+        );
         let rules = crate::rules::rules();
         let rule = rules.iter().find(|rule| rule.about().id == "tool.persistent").expect("the rule");
         ask(*rule, &run.record()).expect("asked").expect("fires")
@@ -116,7 +120,10 @@ mod tests {
         let text = script(&[&finding()]).expect("it can be tried");
         assert!(text.contains("bench(\"tool.persistent.before\", tool::ladder(#{ layer: \"spawn\" }));"), "{text}");
         assert!(text.contains("bench(\"tool.persistent.after\", tool::ladder(#{ layer: \"stdio\" }));"), "{text}");
-        assert_eq!((literal("32"), literal("4 KiB"), literal("true")), ("32".into(), "\"4 KiB\"".into(), "true".into()));
+        assert_eq!(
+            (literal("32"), literal("4 KiB"), literal("true")),
+            ("32".into(), "\"4 KiB\"".into(), "true".into())
+        );
     }
 
     #[test]

@@ -7,5 +7,5 @@ pub(crate) use engine_core::unit::Unit;
 
 pub(crate) use crate::advice::{
     About, Checked, Draft, Facts, LimitDef, Limits, Missing, Pair, Rule, Seen, Side, amdahl, bound, derived, overhead,
-    pair, queue, ratio, roofline, trend, unknown, usl_without,
+    pair, part_of, queue, ratio, roofline, trend, unknown, usl_without,
 };

@@ -52,7 +52,9 @@ impl RunFacts {
         let facts = Facts::of(&self.0);
         let seen = match name {
             "cpu" => facts.monitor(name, Unit::Ratio, 0.5, |sample| Some(sample.cpu)),
-            "memory" => facts.monitor(name, Unit::Ratio, 0.5, |sample| (sample.memory_total > 0).then(|| sample.memory())),
+            "memory" => {
+                facts.monitor(name, Unit::Ratio, 0.5, |sample| (sample.memory_total > 0).then(|| sample.memory()))
+            }
             "pressure_cpu" => facts.monitor(name, Unit::Ratio, 0.5, |sample| sample.pressure_cpu),
             "pressure_io" => facts.monitor(name, Unit::Ratio, 0.5, |sample| sample.pressure_io),
             "pressure_memory" => facts.monitor(name, Unit::Ratio, 0.5, |sample| sample.pressure_memory),
@@ -107,7 +109,8 @@ pub(super) fn register(engine: &mut Engine) {
     engine.register_type_with_name::<Seen>("Seen");
     engine.register_type_with_name::<ScriptLoad>("Load");
     engine.register_type_with_name::<Gain>("Gain");
-    engine.register_fn("seen", |facts: &mut RunFacts, probe: &str, metric: &str| facts.seen(probe, metric, &Map::new()));
+    engine
+        .register_fn("seen", |facts: &mut RunFacts, probe: &str, metric: &str| facts.seen(probe, metric, &Map::new()));
     engine.register_fn("seen", |facts: &mut RunFacts, probe: &str, metric: &str, labels: Map| {
         facts.seen(probe, metric, &labels)
     });

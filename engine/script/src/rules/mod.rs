@@ -153,8 +153,11 @@ impl Assess for UserRule {
 
     fn check(&self, facts: &Facts<'_>, limits: &Limits<'_>) -> Checked {
         let run = facts::RunFacts::of(facts);
-        let set: rhai::Map =
-            self.limits.iter().map(|limit| (limit.name.as_ref().into(), Dynamic::from(limits.of(&limit.name)))).collect();
+        let set: rhai::Map = self
+            .limits
+            .iter()
+            .map(|limit| (limit.name.as_ref().into(), Dynamic::from(limits.of(&limit.name))))
+            .collect();
         let called = self.check.call::<Dynamic>(&self.engine, &self.ast, (run, set));
         let answer = match called {
             Ok(answer) => answer,

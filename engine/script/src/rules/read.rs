@@ -14,8 +14,7 @@ use super::trial::{self, Trial};
 use crate::quantity;
 
 /// The fields of a rule.
-const FIELDS: [&str; 9] =
-    ["title", "looks_at", "needs", "model", "effort", "wrong_when", "limits", "check", "tests"];
+const FIELDS: [&str; 9] = ["title", "looks_at", "needs", "model", "effort", "wrong_when", "limits", "check", "tests"];
 
 /// The fields of a finding.
 const FOUND: [&str; 8] = ["subject", "resource", "evidence", "cause", "action", "gain", "fit", "against"];

@@ -62,7 +62,10 @@ fn a_test_that_is_wrong_fails_and_says_why() {
     assert_eq!(failing("startup: \"2 s\"", "startup: \"0.5 s\""), "it does not fire");
     assert!(failing("says: [\"2 s\"]", "says: [\"3 s\"]").contains("`3 s` is not in"));
     assert!(failing("startup: \"990 ms\"", "startup: \"1.1 s\"").starts_with("it fires"));
-    assert!(failing("\"nearly one\"", "\"twice\", fires: true, says: [], steps: [] }, #{ name: \"x\"").contains("not assessed"));
+    assert!(
+        failing("\"nearly one\"", "\"twice\", fires: true, says: [], steps: [] }, #{ name: \"x\"")
+            .contains("not assessed")
+    );
     // An error within the check is told with its place, and is no missing number.
     let broken = failing("start it before", "start it\", nonsense: 1, more: \"");
     assert!(broken.contains("there is no field `"), "{broken}");

@@ -55,7 +55,9 @@ pub(super) fn read(map: &Map) -> Result<Trial, String> {
         Some(fires) => match fires.as_bool() {
             Ok(true) => Wanted::Fires,
             Ok(false) => Wanted::Quiet,
-            Err(kind) => return Err(format!("`fires` is true or false, got {kind}; without it the rule is not assessed")),
+            Err(kind) => {
+                return Err(format!("`fires` is true or false, got {kind}; without it the rule is not assessed"));
+            }
         },
     };
     let steps = list("steps").iter().map(step).collect::<Result<_, _>>()?;
@@ -159,7 +161,13 @@ fn record(steps: &[Made]) -> RunRecord {
                 .collect(),
         });
         let measurements = measurements.collect();
-        run.steps.push(StepRecord { plan, outcome: Some(Outcome::Measured), stop: None, measurements, windows: vec![] });
+        run.steps.push(StepRecord {
+            plan,
+            outcome: Some(Outcome::Measured),
+            stop: None,
+            measurements,
+            windows: vec![],
+        });
     }
     run
 }

@@ -20,8 +20,8 @@ pub(crate) static RULE: Rule = Rule {
 
 fn check(facts: &Facts<'_>, limits: &Limits<'_>) -> Checked {
     let variants = Pair {
-        slow: Side("build.debug", "wall", &[]),
-        fast: Side("build.check", "wall", &[]),
+        slow: Side("build.debug", "wall", &[("debuginfo", "profile")]),
+        fast: Side("build.check", "wall", &[("debuginfo", "profile")]),
         goal: Goal::Lower,
         resource: Resource::Build,
         of: "finding the next compile error",
@@ -40,7 +40,7 @@ mod tests {
     use crate::advice::fixture::*;
 
     fn run(slow: f64, fast: f64) -> Made {
-        Made::new().probe("build.debug", "", &[m("wall", Unit::Seconds, slow)]).probe(
+        Made::new().probe("build.debug", "debuginfo=profile", &[m("wall", Unit::Seconds, slow)]).probe(
             "build.check",
             "",
             &[m("wall", Unit::Seconds, fast)],

@@ -8,7 +8,7 @@ pub(crate) static RULE: Rule = Rule {
     about: About {
         id: "network.nagle",
         title: "Answers wait 40 ms for an acknowledgement",
-        looks_at: "at least `share` of a load has a `service` of 38 to 48 ms, while half of it takes at most `median`",
+        looks_at: "at least `share` of a load has a `service` of 38 to 48 ms, while half of it takes at most `median` and those before and after are fewer by `peak`",
         needs: "a load: `engine run load`",
         model: "overhead share: 40 ms for that share of the requests, over the mean service time",
         effort: Effort::Minutes,
@@ -16,6 +16,7 @@ pub(crate) static RULE: Rule = Rule {
         limits: &[
             LimitDef::new("share", 0.05, Unit::Ratio, "requests of 38 to 48 ms"),
             LimitDef::new("median", 0.02, Unit::Seconds, "half of the requests take at most this"),
+            LimitDef::new("peak", 3.0, Unit::Count, "requests of 38 to 48 ms over those shortly before and after"),
         ],
     },
     check,
@@ -30,8 +31,16 @@ fn check(facts: &Facts<'_>, limits: &Limits<'_>) -> Checked {
             continue;
         };
         let all = histogram.count().max(1) as f64;
-        let held: u64 =
-            histogram.buckets().filter(|b| b.low >= 38_000_000 && b.high <= 48_500_000).map(|b| b.count).sum();
+        let between = |from: u64, to: u64| -> u64 {
+            let inside = histogram.buckets().filter(|bucket| bucket.low >= from && bucket.high <= to);
+            inside.map(|bucket| bucket.count).sum()
+        };
+        let held = between(38_000_000, 48_500_000);
+        // A peak of its own, and no slope: beside it there are few.
+        let beside = between(26_000_000, 38_000_000) + between(48_500_000, 60_000_000);
+        if (held as f64) < limits.of("peak") * beside as f64 {
+            continue;
+        }
         let share = held as f64 / all;
         if share < limits.of("share") || middle.value > limits.of("median") {
             continue;
@@ -65,6 +74,9 @@ mod tests {
         quiet(&RULE, run(30));
         // All of them: then it is the work.
         quiet(&RULE, run(900));
+        // A slope has as many before and after.
+        let slope = [(1e-3, 600), (0.030, 150), (0.0405, 150), (0.050, 100)];
+        quiet(&RULE, Made::new().load("shop", &[times("service", &slope)], &[100.0]));
         lacking(&RULE);
     }
 }

@@ -21,7 +21,7 @@ pub(crate) static RULE: Rule = Rule {
 fn check(facts: &Facts<'_>, limits: &Limits<'_>) -> Checked {
     let (mut drafts, mut lacking) = (Vec::new(), None);
     for load in facts.some_loads()? {
-        let response = load.seen("response", Stat::Mean)?;
+        let (_, response, part) = load.loaded()?;
         let floor = match load.unloaded(facts) {
             Ok(floor) => floor,
             Err(missing) => {
@@ -45,7 +45,11 @@ fn check(facts: &Facts<'_>, limits: &Limits<'_>) -> Checked {
                 ))
                 .action("see the bottleneck view for the resource; more workers, or less work for each request; `engine plan` says how many it takes")
                 .fit(0.8, "some waiting is left at any load")
-                .gain(overhead("a response", share, "1 - unloaded / response", inputs)),
+                .gain(part_of(
+                    overhead("a response", share, "1 - unloaded / response", inputs),
+                    part,
+                    "of the response time is at the highest rates",
+                )),
         );
     }
     match (Draft::strongest(drafts), lacking) {

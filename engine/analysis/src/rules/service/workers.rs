@@ -28,8 +28,7 @@ fn check(facts: &Facts<'_>, limits: &Limits<'_>) -> Checked {
         let Ok(cpu) = load.seen("target.cpu", Stat::Mean) else { continue };
         let Ok(service) = load.unloaded(facts) else { continue };
         asked = true;
-        let response = load.seen("response", Stat::Mean)?;
-        let rate = load.seen("rate", Stat::Median)?;
+        let (rate, response, part) = load.loaded()?;
         let busy = cpu.range().map(|cpu| cpu / cpus);
         let wait = Range::exact(1.0 - service.value / response.value.max(1e-12)).within(0.0, 1.0);
         // A worker that is just about busy all the time is one.
@@ -54,7 +53,7 @@ fn check(facts: &Facts<'_>, limits: &Limits<'_>) -> Checked {
                 ))
                 .action(format!("give the service more workers, {} to begin with (`--workers`, the size of its thread pool or of its pool of connections)", 2 * now))
                 .fit(0.7, "a lock looks the same from outside")
-                .gain(queue("a response", (now, 2 * now), &rate, &service, &response)),
+                .gain(part_of(queue("a response", (now, 2 * now), &rate, &service, &response), part, "of the response time is at the highest rates")),
         );
     }
     if asked {

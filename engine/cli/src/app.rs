@@ -78,6 +78,19 @@ impl App {
         Ok(places.into_iter().find(|path| path.is_file()))
     }
 
+    /// The folder of the user's rules: as set, else beside the configuration file, else in the usual places for one.
+    pub(crate) fn rule_folders(&self) -> Vec<PathBuf> {
+        let set = &self.loaded.config.advice.rules;
+        if !set.is_empty() {
+            return vec![PathBuf::from(set)];
+        }
+        let beside = |file: &Path| file.parent().unwrap_or_else(|| Path::new("")).join("rules");
+        match &self.file {
+            Some(file) => vec![beside(file)],
+            None => usual_files().iter().map(|file| beside(file)).collect(),
+        }
+    }
+
     /// The settings.
     pub(crate) const fn config(&self) -> &Config {
         &self.loaded.config

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod advise;
 mod alerts;
 mod automate;
 mod baseline;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use advise::AdviseArgs;
 pub(crate) use alerts::{AccuracyArgs, AlertsCommand, DeedArgs, LabelName, PatternsArgs, SimulateArgs};
 pub(crate) use automate::{AbArgs, CiCommand, DemoArgs, InitArgs, Kind, NewCommand, PinArgs, Provider};
 pub(crate) use baseline::{AcceptArgs, BaselineCommand, CloneArgs, SetArgs};
@@ -133,6 +135,8 @@ pub(crate) enum Command {
     /// Stored runs
     #[command(subcommand)]
     Runs(RunsCommand),
+    /// Name what limits, what to do about it, and what that should bring: engine advise @last
+    Advise(AdviseArgs),
     /// Write the report of a stored run: engine report @last -o r.md
     Report(ReportArgs),
     /// Run the demo target alone: a small shop on 127.0.0.1 that is as slow, full or broken as it is told to be

@@ -1,6 +1,7 @@
 //! The binary `engine`: arguments, configuration, exit codes, wiring.
 #![forbid(unsafe_code)]
 
+mod advising;
 mod alerting;
 mod app;
 mod args;
@@ -25,6 +26,7 @@ mod source;
 mod stream;
 mod terminal;
 mod verdicts;
+mod verifying;
 
 use std::process::ExitCode;
 

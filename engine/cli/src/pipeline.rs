@@ -369,11 +369,13 @@ fn conclude(app: &App, request: &Request, formats: &[String], finished: Finished
         causes: causes.iter().map(|(exit, reason)| Cause { code: exit.code(), reason: reason.clone() }).collect(),
     };
     let health = engine_analysis::health(&record, &machine::thresholds(app));
+    let advice = crate::advising::of(app, &record);
     let mut report = Report {
         record: &record,
         cases: &cases,
         comparison: comparison.as_ref(),
         health: Some(&health),
+        advice: advice.as_ref(),
         exit: Some(&shown),
         written: &[],
         unsure: match request.unsure {

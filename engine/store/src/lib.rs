@@ -19,6 +19,7 @@ mod carry;
 mod collector;
 mod environments;
 mod error;
+mod experiments;
 mod flusher;
 mod history;
 mod journal;

@@ -2,6 +2,7 @@
 
 mod ab;
 mod accuracy;
+mod advise;
 mod alerts;
 mod alerts_channel;
 mod anomaly;
@@ -113,6 +114,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
         Command::Schedule(command) => schedule::run(&app, command),
         Command::Baseline(command) => baseline::run(&app, command),
         Command::Runs(command) => runs::run(&app, command),
+        Command::Advise(args) => advise::run(&app, &args),
         Command::Report(args) => report::run(&app, &args),
         Command::Config(command) => configure::run(&app, command),
         Command::Db(command) => database::run(&app, command),

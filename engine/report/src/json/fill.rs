@@ -46,6 +46,7 @@ pub(super) fn document(report: &Report<'_>) -> Document {
             verdict: health.verdict.name(),
             rows: health.rows.iter().map(health_row).collect(),
         }),
+        advice: report.advice.map(super::advice::result),
         machine_profile: record.header.machine_profile.as_ref().map(|profile| ProfileText {
             name: profile.name.clone(),
             named: profile.named,

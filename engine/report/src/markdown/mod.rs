@@ -1,5 +1,6 @@
 //! Markdown: the report file of a run, the page of a CI job, comparisons.
 
+mod advice;
 mod comparison;
 mod escape;
 mod executive;
@@ -8,6 +9,7 @@ mod report;
 mod results;
 mod sections;
 
+pub use advice::advice;
 pub use comparison::comparison;
 pub use executive::comment;
 pub use report::{report, step_summary};

@@ -2,7 +2,7 @@
 
 use crate::input::Report;
 
-use super::{comparison, executive, load, results, sections};
+use super::{advice, comparison, executive, load, results, sections};
 
 /// The whole report of a run.
 #[must_use]
@@ -16,6 +16,7 @@ pub fn report(report: &Report<'_>) -> String {
     results::results(&mut out, report);
     sections::machine(&mut out, report);
     sections::health(&mut out, report);
+    advice::section(&mut out, report.advice);
     sections::environment(&mut out, report);
     sections::diagnostics(&mut out, report);
     out
@@ -34,6 +35,7 @@ pub fn step_summary(report: &Report<'_>) -> String {
     results::results(&mut details, report);
     sections::machine(&mut details, report);
     sections::health(&mut details, report);
+    advice::section(&mut details, report.advice);
     sections::diagnostics(&mut details, report);
     out.push_str(&details);
     // A page takes 1 MiB; a longer one is refused as a whole.

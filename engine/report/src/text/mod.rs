@@ -2,6 +2,7 @@
 //! terminal as a control sequence.
 
 mod accuracy;
+mod advice;
 mod alerts;
 mod comparison;
 mod diagnostics;
@@ -23,6 +24,7 @@ mod trend;
 mod wrap;
 
 pub use accuracy::{AccuracyRow, accuracy};
+pub use advice::advice;
 pub use alerts::{alert, alerts};
 pub use comparison::comparison;
 pub use explanation::explanation;

@@ -6,7 +6,7 @@ use engine_core::run::ValidityLevel;
 use super::style::{Paint, Style};
 use super::table::{Cell, Column, Table};
 use super::wrap::hanging;
-use super::{diagnostics, executive, expectations, load, machine, results};
+use super::{advice, diagnostics, executive, expectations, load, machine, results};
 use crate::clean::clip;
 use crate::diagnosis::level;
 use crate::expectation::tally;
@@ -31,6 +31,7 @@ pub fn summary(report: &Report<'_>, style: Style) -> String {
         out.push('\n');
         out.push_str(&health(found, style));
     }
+    advice::section(&mut out, report.advice, style);
     diagnostics::diagnostics(&mut out, report, style);
     verdict(&mut out, report, style);
     style.finish(out)

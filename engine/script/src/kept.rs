@@ -104,6 +104,11 @@ impl Kept {
         Ok(Self { function, context, takes_point, prefix, at })
     }
 
+    /// The function, and the context in which it was handed over.
+    pub(crate) const fn parts(&self) -> (&FnPtr, &Context) {
+        (&self.function, &self.context)
+    }
+
     /// Calls it.
     pub(crate) fn call(&self, engine: &Engine, value: Option<Dynamic>) -> Result<Dynamic, Box<EvalAltResult>> {
         let ctx = self.context.create_context(engine);

@@ -5,6 +5,7 @@
 //! blocking, and suspends the user's coroutine. Heavy native work (JSON, patterns, digests) runs on the thread's own
 //! stack.
 
+mod body;
 mod codec;
 mod free;
 mod person;
@@ -12,6 +13,7 @@ mod program;
 mod request;
 mod response;
 mod rows;
+mod site;
 mod sockets;
 mod stage;
 mod think;

@@ -11,6 +11,7 @@ use engine_load::coroutine::{on_parent_stack, stack_low};
 use engine_load::{ErrorClass, Failure, Journey, Script, User};
 use rhai::{Dynamic, Engine, EvalAltResult};
 
+use super::body::Body;
 use super::person::{Ended, Person};
 use super::stage::Stage;
 use super::trace::Trace;
@@ -70,7 +71,7 @@ pub(crate) enum Refused {
 struct Program {
     host: Rc<Host>,
     engine: Engine,
-    journeys: Vec<Kept>,
+    journeys: Vec<(Kept, Option<Body>)>,
 }
 
 thread_local! {
@@ -127,6 +128,11 @@ impl Program {
         let stage = Stage::new(conditions, blueprint.setup.value(), trace, Arc::clone(&blueprint.notes));
         let prefix = journeys.first().map(|kept| (kept.at.file.clone(), kept.prefix.clone()));
         host.enter_journeys(stage, prefix.unwrap_or_default());
+        let ready = |kept: Kept| {
+            let body = matches!(blueprint.purpose, Purpose::Load(..)).then(|| Body::of(&kept)).flatten();
+            (kept, body)
+        };
+        let journeys = journeys.into_iter().map(ready).collect();
         Ok(Self { host, engine, journeys })
     }
 }
@@ -176,7 +182,10 @@ impl Script for Copy {
         stage.trace(|| format!("begins `{}`", self.name));
         host.guard.begin_user(stack_low());
         // A panic goes on to the scheduler, which counts it; so does the unwinding of a user that is dismissed.
-        let result = journeys[self.number].call(engine, Some(Dynamic::from(person.clone())));
+        let result = match &journeys[self.number] {
+            (_, Some(body)) => body.run(engine, Dynamic::from(person.clone())),
+            (kept, None) => kept.call(engine, Some(Dynamic::from(person.clone()))),
+        };
         stage.trace(|| format!("state: #{:?}", person.keep.state.borrow()));
         let tripped = host.guard.end_user(stack_low());
         let outcome = match (result, tripped) {

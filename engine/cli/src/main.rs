@@ -21,6 +21,7 @@ mod reports;
 mod resume;
 mod scaffold;
 mod scheduling;
+mod serving;
 mod signals;
 mod source;
 mod stream;

@@ -43,6 +43,8 @@ pub(crate) struct Request {
     pub(crate) lock: Option<crate::lock::Asked>,
     /// Whether cases are held against their references as `fail_on` says.
     pub(crate) cases: bool,
+    /// What is told of the run while it runs, where a dashboard shows it.
+    pub(crate) hub: Option<engine_serve::Hub>,
 }
 
 impl Request {
@@ -68,6 +70,7 @@ impl Request {
             resume: None,
             lock: None,
             cases: false,
+            hub: None,
         })
     }
 }
@@ -134,6 +137,7 @@ pub(crate) fn run(app: &App, mut request: Request) -> Result<Exit, Fatal> {
         Box::new(StoreSink { sender: writer.sender(), interrupt: signals::interrupt() }),
         Box::new(Terminal::new(app.output, style, app.config().output.progress, request.trace)),
     ];
+    sinks.extend(request.hub.clone().map(crate::serving::sink));
     let mut streams = Vec::new();
     for (name, target) in &targets {
         let (sink, stream) =

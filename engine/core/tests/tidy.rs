@@ -37,6 +37,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("analysis", &["htm", "nam"]),
     ("report", &[]),
     ("operate", &["analysis", "report", "store"]),
+    ("serve", &["store", "analysis", "report"]),
     ("target", &[]),
 ];
 

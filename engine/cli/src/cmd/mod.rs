@@ -35,6 +35,7 @@ mod run;
 mod runs;
 mod schedule;
 mod schedule_install;
+mod serve;
 mod simulate;
 mod target;
 mod tool;
@@ -44,6 +45,8 @@ mod trouble;
 
 pub(crate) use ab::against_reference;
 pub(crate) use run::{once, options as run_options, scratch_base, spend};
+pub(crate) use check::checked;
+pub(crate) use foreign::from_text as import_text;
 pub(crate) use trend_stored::analysed;
 
 use crate::app::App;
@@ -115,6 +118,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
         Command::Baseline(command) => baseline::run(&app, command),
         Command::Runs(command) => runs::run(&app, command),
         Command::Advise(args) => advise::run(&app, &args),
+        Command::Serve(args) => serve::run(&app, &args),
         Command::Report(args) => report::run(&app, &args),
         Command::Config(command) => configure::run(&app, command),
         Command::Db(command) => database::run(&app, command),

@@ -20,10 +20,12 @@ pub(crate) fn run(app: &App, args: &RunArgs) -> Result<Exit, Fatal> {
         Some(text) => vec![source::given(text)],
         None => args.scenarios.iter().map(|name| source::named(name)).collect::<Result<_, _>>()?,
     };
+    let dashboard = args.dashboard.as_deref().map(|port| crate::serving::beside_run(app, port)).transpose()?;
     let mut exits = Vec::new();
     for source in sources {
-        let request = Request::new(app, source, &args.reading)?;
-        exits.push(pipeline::run(app, with_options(request, args)?)?);
+        let mut request = with_options(Request::new(app, source, &args.reading)?, args)?;
+        request.hub = dashboard.as_ref().map(crate::serving::Dashboard::hub);
+        exits.push(pipeline::run(app, request)?);
         if crate::signals::received().is_some() {
             break;
         }

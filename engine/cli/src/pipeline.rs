@@ -272,6 +272,7 @@ fn settings<'a>(
         monitor: (period > 0.0).then(|| Duration::from_secs_f64(period)),
         watch: Some(Box::new(move |sample| watch.observe(sample))),
         after,
+        stress: crate::cmd::stress_ground(&myself),
         scaling: &engine_analysis::scaling,
         judge,
     })

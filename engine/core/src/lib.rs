@@ -40,5 +40,6 @@ pub mod selector;
 pub mod series;
 pub mod stats;
 pub mod step;
+pub mod stress;
 pub mod taint;
 pub mod unit;

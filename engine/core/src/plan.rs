@@ -14,6 +14,7 @@ use crate::load::{CapacityShape, LoadShape, ScaleShape};
 use crate::series::Labels;
 use crate::stats::rng::Stream;
 use crate::step::Place;
+use crate::stress::StressShape;
 
 /// How much of everything is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -133,6 +134,11 @@ pub enum Work {
         shape: LoadShape,
         /// Which levels.
         sweep: ScaleShape,
+    },
+    /// Measures something quiet and with stressors in the background.
+    Stress {
+        /// What, beside what.
+        shape: StressShape,
     },
     /// Runs the scenario's `finish` after all rounds. The session adds this step when the plan has one.
     Finish,
@@ -261,8 +267,9 @@ impl Plan {
             let seconds: f64 = self.forecast().iter().map(|group| group.seconds).sum();
             return self.budget.map_or(seconds, |budget| seconds.min(budget));
         }
-        // A load has no round of warm-up.
-        let rounds = |step: &PlannedStep| step.rounds.most() + u32::from(!step.is_load());
+        // A load has no round of warm-up, and neither has stress.
+        let warms = |step: &PlannedStep| !step.is_load() && !matches!(step.work, Work::Stress { .. });
+        let rounds = |step: &PlannedStep| step.rounds.most() + u32::from(warms(step));
         let steps: f64 = self.steps.iter().map(|step| step.estimate * f64::from(rounds(step))).sum();
         self.budget.map_or(steps, |budget| steps.min(budget))
     }

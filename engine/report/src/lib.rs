@@ -20,6 +20,7 @@ pub mod executive;
 mod expectation;
 pub mod github;
 mod input;
+mod interference;
 pub mod json;
 pub mod junit;
 mod load;

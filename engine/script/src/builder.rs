@@ -8,6 +8,7 @@ use engine_core::load::{CapacityShape, LoadShape, ScaleShape};
 use engine_core::plan::{Declaration, ExpectText, Part, Plan, PlannedStep, Profile, Rounds, Warmup, Work};
 use engine_core::probe::{ProbeInfo, RoundProcess};
 use engine_core::series::{Labels, is_step_name};
+use engine_core::stress::StressShape;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use rhai::{Dynamic, Map};
 
@@ -101,6 +102,7 @@ pub(crate) enum Runs {
     Load { index: usize, shape: LoadShape, seconds: f64, grace: f64 },
     Capacity { index: usize, shape: LoadShape, search: CapacityShape, grace: f64 },
     Scale { index: usize, shape: LoadShape, sweep: ScaleShape, grace: f64 },
+    Stress { shape: StressShape, method: u32, starts: bool },
 }
 
 /// Trials that a search usually makes.
@@ -266,7 +268,14 @@ impl Host {
         }
         let given = declared.given;
         let sends = declared.points.iter().any(|(_, runs)| runs.beyond().is_some());
-        let rule = if sends { StepRule::of_load(self, given)? } else { StepRule::new(self, given, &defaults)? };
+        let stresses = matches!(declared.points.first(), Some((_, Runs::Stress { .. })));
+        let rule = if stresses {
+            StepRule::of_stress(self, given, &defaults)?
+        } else if sends {
+            StepRule::of_load(self, given)?
+        } else {
+            StepRule::new(self, given, &defaults)?
+        };
         for (labels, runs) in declared.points {
             if builder.steps.len() >= self.options.limits.steps {
                 let message = format!("the plan has more than {} steps", self.options.limits.steps);
@@ -406,9 +415,25 @@ impl StepRule {
         })
     }
 
+    /// Stress takes five rounds where nobody says otherwise, and throws away a measurement, not a round.
+    fn of_stress(host: &Host, given: &Given, defaults: &Defaults) -> Result<Self, Fault> {
+        let mut rule = Self::new(host, given, defaults)?;
+        let said = ["rounds", "until"].iter().any(|key| given.get(key).is_some())
+            || defaults.rounds.is_some()
+            || host.options.rounds.is_some();
+        if !said {
+            rule.rounds = scaled(Rounds::Exact(5), host.options.profile);
+        }
+        rule.warmup = Warmup::Rounds(0);
+        Ok(rule)
+    }
+
     fn step(&self, host: &Host, name: String, labels: Labels, runs: Runs) -> PlannedStep {
         // What a load may take beyond its end: its grace, and a minute to start and stop a target.
         let own = runs.beyond();
+        // A measurement of stress has the time-out, and not the round.
+        let once = if let Runs::Stress { shape, .. } = &runs { Some(shape.measured.seconds()) } else { None };
+        let own = own.or(once.map(|seconds| (seconds * 20.0).max(60.0)));
         let (work, isolate, method, estimate) = match runs {
             Runs::Probe(probe, args) => {
                 // A fresh process for each round, where comparing is the purpose and the probe starts none itself.
@@ -424,6 +449,10 @@ impl StepRule {
             Runs::Scale { index, shape, sweep, .. } => {
                 let seconds = sweep.levels.len() as f64 * (sweep.hold + DRAIN);
                 (Work::Scale { index, shape, sweep }, false, 1, seconds)
+            }
+            Runs::Stress { shape, method, starts } => {
+                let seconds = shape.seconds();
+                (Work::Stress { shape }, self.isolate.unwrap_or(false) && !starts, method, seconds)
             }
         };
         let estimate = if host.tiny() && own.is_none() { estimate.min(0.2) } else { estimate };

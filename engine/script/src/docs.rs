@@ -126,7 +126,7 @@ pub fn reference(registry: &[&'static ProbeInfo]) -> Docs {
         about: String::new(),
         example: Some(entry.example.replace("#PROBE", &spec)),
     });
-    let probes = registry.iter().map(|probe| FunctionDoc {
+    let probes = registry.iter().copied().chain(crate::verbs::stressors()).map(|probe| FunctionDoc {
         module: probe.area().to_owned(),
         name: probe.name().to_owned(),
         signature: match probe.params {

@@ -61,6 +61,19 @@ impl Given {
         Ok(given)
     }
 
+    /// The options in the map behind a key, checked against a table of their own, each complaint at its own place.
+    pub(crate) fn nested(
+        &self,
+        host: &Host,
+        ctx: &NativeCallContext<'_>,
+        key: &str,
+        map: Map,
+        table: &[OptionDef],
+    ) -> Raised<Self> {
+        let inner = Self { shape: self.value_shape(host, key), ..self.clone() };
+        Self::joined(host, ctx, &inner, map, table)
+    }
+
     /// No options.
     pub(crate) fn none(host: &Host, ctx: &NativeCallContext<'_>) -> Self {
         Self { map: Map::new(), shape: None, call: host.at(ctx) }

@@ -34,6 +34,7 @@ mod secret;
 mod sites;
 mod sources;
 mod stdlib;
+mod stress_options;
 mod table;
 mod tool;
 mod translate;

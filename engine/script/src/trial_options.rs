@@ -14,7 +14,7 @@ const fn load(name: &str) -> OptionDef {
     panic!("`load` has no such option")
 }
 
-const fn same(one: &[u8], other: &[u8]) -> bool {
+pub(crate) const fn same(one: &[u8], other: &[u8]) -> bool {
     if one.len() != other.len() {
         return false;
     }

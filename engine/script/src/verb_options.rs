@@ -237,6 +237,7 @@ pub(crate) fn of_verb(verb: &str) -> Option<&'static [OptionDef]> {
         "load" => LOAD,
         "capacity" => crate::trial_options::CAPACITY,
         "scale" => crate::trial_options::SCALE,
+        "stress" => crate::stress_options::STRESS,
         "demo_target" => DEMO_TARGET,
         "request" => REQUEST,
         "include" => INCLUDE,

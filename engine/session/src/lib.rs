@@ -13,6 +13,7 @@ pub mod load;
 mod progress;
 pub mod round;
 pub mod runner;
+pub mod stress;
 pub mod target;
 
 pub use bus::{Bus, Sink};

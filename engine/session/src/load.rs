@@ -17,7 +17,7 @@ mod step;
 mod tests;
 #[cfg(test)]
 mod trial_tests;
-mod trials;
+pub(crate) mod trials;
 mod watch;
 
 use engine_core::load::DemoTarget;

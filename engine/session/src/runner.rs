@@ -52,6 +52,8 @@ pub struct Settings<'a> {
     pub watch: Option<Watcher>,
     /// Takes the machine's state at the end of the run.
     pub after: &'a dyn Fn() -> Option<engine_core::environment::Environment>,
+    /// Where stressors may be started; without it a step that wants one fails.
+    pub stress: Option<crate::stress::Ground>,
     /// Fits a law to what a sweep over users or rates measured.
     pub scaling: &'a dyn Fn(&Scaling) -> Fitted,
     /// Judges the expectations.
@@ -215,6 +217,7 @@ impl Runner<'_, '_, '_> {
             Work::Load { .. } => return self.load(step, round),
             Work::Capacity { .. } => return self.capacity(step, round),
             Work::Scale { .. } => return self.scale(step, round),
+            Work::Stress { .. } => return self.stress(step, round),
             _ => {}
         }
         if !self.attempts(step, round) {
@@ -290,8 +293,8 @@ impl Runner<'_, '_, '_> {
                     None => Err(ProbeError::failed("the scenario's script is not loaded")),
                 })
             }
-            Work::Load { .. } | Work::Capacity { .. } | Work::Scale { .. } => {
-                Err(ProbeError::failed("a load takes its rounds by itself"))
+            Work::Load { .. } | Work::Capacity { .. } | Work::Scale { .. } | Work::Stress { .. } => {
+                Err(ProbeError::failed("the step takes its rounds by itself"))
             }
             Work::Finish => Err(ProbeError::failed("`finish` runs after all rounds")),
         }

@@ -151,6 +151,7 @@ pub(crate) fn settings(limits: Limits) -> Settings<'static> {
         monitor: None,
         watch: None,
         after: &|| None,
+        stress: None,
         scaling: &|_| engine_core::load::Fitted::default(),
         judge: &|_| vec![],
     }

@@ -77,6 +77,7 @@ fn one(app: &App, name: &str, reading: &Reading) -> Result<Exit, Fatal> {
                 }
             }
         }
+        super::check_stress::plan(app, &plan);
         for permission in &checked.permissions {
             app.out(&format!("  needs {permission}"));
         }

@@ -48,6 +48,14 @@ pub(crate) fn run(app: &App, command: &FaultsCommand) -> Result<Exit, Fatal> {
     }
 }
 
+/// Where a run may start stressors: their processes are this program.
+/// None without a place for the undo journal.
+pub(crate) fn stress_ground(myself: &std::path::Path) -> Option<engine_session::stress::Ground> {
+    let launcher = engine_faults::Launcher::new(myself.to_string_lossy(), &["__faults"]);
+    let folder = crate::app::state_home().ok()?.join("faults");
+    Some(engine_session::stress::Ground::new(folder, launcher))
+}
+
 /// Undoes what a killed run has left; said only when there was something.
 pub(crate) fn sweep(app: &App) {
     // Without a place for it nothing was ever begun.

@@ -22,5 +22,6 @@ mod scenarios;
 mod schedules;
 mod series;
 mod simulated;
+mod stress;
 mod target;
 mod tools;

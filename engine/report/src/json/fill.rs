@@ -187,6 +187,7 @@ fn step(record: &RunRecord, step: &StepRecord, expected: &Expected) -> StepResul
         }),
         metrics: step.measurements.iter().map(|measurement| metric(step, measurement, expected)).collect(),
         load: super::load::load(record, step),
+        interference: super::interference::interference(record, step),
     }
 }
 

@@ -9,6 +9,7 @@ mod advice;
 mod comparison;
 mod document;
 mod fill;
+mod interference;
 mod list;
 mod load;
 mod results;

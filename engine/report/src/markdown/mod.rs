@@ -4,6 +4,7 @@ mod advice;
 mod comparison;
 mod escape;
 mod executive;
+mod interference;
 mod load;
 mod report;
 mod results;

@@ -24,7 +24,12 @@ pub fn result_line(step: &StepRecord, style: Style) -> String {
     let pad = " ".repeat(name_width - width(&name));
     let (text, paint_text) = match view::ending(step) {
         Some(ending) => (ending, if paint == Paint::Bad { Paint::Bad } else { Paint::Dim }),
-        None => (super::load::short(step).unwrap_or_else(|| result(step, room, style)), Paint::Plain),
+        None => (
+            super::load::short(step)
+                .or_else(|| crate::interference::short(step))
+                .unwrap_or_else(|| result(step, room, style)),
+            Paint::Plain,
+        ),
     };
     let text = front(&text, room);
     let tainted = view::primary(step).and_then(view::figures).map_or(0, |figures| figures.tainted);

@@ -416,7 +416,7 @@ fn headers(given: &Given) -> Raised<Vec<(String, String)>> {
 
 impl LoadPoint {
     /// What its step runs.
-    fn runs(&self, index: usize, once: bool) -> Runs {
+    pub(super) fn runs(&self, index: usize, once: bool) -> Runs {
         let shape = LoadShape {
             target: self.target.describe(),
             model: self.model.describe(),

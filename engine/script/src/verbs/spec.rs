@@ -25,7 +25,7 @@ pub(crate) struct Spec {
 pub(crate) fn register(engine: &mut Engine, modules: &mut Modules, host: &Rc<Host>) {
     engine.register_type_with_name::<Spec>("Spec");
     engine.register_fn("to_string", |spec: &mut Spec| format!("spec of {}", spec.probe.id));
-    for probe in host.options.registry.iter().copied() {
+    for probe in host.options.registry.iter().copied().chain(super::stressors()) {
         let module = modules.entry(probe.area().to_owned()).or_default();
         let with = Rc::clone(host);
         FuncRegistration::new(probe.name())

@@ -18,6 +18,7 @@ pub mod evidence;
 pub mod expect;
 pub mod expected;
 pub mod fact;
+pub mod fault;
 pub mod forecast;
 pub mod health;
 pub mod histogram;

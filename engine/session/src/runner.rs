@@ -22,6 +22,7 @@ use engine_probes::{Probe, ProbeError};
 use crate::bus::{Bus, Sink};
 use crate::custom;
 use crate::ending::{aborted, finish_step, interrupted, narrow, next_attempt, verdict};
+use crate::fault::{Analyse, Faults};
 use crate::isolate::take_in_child;
 use crate::progress::{Progress, is_warm_up};
 use crate::round::{RoundRequest, RoundResult, take};
@@ -54,6 +55,10 @@ pub struct Settings<'a> {
     pub after: &'a dyn Fn() -> Option<engine_core::environment::Environment>,
     /// Fits a law to what a sweep over users or rates measured.
     pub scaling: &'a dyn Fn(&Scaling) -> Fitted,
+    /// What faults need; without it they fail.
+    pub faults: Option<Faults>,
+    /// Analyses the windows around a fault.
+    pub recovery: Analyse<'a>,
     /// Judges the expectations.
     pub judge: &'a dyn Fn(&RunRecord) -> Vec<Judged>,
 }
@@ -246,6 +251,7 @@ impl Runner<'_, '_, '_> {
             Work::Load { .. } => return self.load(step, round),
             Work::Capacity { .. } => return self.capacity(step, round),
             Work::Scale { .. } => return self.scale(step, round),
+            Work::Fault { .. } => return self.fault(step, round),
             _ => {}
         }
         if !self.attempts(step, round) {
@@ -321,7 +327,7 @@ impl Runner<'_, '_, '_> {
                     None => Err(ProbeError::failed("the scenario's script is not loaded")),
                 })
             }
-            Work::Load { .. } | Work::Capacity { .. } | Work::Scale { .. } => {
+            Work::Load { .. } | Work::Capacity { .. } | Work::Scale { .. } | Work::Fault { .. } => {
                 Err(ProbeError::failed("a load takes its rounds by itself"))
             }
             Work::Finish => Err(ProbeError::failed("`finish` runs after all rounds")),

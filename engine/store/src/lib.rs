@@ -18,6 +18,7 @@ mod baseline;
 mod collector;
 mod environments;
 mod error;
+mod faults;
 mod flusher;
 mod history;
 mod journal;

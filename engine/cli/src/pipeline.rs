@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use engine_core::comparison::Comparison;
 use engine_core::environment::Environment;
+use engine_core::fault::{FaultRecord, FaultVerdict, Recovery};
 use engine_core::judgement::{Judgement, Severity, Verdict};
-use engine_core::plan::Plan;
+use engine_core::plan::{Plan, Work};
 use engine_core::run::{RunHeader, RunId, RunRecord, RunState, ScenarioRef, ValidityLevel};
 use engine_core::step::{FailureKind, Outcome};
 use engine_report::{Cause, Report, TimeZone, text};
@@ -274,6 +275,8 @@ fn settings<'a>(
         after,
         stress: crate::cmd::stress_ground(&myself),
         scaling: &engine_analysis::scaling,
+        faults: cmd::faults(),
+        recovery: &engine_analysis::recovery::recovery,
         judge,
     })
 }
@@ -299,6 +302,7 @@ fn causes(record: &RunRecord, unsure: Unsure) -> Vec<(Exit, String)> {
             causes.push((exit, format!("{} failed: {}", step.plan.path(), failure.message)));
         }
     }
+    causes.extend(faults(record));
     for judged in &record.judged {
         let text = format!("{}: {}: {}", judged.step, judged.text, judged.reason);
         match (judged.judgement, judged.severity, unsure) {
@@ -318,6 +322,27 @@ fn causes(record: &RunRecord, unsure: Unsure) -> Vec<(Exit, String)> {
     }
     causes.sort_by_key(|(exit, _)| *exit);
     causes
+}
+
+/// What became of victims: one that is not well again, or was not steady before, decides how the run ends.
+fn faults(record: &RunRecord) -> Vec<(Exit, String)> {
+    let cause = |fault: &FaultRecord| {
+        let step = record.steps.get(fault.step)?;
+        let Work::Fault { fault: shape, .. } = &step.plan.work else { return None };
+        let (path, round) = (step.plan.path(), fault.round + 1);
+        let cause = match &fault.recovery {
+            Recovery::Inconclusive { reason } => {
+                (Exit::Inconclusive, format!("{path}, repetition {round}: inconclusive: {reason}"))
+            }
+            Recovery::Seen(_) if fault.verdict() == FaultVerdict::NotRecovered => {
+                let within = shape.within;
+                (Exit::NotRecovered, format!("{path}, repetition {round}: not well again within {within} s"))
+            }
+            Recovery::Seen(_) => return None,
+        };
+        shape.judged.then_some(cause)
+    };
+    record.faults.iter().filter_map(cause).collect()
 }
 
 /// Notes that a run was worse than its baseline, so that it is no part of the next automatic one. A store that cannot be

@@ -19,6 +19,7 @@ pub mod expect;
 pub mod expected;
 pub mod fact;
 pub mod finding;
+pub mod fault;
 pub mod forecast;
 pub mod health;
 pub mod histogram;

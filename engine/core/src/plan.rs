@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 pub use parts::{Forecast, Group, MOST_ROUNDS, Part};
 
 use crate::args::Args;
+use crate::fault::FaultShape;
 use crate::load::{CapacityShape, LoadShape, ScaleShape};
 use crate::series::Labels;
 use crate::stats::rng::Stream;
@@ -140,6 +141,15 @@ pub enum Work {
         /// What, beside what.
         shape: StressShape,
     },
+    /// Breaks a victim under load, and watches it get well.
+    Fault {
+        /// Which load of the scenario is sent.
+        index: usize,
+        /// The load.
+        shape: LoadShape,
+        /// The fault.
+        fault: Box<FaultShape>,
+    },
     /// Runs the scenario's `finish` after all rounds. The session adds this step when the plan has one.
     Finish,
 }
@@ -173,7 +183,7 @@ impl PlannedStep {
     /// Whether it sends load: once, or in trials.
     #[must_use]
     pub const fn is_load(&self) -> bool {
-        matches!(self.work, Work::Load { .. } | Work::Capacity { .. } | Work::Scale { .. })
+        matches!(self.work, Work::Load { .. } | Work::Capacity { .. } | Work::Scale { .. } | Work::Fault { .. })
     }
 
     /// `name{labels}`, unique within the plan.

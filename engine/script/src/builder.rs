@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use engine_core::args::Args;
 use engine_core::expect::Expectation;
+use engine_core::fault::FaultShape;
 use engine_core::load::{CapacityShape, LoadShape, ScaleShape};
 use engine_core::plan::{Declaration, ExpectText, Part, Plan, PlannedStep, Profile, Rounds, Warmup, Work};
 use engine_core::probe::{ProbeInfo, RoundProcess};
@@ -18,7 +19,7 @@ use crate::host::Host;
 use crate::journey::Conditions;
 use crate::kept::Kept;
 use crate::verb_options;
-use crate::verbs::{LoadPoint, Place};
+use crate::verbs::{self, LoadPoint, Place};
 
 /// What `suite(..)` sets for the steps of its file.
 #[derive(Debug, Clone, Default)]
@@ -103,7 +104,11 @@ pub(crate) enum Runs {
     Capacity { index: usize, shape: LoadShape, search: CapacityShape, grace: f64 },
     Scale { index: usize, shape: LoadShape, sweep: ScaleShape, grace: f64 },
     Stress { shape: StressShape, method: u32, starts: bool },
+    Fault { index: usize, shape: LoadShape, fault: Box<FaultShape>, grace: f64 },
 }
+
+/// Repetitions of a fault where nothing is said.
+const REPETITIONS: u32 = 3;
 
 /// Trials that a search usually makes.
 const USUAL_TRIALS: usize = 15;
@@ -119,6 +124,8 @@ impl Runs {
             Self::Load { seconds, grace, .. } => (*seconds, *grace),
             Self::Capacity { search, grace, .. } => (search.most as f64 * (search.step + grace), *grace),
             Self::Scale { sweep, grace, .. } => (sweep.levels.len() as f64 * (sweep.most + grace), *grace),
+            // What was acknowledged is asked for afterwards.
+            Self::Fault { fault, grace, .. } => (2.0 * fault.seconds() + fault.victim.within, *grace),
             _ => return None,
         };
         Some(seconds + grace + 60.0)
@@ -267,12 +274,13 @@ impl Host {
             return Ok(());
         }
         let given = declared.given;
+        let faults = declared.points.iter().any(|(_, runs)| matches!(runs, Runs::Fault { .. }));
         let sends = declared.points.iter().any(|(_, runs)| runs.beyond().is_some());
         let stresses = matches!(declared.points.first(), Some((_, Runs::Stress { .. })));
         let rule = if stresses {
             StepRule::of_stress(self, given, &defaults)?
         } else if sends {
-            StepRule::of_load(self, given)?
+            StepRule::of_load(self, given, if faults { REPETITIONS } else { 1 })?
         } else {
             StepRule::new(self, given, &defaults)?
         };
@@ -399,14 +407,15 @@ impl StepRule {
     }
 
     /// A load runs once, for as long as it says; what `warmup` and `timeout` mean there is its own.
-    fn of_load(host: &Host, given: &Given) -> Result<Self, Fault> {
+    fn of_load(host: &Host, given: &Given, usual: u32) -> Result<Self, Fault> {
         let read = |message: String| {
             Fault::invalid("wrong-option", format!("`rounds` {message}")).or_at(Some(given.at("rounds")))
         };
         let rounds = given.get("rounds").map(|value| verb_options::rounds(value, UNTIL).map_err(read)).transpose()?;
+        let rounds = rounds.or_else(|| verbs::repetitions(given).map(Rounds::Exact));
         let rounds = if host.options.once { None } else { rounds };
         Ok(Self {
-            rounds: rounds.map_or(Rounds::Exact(1), |rounds| scaled(rounds, host.options.profile)),
+            rounds: scaled(rounds.unwrap_or(Rounds::Exact(usual)), host.options.profile),
             warmup: Warmup::Rounds(0),
             timeout: None,
             budget: None,
@@ -445,6 +454,11 @@ impl StepRule {
             Runs::Capacity { index, shape, search, .. } => {
                 let seconds = USUAL_TRIALS.min(search.most) as f64 * (search.step + DRAIN);
                 (Work::Capacity { index, shape, search }, false, 1, seconds)
+            }
+            Runs::Fault { index, shape, fault, .. } => {
+                // To start a victim and to end it takes a moment.
+                let seconds = fault.seconds() + 1.0;
+                (Work::Fault { index, shape, fault }, false, 1, seconds)
             }
             Runs::Scale { index, shape, sweep, .. } => {
                 let seconds = sweep.levels.len() as f64 * (sweep.hold + DRAIN);

@@ -10,6 +10,7 @@ mod depth;
 mod diagnostic;
 mod docs;
 mod fault;
+mod fault_options;
 mod files;
 mod given;
 mod guard;

@@ -22,6 +22,7 @@ use crate::bus::{Bus, Sink};
 use crate::custom;
 use crate::ending::{aborted, finish_step, interrupted, narrow, next_attempt, reopen, verdict};
 use crate::groups::{Window, own_steps};
+use crate::fault::{Analyse, Faults};
 use crate::isolate::take_in_child;
 use crate::progress::{Progress, is_warm_up};
 use crate::round::{RoundRequest, RoundResult, take};
@@ -56,6 +57,10 @@ pub struct Settings<'a> {
     pub stress: Option<crate::stress::Ground>,
     /// Fits a law to what a sweep over users or rates measured.
     pub scaling: &'a dyn Fn(&Scaling) -> Fitted,
+    /// What faults need; without it they fail.
+    pub faults: Option<Faults>,
+    /// Analyses the windows around a fault.
+    pub recovery: Analyse<'a>,
     /// Judges the expectations.
     pub judge: &'a dyn Fn(&RunRecord) -> Vec<Judged>,
 }
@@ -218,6 +223,7 @@ impl Runner<'_, '_, '_> {
             Work::Capacity { .. } => return self.capacity(step, round),
             Work::Scale { .. } => return self.scale(step, round),
             Work::Stress { .. } => return self.stress(step, round),
+            Work::Fault { .. } => return self.fault(step, round),
             _ => {}
         }
         if !self.attempts(step, round) {
@@ -293,7 +299,11 @@ impl Runner<'_, '_, '_> {
                     None => Err(ProbeError::failed("the scenario's script is not loaded")),
                 })
             }
-            Work::Load { .. } | Work::Capacity { .. } | Work::Scale { .. } | Work::Stress { .. } => {
+            Work::Load { .. }
+            | Work::Capacity { .. }
+            | Work::Scale { .. }
+            | Work::Stress { .. }
+            | Work::Fault { .. } => {
                 Err(ProbeError::failed("the step takes its rounds by itself"))
             }
             Work::Finish => Err(ProbeError::failed("`finish` runs after all rounds")),

@@ -20,6 +20,7 @@ mod collector;
 mod environments;
 mod error;
 mod experiments;
+mod faults;
 mod flusher;
 mod follow;
 mod history;

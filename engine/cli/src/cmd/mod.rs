@@ -76,6 +76,11 @@ pub(crate) fn main(cli: Cli) -> Exit {
     }
 }
 
+/// What faults of a run need.
+pub(crate) fn faults() -> Option<engine_session::Faults> {
+    faults::setup()
+}
+
 fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
     let Some(command) = cli.command else { return Ok(pages::welcome(cli.global.quiet)) };
     tool::lend();

@@ -6,6 +6,7 @@
 //! stack.
 
 mod body;
+mod acks;
 mod codec;
 mod free;
 mod person;
@@ -19,6 +20,7 @@ mod stage;
 mod think;
 mod trace;
 
+pub(crate) use acks::Acks;
 pub(crate) use free::{recorded, slept, timed};
 pub(crate) use program::{Blueprint, Purpose, Refused, ScriptJourney, outcome_of};
 pub(crate) use request::wire;

@@ -17,6 +17,7 @@ mod curve;
 mod diagnosis;
 mod expectation;
 pub mod github;
+pub mod html;
 mod input;
 pub mod json;
 pub mod junit;

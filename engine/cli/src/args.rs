@@ -443,7 +443,7 @@ pub(crate) struct CompareArgs {
 }
 
 /// `engine report`.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ReportArgs {
     /// @last, @-2, @NAME, an id or its prefix, an exported file
     #[arg(default_value = "@last")]

@@ -47,15 +47,27 @@ function axisOf(axis, colours, more) {
     gridcolor: colours.line, linecolor: colours.strong, zerolinecolor: colours.line, tickcolor: colours.strong,
     tickfont: { size: 11, color: colours.soft }, automargin: true, nticks: 8, fixedrange: false, ...more,
   };
-  if (axis.log && !axis.ticks?.length) { out.dtick = undefined; out.exponentformat = "none"; out.minexponent = 6; }
+  if (axis.log && !axis.ticks?.length) { out.exponentformat = "none"; out.nticks = 5; }
+  if (axis.log && !axis.ticks?.length && axis.decades > 1.5) out.dtick = Math.ceil(axis.decades / 5);
   if (axis.ticks?.length) {
-    const every = Math.ceil(axis.ticks.length / 9);
-    const some = axis.ticks.filter((_, number) => number % every === 0);
+    const some = thinned(axis);
+    out.tickangle = 0;
     out.tickmode = "array";
     out.tickvals = some.map(([at]) => at / (axis.factor || 1));
     out.ticktext = some.map(([, text]) => plain(text.length > 14 ? `${text.slice(0, 13)}…` : text));
   }
   return out;
+}
+
+/** The ticks that fit beside one another: plain texts first, then what has room between them. */
+function thinned(axis) {
+  const on = (at) => (axis.log ? Math.log(at) : at);
+  const places = axis.ticks.map(([at]) => on(at));
+  const span = Math.max(...places) - Math.min(...places) || 1;
+  const kept = [];
+  const order = [...axis.ticks].sort((a, b) => a[1].includes(".") - b[1].includes("."));
+  for (const tick of order) if (kept.every(([at]) => Math.abs(on(at) - on(tick[0])) >= 0.125 * span)) kept.push(tick);
+  return kept;
 }
 
 function lineOf(series, number, chart, colours) {
@@ -102,12 +114,17 @@ function mix(colour, under, share) {
 
 function lanesOf(chart, colours) {
   const of = (disturbed) => chart.lanes.flatMap((lane, number) => lane.spans.filter((span) => span[2] === disturbed).map((span) => [number, span[0], span[1]]));
-  const bars = (name, spans, colour, pattern) => ({
+  const bars = (name, spans, colour) => ({
     type: "bar", orientation: "h", name, y: spans.map(([number]) => number), base: spans.map(([, at]) => at), x: spans.map(([, , length]) => length),
-    marker: { color: colour, line: { width: 0 }, pattern: { shape: pattern, fgcolor: colours.surface, size: 4, solidity: 0.3 } }, width: 0.7,
+    marker: { color: colour, line: { width: 1, color: colour } }, width: name === "disturbed" ? 0.4 : 0.7,
     hovertemplate: `%{base:.4~g} s, %{x:.4~g} s long<extra>${name}</extra>`,
   });
-  return [bars("undisturbed", of(false), colours.series[0], ""), bars("disturbed", of(true), colours.bad, "/")].filter((trace) => trace.x.length);
+  return [bars("undisturbed", of(false), colours.series[0]), bars("disturbed", of(true), colours.bad)].filter((trace) => trace.x.length);
+}
+
+function decades(values) {
+  const known = values.filter((value) => value > 0);
+  return known.length ? Math.log10(known.reduce((a, b) => Math.max(a, b)) / known.reduce((a, b) => Math.min(a, b))) : 0;
 }
 
 /** Traces and layout of a chart in the colours of the page. */
@@ -117,6 +134,7 @@ export function figure(chart) {
   let traces = (chart.series ?? []).map((series, number) => lineOf(series, number, chart, colours));
   if (chart.heat) traces = [heatOf(chart, colours)];
   if (lanes) traces = lanesOf(chart, colours);
+  const tall = chart.y.log ? { ...chart.y, decades: decades(chart.heat ? chart.heat.y : (chart.series ?? []).flatMap((one) => one.y)) } : chart.y;
   const layout = {
     autosize: true, margin: { l: 52, r: 10, t: 24, b: 40 }, paper_bgcolor: "transparent", plot_bgcolor: "transparent", barmode: "overlay",
     font: { family: colours.font, size: 12, color: colours.ink }, hovermode: chart.heat || lanes || chart.series?.some((s) => s.style === "points") ? "closest" : "x unified",
@@ -125,7 +143,7 @@ export function figure(chart) {
     xaxis: axisOf(chart.x, colours, { zeroline: false, range: chart.range, ...(chart.range ? {} : { autorange: true }) }),
     yaxis: lanes
       ? { tickmode: "array", tickvals: chart.lanes.map((_, number) => number), ticktext: chart.lanes.map((lane) => plain(lane.name.length > 24 ? `${lane.name.slice(0, 23)}…` : lane.name)), autorange: "reversed", automargin: true, tickfont: { size: 11, color: colours.soft }, gridcolor: colours.line, zeroline: false, fixedrange: true }
-      : axisOf(chart.y, colours, { rangemode: chart.from_zero && !chart.y.log ? "tozero" : "normal", nticks: 6 }),
+      : axisOf(tall, colours, { rangemode: chart.from_zero && !chart.y.log ? "tozero" : "normal", nticks: 6 }),
     shapes: (chart.bands ?? []).map((band, number) => ({
       type: "rect", xref: "x", yref: "paper", x0: band.from / (chart.x.factor || 1), x1: band.to / (chart.x.factor || 1), y0: 0, y1: 1,
       fillcolor: band.bad ? colours.bad : number % 2 ? "transparent" : colours.band, opacity: band.bad ? 0.15 : 1, line: { width: 0 }, layer: "below",

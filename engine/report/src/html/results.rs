@@ -102,7 +102,9 @@ fn table(page: &mut Page, first: &str, steps: &[(String, &StepRecord)]) {
         for (number, measurement) in scalars.iter().enumerate() {
             if page.row() {
                 let (title, ending) = if number == 0 { (title.as_str(), ending.as_deref()) } else { ("", None) };
-                figures(&mut page.out, title, step, measurement, ending);
+                // All metrics of a step share their rounds: what disturbed them is said once.
+                let told = number > 0 && disturbed(measurement) == scalars.first().map_or(0, |first| disturbed(first));
+                figures(&mut page.out, title, step, measurement, ending, told);
             }
         }
         if scalars.is_empty() && page.row() {
@@ -121,7 +123,18 @@ fn table(page: &mut Page, first: &str, steps: &[(String, &StepRecord)]) {
     page.out.push_str("</tbody></table></div>");
 }
 
-fn figures(out: &mut String, title: &str, step: &StepRecord, measurement: &Measurement, ending: Option<&str>) {
+fn disturbed(measurement: &Measurement) -> usize {
+    measurement.counted().filter(|round| !round.taints.is_empty()).count()
+}
+
+fn figures(
+    out: &mut String,
+    title: &str,
+    step: &StepRecord,
+    measurement: &Measurement,
+    ending: Option<&str>,
+    told: bool,
+) {
     let labels = step.plan.labels.joined(&measurement.labels);
     let id = SeriesId { step: step.plan.name.clone(), metric: measurement.metric.id.clone(), labels };
     let first = if title.is_empty() { " class=\"next\"" } else { "" };
@@ -165,7 +178,7 @@ fn figures(out: &mut String, title: &str, step: &StepRecord, measurement: &Measu
         estimate.rounds,
         estimate.samples
     );
-    if figures.tainted > 0 {
+    if figures.tainted > 0 && !told {
         put!(out, "{} ", badge("warn", "~", &format!("{} disturbed", number::count(figures.tainted, "round"))));
     }
     put!(out, "{note}</td></tr>");

@@ -2,7 +2,7 @@
 
 use engine_core::expected;
 use engine_core::health::HealthVerdict;
-use engine_core::judgement::{Judged, Judgement, Severity};
+use engine_core::judgement::{Judged, Judgement, Severity, Verdict};
 use engine_core::run::{RunState, ValidityLevel};
 
 use super::charts;
@@ -162,6 +162,9 @@ pub(super) fn interval(out: &mut String, scale: &Scale, ends: Option<(f64, f64)>
     }
 }
 
+/// Lines of a finding that are seen at once.
+const FIRST: usize = 8;
+
 /// What a reader should look at, before any table of numbers.
 pub(super) fn findings(page: &mut Page, report: &Report<'_>) {
     let record = report.record;
@@ -172,11 +175,15 @@ pub(super) fn findings(page: &mut Page, report: &Report<'_>) {
             items.push((badge("none", "◆", "load"), view.step.plan.path(), said));
         }
     }
-    for section in diagnosis::sections(report).into_iter().filter(|section| section.loud && section.title != "Exit") {
+    for section in diagnosis::sections(report)
+        .into_iter()
+        .filter(|section| section.loud && !["Exit", "Validity"].contains(&section.title))
+    {
         let (class, mark) = if section.title == "Failed" { ("bad", "✗") } else { ("warn", "!") };
         items.push((badge(class, mark, &section.title.to_lowercase()), String::new(), section.lines));
     }
-    for case in report.cases {
+    for case in report.cases.iter().filter(|case| !matches!(case.verdict, Verdict::Equivalent | Verdict::Inconclusive))
+    {
         let (class, mark) = super::comparison::verdict(case.verdict);
         let text = format!("{} of {}: {}", case.metric.id, case.case, ratio(case));
         items.push((badge(class, mark, case.verdict.name()), case.step.clone(), vec![text]));
@@ -188,12 +195,15 @@ pub(super) fn findings(page: &mut Page, report: &Report<'_>) {
     page.out.push_str("<ul class=\"findings\">");
     for (badge, subject, lines) in items {
         put!(page.out, "<li>{badge} <b>{}</b>", cell(&subject));
-        for line in lines {
+        for (number, line) in lines.iter().enumerate() {
+            if number == FIRST && lines.len() > FIRST + 1 {
+                put!(page.out, "<details><summary>{} more</summary>", lines.len() - FIRST);
+            }
             if page.row() {
-                put!(page.out, "<p>{}</p>", sentence(&line));
+                put!(page.out, "<p>{}</p>", sentence(line));
             }
         }
-        page.out.push_str("</li>");
+        page.out.push_str(if lines.len() > FIRST + 1 { "</details></li>" } else { "</li>" });
     }
     page.out.push_str("</ul>");
     page.end();

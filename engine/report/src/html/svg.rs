@@ -5,8 +5,8 @@ use super::escape::cell;
 use super::scale::Scale;
 use super::table::shown;
 
-const WIDTH: f64 = 720.0;
-const LEFT: f64 = 64.0;
+const WIDTH: f64 = 520.0;
+const LEFT: f64 = 58.0;
 const RIGHT: f64 = 10.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 36.0;
@@ -16,7 +16,7 @@ const COLOURS: usize = 8;
 
 /// The drawing with its legend.
 pub(super) fn svg(out: &mut String, chart: &Chart) {
-    let height = if chart.lanes.is_empty() { 240.0 } else { TOP + BOTTOM + 18.0 * lanes(chart) };
+    let height = if chart.lanes.is_empty() { 220.0 } else { TOP + BOTTOM + 18.0 * lanes(chart) };
     if chart.series.len() > 1 {
         out.push_str("<p class=\"legend\">");
         for (number, series) in chart.series.iter().enumerate() {
@@ -122,10 +122,32 @@ fn upwards(chart: &Chart, places: (f64, f64)) -> Scale {
 /// The axis's own ticks, thinned to what fits, or round numbers.
 fn marks(axis: &Axis, scale: &Scale) -> Vec<(f64, String)> {
     if axis.ticks.is_empty() {
-        return scale.ticks(axis.factor, 8).into_iter().map(|tick| (tick, shown(axis, tick))).collect();
+        return scale.ticks(axis.factor, 7).into_iter().map(|tick| (tick, plain(axis, tick))).collect();
     }
-    let every = axis.ticks.len().div_ceil(9).max(1);
-    axis.ticks.iter().step_by(every).map(|(at, text)| (*at, cell(&crate::clean::fit(text, 12)))).collect()
+    // Plain texts first, then what has room between them.
+    let mut order: Vec<&(f64, String)> = axis.ticks.iter().collect();
+    order.sort_by_key(|(_, text)| text.contains('.'));
+    let mut kept: Vec<(f64, String)> = Vec::new();
+    for (at, text) in order {
+        let far = |other: &f64| match (scale.place(*other), scale.place(*at)) {
+            (Some(a), Some(b)) => (a - b).abs() >= 52.0,
+            _ => true,
+        };
+        if kept.iter().all(|(other, _)| far(other)) {
+            kept.push((*at, cell(&crate::clean::fit(text, 10))));
+        }
+    }
+    kept
+}
+
+/// A tick without the zeros that only fill up.
+fn plain(axis: &Axis, tick: f64) -> String {
+    let text = shown(axis, tick);
+    if text.contains('.') && !text.contains('e') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
 }
 
 fn bands(out: &mut String, chart: &Chart, x: &Scale, below: f64) {

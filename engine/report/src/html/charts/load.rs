@@ -253,6 +253,7 @@ pub(in crate::html) fn latency_over_rate(step: &StepRecord) -> Option<Chart> {
     };
     let mut levels: Vec<(f64, &Measurement)> =
         step.measurements.iter().filter(is_level).filter_map(|m| Some((rate(&m.labels)?, m))).collect();
+    levels.retain(|(rate, _)| *rate > 0.0);
     if levels.len() < 3 {
         return None;
     }

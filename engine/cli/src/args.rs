@@ -299,7 +299,7 @@ pub(crate) struct Storing {
     /// Folder of the report files
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// Write a report here as well; the suffix says which: json md csv xml txt
+    /// Write a report here as well; the suffix says which: json md csv xml txt html
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Vec<PathBuf>,
     /// Report files to write into the folder: json, md, csv, junit, txt [default: the configuration's]
@@ -486,18 +486,27 @@ pub(crate) struct CompareArgs {
     /// Smaller changes do not count, such as 2%
     #[arg(long, value_name = "SHARE")]
     pub(crate) min_effect: Option<String>,
-    /// Write Markdown here
+    /// Write it here: Markdown, or HTML where the name ends in .html
     #[arg(long, short, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    /// HTML without a script
+    #[arg(long)]
+    pub(crate) lite: bool,
 }
 
 /// `engine report`.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ReportArgs {
     /// @last, @-2, @NAME, an id or its prefix, an exported file
     #[arg(default_value = "@last")]
     pub(crate) run: String,
-    /// The file; its suffix says what: json md csv xml txt [default: text on standard output]
+    /// The file; its suffix says what: json md csv xml txt html [default: text on standard output]
     #[arg(long, short, value_name = "FILE")]
     pub(crate) out: Vec<PathBuf>,
+    /// What goes to standard output: json md csv xml txt html
+    #[arg(long, value_name = "NAME", conflicts_with = "out")]
+    pub(crate) format: Option<String>,
+    /// HTML without a script: smaller, for mail and for places that forbid scripts
+    #[arg(long)]
+    pub(crate) lite: bool,
 }

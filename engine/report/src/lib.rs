@@ -19,6 +19,7 @@ mod diagnosis;
 pub mod executive;
 mod expectation;
 pub mod github;
+pub mod html;
 mod input;
 mod interference;
 pub mod json;

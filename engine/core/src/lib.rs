@@ -31,6 +31,7 @@ pub mod nearest;
 pub mod plan;
 pub mod probe;
 pub mod process_sample;
+pub mod progress;
 pub mod quantity;
 pub mod run;
 pub mod selector;

@@ -112,6 +112,8 @@ pub(crate) enum Command {
     Runs(RunsCommand),
     /// Write the report of a stored run: engine report @last -o r.md
     Report(ReportArgs),
+    /// What this machine does now, drawn in the terminal: CPUs, memory, disks, networks, pressure
+    Top(TopArgs),
     /// Run the demo target alone: a small shop on 127.0.0.1 that is as slow, full or broken as it is told to be
     Target(Box<TargetArgs>),
     /// The file of the results: check it, or copy it while it is in use
@@ -242,6 +244,9 @@ pub(crate) struct RunArgs {
     /// Show every event with its values
     #[arg(long)]
     pub(crate) trace: bool,
+    /// Draw the run in the terminal while it goes on: machine, steps, rate, percentiles, errors; ? shows the keys
+    #[arg(long, conflicts_with = "trace")]
+    pub(crate) tui: bool,
 }
 
 /// Where results and reports go.
@@ -448,4 +453,15 @@ pub(crate) struct ReportArgs {
     /// The file; its suffix says what: json md csv xml txt [default: text on standard output]
     #[arg(long, short, value_name = "FILE")]
     pub(crate) out: Vec<PathBuf>,
+}
+
+/// `engine top`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct TopArgs {
+    /// Time between two samples
+    #[arg(long, value_name = "TIME", default_value = "1 s")]
+    pub(crate) period: String,
+    /// Samples after which it ends by itself
+    #[arg(long, value_name = "N")]
+    pub(crate) count: Option<u64>,
 }

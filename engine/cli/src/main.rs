@@ -20,6 +20,7 @@ mod source;
 mod stream;
 mod terminal;
 mod verdicts;
+mod view;
 
 use std::process::ExitCode;
 

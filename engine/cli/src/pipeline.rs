@@ -20,7 +20,7 @@ use crate::args::{FailOn, Reading, Storing, Unsure};
 use crate::baselines::Subject;
 use crate::exit::{Exit, Fatal};
 use crate::terminal::Terminal;
-use crate::{cmd, config, machine, machines, reports, signals, source, stream};
+use crate::{cmd, config, machine, machines, reports, signals, source, stream, view};
 
 /// One run, as asked.
 #[derive(Debug)]
@@ -35,6 +35,7 @@ pub(crate) struct Request {
     pub(crate) budget: Option<f64>,
     pub(crate) trace: bool,
     pub(crate) once: bool,
+    pub(crate) tui: bool,
 }
 
 impl Request {
@@ -56,6 +57,7 @@ impl Request {
             budget: None,
             trace: false,
             once: false,
+            tui: false,
         })
     }
 }
@@ -107,10 +109,13 @@ pub(crate) fn run(app: &App, request: Request) -> Result<Exit, Fatal> {
         settings.retakes = 0;
     }
     let style = app.style();
-    let mut sinks: Vec<Box<dyn Sink>> = vec![
-        Box::new(StoreSink { sender: writer.sender(), interrupt: signals::interrupt() }),
-        Box::new(Terminal::new(app.output, style, app.config().output.progress, request.trace)),
-    ];
+    let screen = if request.tui { view::start(app, &header)? } else { None };
+    let lines: Box<dyn Sink> = match &screen {
+        Some(screen) => Box::new(view::Drawn::on(screen)),
+        None => Box::new(Terminal::new(app.output, style, app.config().output.progress, request.trace)),
+    };
+    let mut sinks: Vec<Box<dyn Sink>> =
+        vec![Box::new(StoreSink { sender: writer.sender(), interrupt: signals::interrupt() }), lines];
     let mut streams = Vec::new();
     for (name, target) in &targets {
         let (sink, stream) =
@@ -119,6 +124,8 @@ pub(crate) fn run(app: &App, request: Request) -> Result<Exit, Fatal> {
         streams.push(stream);
     }
     let record = engine_session::run(header.clone(), settings, Some(&mut scenario), sinks);
+    // The terminal is given back before anything else is said.
+    drop(screen);
     let stored = writer.finish();
     for lost in streams.into_iter().filter_map(stream::Stream::finish) {
         app.output.err(&format!("warning: {lost}"));

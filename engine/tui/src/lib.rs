@@ -11,6 +11,6 @@ mod ring;
 mod screen;
 
 pub use keys::Wish;
-pub use live::{Line, Live, Mark, StepLine};
+pub use live::{HostView, Line, Live, LoadView, Mark, StepLine};
 pub use ring::Ring;
-pub use screen::{Screen, ScreenError, possible};
+pub use screen::{Screen, ScreenError, Updater, possible};

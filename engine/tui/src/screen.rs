@@ -103,15 +103,25 @@ impl Screen {
 
     /// A handle by which a sink on another thread changes what is shown.
     #[must_use]
-    pub fn updater(&self) -> Arc<dyn Fn(&mut dyn FnMut(&mut Live)) + Send + Sync> {
-        let shared = Arc::clone(&self.shared);
-        Arc::new(move |change| change(&mut shared.live()))
+    pub fn updater(&self) -> Updater {
+        Updater(Arc::clone(&self.shared))
     }
 
     /// Whether it still draws: it ends when the user leaves or the run is interrupted.
     #[must_use]
     pub fn is_drawing(&self) -> bool {
         self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
+    }
+}
+
+/// Changes what is shown, from any thread.
+#[derive(Debug, Clone)]
+pub struct Updater(Arc<Shared>);
+
+impl Updater {
+    /// Changes it; held are microseconds, so that a run does not wait for its picture.
+    pub fn update(&self, change: impl FnOnce(&mut Live)) {
+        change(&mut self.0.live());
     }
 }
 

@@ -27,6 +27,7 @@ mod runs;
 mod simulate;
 mod target;
 mod tool;
+mod top;
 mod trend;
 mod trend_stored;
 
@@ -95,6 +96,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
         Command::Baseline(command) => baseline::run(&app, command),
         Command::Runs(command) => runs::run(&app, command),
         Command::Report(args) => report::run(&app, &args),
+        Command::Top(args) => top::run(&app, &args),
         Command::Config(command) => configure::run(&app, command),
         Command::Db(command) => database::run(&app, command),
         Command::Faults(command) => faults::run(&app, &command),

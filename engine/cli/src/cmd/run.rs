@@ -27,6 +27,7 @@ pub(crate) fn run(app: &App, args: &RunArgs) -> Result<Exit, Fatal> {
         request.budget = args.max_time.as_deref().map(|text| app::time("--max-time", text)).transpose()?;
         request.trace = args.trace;
         request.once = args.once;
+        request.tui = args.tui;
         exits.push(pipeline::run(app, request)?);
         if crate::signals::received().is_some() {
             break;

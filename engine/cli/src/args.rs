@@ -143,6 +143,8 @@ pub(crate) enum Command {
     Report(ReportArgs),
     /// The dashboard and its REST API, on this machine: http://127.0.0.1:5000
     Serve(ServeArgs),
+    /// What this machine does now, drawn in the terminal: CPUs, memory, disks, networks, pressure
+    Top(TopArgs),
     /// Run the demo target alone: a small shop on 127.0.0.1 that is as slow, full or broken as it is told to be
     Target(Box<TargetArgs>),
     /// The file of the results: check it, or copy it while it is in use
@@ -291,6 +293,9 @@ pub(crate) struct RunArgs {
     /// Show the run in the browser while it runs [default port: 5000, or the next free one]
     #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     pub(crate) dashboard: Option<String>,
+    /// Draw the run in the terminal while it goes on: machine, steps, rate, percentiles, errors; ? shows the keys
+    #[arg(long, conflicts_with = "trace")]
+    pub(crate) tui: bool,
 }
 
 /// Where results and reports go.
@@ -509,4 +514,15 @@ pub(crate) struct ReportArgs {
     /// HTML without a script: smaller, for mail and for places that forbid scripts
     #[arg(long)]
     pub(crate) lite: bool,
+}
+
+/// `engine top`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct TopArgs {
+    /// Time between two samples
+    #[arg(long, value_name = "TIME", default_value = "1 s")]
+    pub(crate) period: String,
+    /// Samples after which it ends by itself
+    #[arg(long, value_name = "N")]
+    pub(crate) count: Option<u64>,
 }

@@ -28,6 +28,7 @@ mod stream;
 mod terminal;
 mod verdicts;
 mod verifying;
+mod view;
 
 use std::process::ExitCode;
 

@@ -21,7 +21,7 @@ use crate::args::{FailOn, Reading, Storing, Unsure};
 use crate::baselines::Subject;
 use crate::exit::{Exit, Fatal};
 use crate::terminal::Terminal;
-use crate::{cmd, config, machine, machines, reports, signals, source, stream};
+use crate::{cmd, config, machine, machines, reports, signals, source, stream, view};
 
 /// One run, as asked.
 #[derive(Debug)]
@@ -46,6 +46,7 @@ pub(crate) struct Request {
     pub(crate) cases: bool,
     /// What is told of the run while it runs, where a dashboard shows it.
     pub(crate) hub: Option<engine_serve::Hub>,
+    pub(crate) tui: bool,
 }
 
 impl Request {
@@ -72,6 +73,7 @@ impl Request {
             lock: None,
             cases: false,
             hub: None,
+            tui: false,
         })
     }
 }
@@ -134,10 +136,13 @@ pub(crate) fn run(app: &App, mut request: Request) -> Result<Exit, Fatal> {
         settings.retakes = 0;
     }
     let style = app.style();
-    let mut sinks: Vec<Box<dyn Sink>> = vec![
-        Box::new(StoreSink { sender: writer.sender(), interrupt: signals::interrupt() }),
-        Box::new(Terminal::new(app.output, style, app.config().output.progress, request.trace)),
-    ];
+    let screen = if request.tui { view::start(app, &header)? } else { None };
+    let lines: Box<dyn Sink> = match &screen {
+        Some(screen) => Box::new(view::Drawn::on(screen)),
+        None => Box::new(Terminal::new(app.output, style, app.config().output.progress, request.trace)),
+    };
+    let mut sinks: Vec<Box<dyn Sink>> =
+        vec![Box::new(StoreSink { sender: writer.sender(), interrupt: signals::interrupt() }), lines];
     sinks.extend(request.hub.clone().map(crate::serving::sink));
     let mut streams = Vec::new();
     for (name, target) in &targets {
@@ -150,6 +155,8 @@ pub(crate) fn run(app: &App, mut request: Request) -> Result<Exit, Fatal> {
         Some(record) => engine_session::resume(crate::resume::forgiven(*record), settings, Some(&mut scenario), sinks),
         None => engine_session::run(header.clone(), settings, Some(&mut scenario), sinks),
     };
+    // The terminal is given back before anything else is said.
+    drop(screen);
     let stored = writer.finish();
     for lost in streams.into_iter().filter_map(stream::Stream::finish) {
         app.output.err(&format!("warning: {lost}"));

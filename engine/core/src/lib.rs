@@ -34,6 +34,7 @@ pub mod notice;
 pub mod plan;
 pub mod probe;
 pub mod process_sample;
+pub mod progress;
 pub mod quantity;
 pub mod run;
 pub mod schedule;

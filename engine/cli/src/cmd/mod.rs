@@ -40,6 +40,7 @@ mod serve;
 mod simulate;
 mod target;
 mod tool;
+mod top;
 mod trend;
 mod trend_stored;
 mod trouble;
@@ -127,6 +128,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
         Command::Advise(args) => advise::run(&app, &args),
         Command::Serve(args) => serve::run(&app, &args),
         Command::Report(args) => report::run(&app, &args),
+        Command::Top(args) => top::run(&app, &args),
         Command::Config(command) => configure::run(&app, command),
         Command::Db(command) => database::run(&app, command),
         Command::Faults(command) => faults::run(&app, &command),

@@ -43,6 +43,7 @@ fn with_options(mut request: Request, args: &RunArgs) -> Result<Request, Fatal> 
     request.budget = args.max_time.as_deref().map(|text| app::time("--max-time", text)).transpose()?;
     request.trace = args.trace;
     request.once = args.once;
+    request.tui = args.tui;
     request.lock = Some(crate::lock::Asked { file: args.lock.clone(), must: args.locked || args.lock.is_some() });
     Ok(request)
 }

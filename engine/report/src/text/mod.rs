@@ -31,7 +31,7 @@ pub use comparison::comparison;
 pub use explanation::explanation;
 pub use list::{baselines, runs};
 pub use load::window;
-pub use result_line::result_line;
+pub use result_line::{result_line, result_text};
 pub use sensitivity::{SensitivityCells, SensitivityRow, sensitivity};
 pub use style::Style;
 pub use summary::{health, summary};

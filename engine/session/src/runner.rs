@@ -21,8 +21,8 @@ use engine_probes::{Probe, ProbeError};
 use crate::bus::{Bus, Sink};
 use crate::custom;
 use crate::ending::{aborted, finish_step, interrupted, narrow, next_attempt, reopen, verdict};
-use crate::groups::{Window, own_steps};
 use crate::fault::{Analyse, Faults};
+use crate::groups::{Window, own_steps};
 use crate::isolate::take_in_child;
 use crate::progress::{Progress, is_warm_up};
 use crate::round::{RoundRequest, RoundResult, take};
@@ -303,9 +303,7 @@ impl Runner<'_, '_, '_> {
             | Work::Capacity { .. }
             | Work::Scale { .. }
             | Work::Stress { .. }
-            | Work::Fault { .. } => {
-                Err(ProbeError::failed("the step takes its rounds by itself"))
-            }
+            | Work::Fault { .. } => Err(ProbeError::failed("the step takes its rounds by itself")),
             Work::Finish => Err(ProbeError::failed("`finish` runs after all rounds")),
         }
     }

@@ -141,12 +141,7 @@ const HELP: [&str; 11] = [
 fn help(frame: &mut Frame<'_>, area: Rect) {
     let height = u16::try_from(HELP.len()).unwrap_or(u16::MAX).saturating_add(2).min(area.height);
     let width = HELP.iter().map(|line| columns(line)).max().unwrap_or(0).saturating_add(4).min(area.width);
-    let at = Rect {
-        x: area.x + (area.width - width) / 2,
-        y: area.y + (area.height - height) / 2,
-        width,
-        height,
-    };
+    let at = Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height };
     frame.render_widget(Clear, at);
     let text: Vec<Line<'_>> = HELP.iter().map(|line| Line::from(format!(" {line}"))).collect();
     frame.render_widget(Paragraph::new(text).block(Block::bordered().title(" Keys ")), at);

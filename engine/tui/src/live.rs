@@ -74,8 +74,8 @@ pub struct LoadView {
     pub classes: Vec<(String, u64)>,
 }
 
-/// Names of the percentiles in [`LoadView::latency`].
-pub const PERCENTILES: [(&str, f64); 5] =
+/// Names and shares of the percentiles in [`LoadView::latency`].
+pub(crate) const PERCENTILES: [(&str, f64); 5] =
     [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p99.9", 0.999)];
 
 /// The machine.

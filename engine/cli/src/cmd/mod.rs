@@ -9,8 +9,8 @@ mod anomaly;
 mod baseline;
 mod baseline_review;
 mod check;
-mod ci;
 mod check_stress;
+mod ci;
 mod compare;
 mod compare_files;
 mod configure;
@@ -46,10 +46,10 @@ mod trend_stored;
 mod trouble;
 
 pub(crate) use ab::against_reference;
-pub(crate) use run::{once, options as run_options, scratch_base, spend};
 pub(crate) use check::checked;
-pub(crate) use foreign::from_text as import_text;
 pub(crate) use faults::stress_ground;
+pub(crate) use foreign::from_text as import_text;
+pub(crate) use run::{once, options as run_options, scratch_base, spend};
 pub(crate) use trend_stored::analysed;
 
 use crate::app::App;

@@ -7,8 +7,8 @@ mod everywhere;
 mod kill;
 mod load;
 mod mcp;
-mod resume;
 mod notices;
+mod resume;
 #[path = "../it/sandbox.rs"]
 #[expect(dead_code, reason = "shared with the other tests, which use more of it")]
 mod sandbox;

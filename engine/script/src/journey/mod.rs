@@ -5,8 +5,8 @@
 //! blocking, and suspends the user's coroutine. Heavy native work (JSON, patterns, digests) runs on the thread's own
 //! stack.
 
-mod body;
 mod acks;
+mod body;
 mod codec;
 mod free;
 mod person;

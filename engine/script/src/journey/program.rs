@@ -11,8 +11,8 @@ use engine_load::coroutine::{on_parent_stack, stack_low};
 use engine_load::{ErrorClass, Failure, Journey, Script, User};
 use rhai::{Dynamic, Engine, EvalAltResult};
 
-use super::body::Body;
 use super::acks::Acks;
+use super::body::Body;
 use super::person::{Ended, Person};
 use super::stage::Stage;
 use super::trace::Trace;
@@ -237,7 +237,7 @@ impl Script for Check {
             stage.runs(&person);
             host.guard.begin_user(stack_low());
             let values = vec![Dynamic::from(person.clone()), key.value()];
-            let result = journeys[0].call_with(engine, values);
+            let result = journeys[0].0.call_with(engine, values);
             let tripped = host.guard.end_user(stack_low());
             // Whatever is not answered with true is not there: a request that fails, an error of the function too.
             let there = tripped.is_none() && result.as_ref().is_ok_and(|value| value.as_bool().unwrap_or(false));

@@ -21,8 +21,7 @@ pub(super) fn steps(frame: &mut Frame<'_>, area: Rect, live: &Live, frozen: bool
     let first = shifted(follow, scroll, live.steps.len(), rows);
     let name = usize::from(area.width) * 2 / 5;
     let shown = live.steps.iter().enumerate().skip(first).take(rows);
-    let lines: Vec<Line<'_>> =
-        shown.map(|(index, step)| step_line(step, live.current == Some(index), name)).collect();
+    let lines: Vec<Line<'_>> = shown.map(|(index, step)| step_line(step, live.current == Some(index), name)).collect();
     frame.render_widget(Paragraph::new(lines), area);
 }
 
@@ -149,14 +148,7 @@ pub(super) fn messages(frame: &mut Frame<'_>, area: Rect, live: &Live, scroll: i
 }
 
 /// One line: a name, the newest value, and the course of the last values. Without `most` it is as high as the highest.
-fn course(
-    frame: &mut Frame<'_>,
-    area: Rect,
-    name: &str,
-    ring: &Ring,
-    word: impl Fn(f64) -> String,
-    most: Option<f64>,
-) {
+fn course(frame: &mut Frame<'_>, area: Rect, name: &str, ring: &Ring, word: impl Fn(f64) -> String, most: Option<f64>) {
     const NAME: u16 = 8;
     const VALUE: u16 = 12;
     let [left, middle, right] =

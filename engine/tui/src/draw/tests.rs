@@ -89,7 +89,12 @@ fn no_size_panics() {
         for height in [1, 5, 15, 16, 17, 24, 100] {
             for expanded in [false, true] {
                 for panel in Panel::ALL {
-                    drawn(&live(), Look { panel, expanded, scroll: i32::MAX / 2, help: true, ..Look::default() }, width, height);
+                    drawn(
+                        &live(),
+                        Look { panel, expanded, scroll: i32::MAX / 2, help: true, ..Look::default() },
+                        width,
+                        height,
+                    );
                     drawn(&Live::default(), Look { panel, expanded, ..Look::default() }, width, height);
                 }
             }

@@ -6,6 +6,7 @@ pub(crate) const SCENARIOS: &[(&str, &str)] = &[
     ("hardware", include_str!("../../../scenarios/hardware.rhai")),
     ("code", include_str!("../../../scenarios/code.rhai")),
     ("load", include_str!("../../../scenarios/load.rhai")),
+    ("failure", include_str!("../../../scenarios/failure.rhai")),
     ("full", include_str!("../../../scenarios/full.rhai")),
 ];
 

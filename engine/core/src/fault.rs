@@ -22,7 +22,10 @@ pub struct FaultShape {
     pub victim: VictimShape,
     /// By which fault, with its checked options.
     pub inject: Injection,
-    /// When: the time before is the baseline.
+    /// Time at the front that counts in no baseline.
+    #[serde(default)]
+    pub warmup: f64,
+    /// When: the time before, without the warm-up, is the baseline.
     pub after: f64,
     /// How long it stays; nothing for a crash, which is over when it has happened.
     pub lasts: f64,
@@ -237,7 +240,6 @@ pub const FAULT_METRICS: &[MetricDef] = &[
     MetricDef::cost("failures", Unit::Count, "requests that failed from the fault on"),
     MetricDef::cost("area", Unit::Count, "good answers that did not come, from the fault to the recovery or the end"),
     MetricDef::cost("lost", Unit::Count, "what was acknowledged and is gone"),
-    MetricDef::fact("acknowledged", Unit::Count, "what was acknowledged"),
     MetricDef::fact("restarts", Unit::Count, "how often the victim was started again"),
 ];
 
@@ -262,6 +264,7 @@ mod tests {
                 port: None,
             },
             inject: Injection { id: "faults.hang".into(), args: Args::default() },
+            warmup: 0.0,
             after: 30.0,
             lasts: 5.0,
             within: 20.0,

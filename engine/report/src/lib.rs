@@ -16,6 +16,7 @@ pub mod csv;
 mod curve;
 mod diagnosis;
 mod expectation;
+mod fault;
 pub mod github;
 mod input;
 pub mod json;

@@ -3,6 +3,7 @@
 
 mod disk;
 mod everywhere;
+mod failure;
 mod kill;
 mod load;
 mod mcp;

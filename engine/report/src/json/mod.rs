@@ -7,6 +7,7 @@
 
 mod comparison;
 mod document;
+mod fault;
 mod fill;
 mod list;
 mod load;

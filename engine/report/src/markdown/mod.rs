@@ -2,6 +2,7 @@
 
 mod comparison;
 mod escape;
+mod fault;
 mod load;
 mod report;
 mod results;

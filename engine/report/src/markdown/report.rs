@@ -2,7 +2,7 @@
 
 use crate::input::Report;
 
-use super::{load, results, sections};
+use super::{fault, load, results, sections};
 
 /// The whole report of a run.
 #[must_use]
@@ -10,6 +10,7 @@ pub fn report(report: &Report<'_>) -> String {
     let mut out = String::new();
     sections::header(&mut out, report);
     sections::expectations(&mut out, report);
+    fault::faults(&mut out, report);
     load::loads(&mut out, report);
     results::results(&mut out, report);
     sections::machine(&mut out, report);
@@ -26,6 +27,7 @@ pub fn step_summary(report: &Report<'_>) -> String {
     sections::header(&mut out, report);
     sections::expectations(&mut out, report);
     let mut details = String::new();
+    fault::faults(&mut details, report);
     load::loads(&mut details, report);
     results::results(&mut details, report);
     sections::machine(&mut details, report);

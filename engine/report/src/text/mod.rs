@@ -7,6 +7,7 @@ mod comparison;
 mod diagnostics;
 mod expectations;
 mod explanation;
+mod fault;
 mod list;
 mod load;
 mod machine;

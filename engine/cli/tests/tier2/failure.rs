@@ -113,13 +113,14 @@ fn without_cgroups() {
 }
 
 /// As a user who may nothing in particular.
-const USER: &str = "chmod 711 .; mkdir -m 777 home; cp \"$ENGINE\" home/engine; cp \"$DEPRIVE\" home/deprive.py
-     export ENGINE=$PWD/home/engine HOME=$PWD/home TMPDIR=$PWD/home; cd home
-     exec setpriv --reuid=65534 --regid=65534 --clear-groups";
+const USER: &str = "chmod 711 .; mkdir -m 777 home; cp \"$ENGINE\" home/engine
+     export ENGINE=$PWD/home/engine HOME=$PWD/home TMPDIR=$PWD/home; cd home";
+
+const AS_NOBODY: &str = "setpriv --reuid=65534 --regid=65534 --clear-groups";
 
 #[test]
 fn as_an_unprivileged_user() {
-    let report = run(&format!("{USER} {RUN}"));
+    let report = run(&format!("{USER}; exec {AS_NOBODY} {RUN}"));
     for step in ["memory", "disk", "crash", "hang", "contention", "neighbour"] {
         assert!(!mechanism(&report, step).is_empty(), "{step} works for everybody");
     }
@@ -127,7 +128,7 @@ fn as_an_unprivileged_user() {
 
 #[test]
 fn in_a_sandbox_without_new_namespaces() {
-    let report = run(&format!("{USER} python3 deprive.py refuse-namespaces -- {RUN}"));
+    let report = run(&format!("{USER}; exec python3 \"$DEPRIVE\" refuse-namespaces -- {AS_NOBODY} {RUN}"));
     assert_eq!(mechanism(&report, "disk"), "file size limit by prlimit");
 }
 
@@ -144,15 +145,16 @@ fn scenario(fault: &str) -> String {
 fn a_kill_in_the_middle_of_each_fault_leaves_nothing() {
     let _alone = alone();
     for (fault, word) in [
-        ("faults::hang()", "Hang on"),
-        ("faults::memory(#{ left: \"64 MiB\" })", "Memory("),
-        ("faults::disk()", "Disk on"),
-        ("faults::cpu(#{ share: \"50 %\" })", "Cpu("),
-        ("faults::io()", "Contention("),
-        ("faults::noisy_neighbour()", "Neighbour("),
-        ("faults::descriptors(#{ left: 64 })", "Descriptors("),
-        ("faults::processes(#{ left: 8 })", "Processes("),
-        ("faults::dns()", "Dns on"),
+        ("faults::hang()", "fault hang"),
+        ("faults::memory(#{ left: \"64 MiB\" })", "fault memory"),
+        ("faults::disk()", "fault disk"),
+        ("faults::cpu(#{ share: \"50 %\" })", "fault cpu"),
+        ("faults::io()", "fault contention"),
+        ("faults::noisy_neighbour()", "fault noisy"),
+        ("faults::descriptors(#{ left: 64 })", "fault descriptors"),
+        ("faults::processes(#{ left: 8 })", "fault processes"),
+        ("faults::dns()", "fault dns"),
+        ("faults::clock()", "fault clock"),
         // Of the network nothing is left but the victim: the proxy is the engine itself.
         ("faults::latency(#{ delay: \"10 ms\" })", "victim "),
     ] {

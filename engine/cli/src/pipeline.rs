@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use engine_core::comparison::Comparison;
 use engine_core::environment::Environment;
+use engine_core::fault::{FaultRecord, FaultVerdict, Recovery};
 use engine_core::judgement::{Judgement, Severity, Verdict};
-use engine_core::plan::Plan;
+use engine_core::plan::{Plan, Work};
 use engine_core::run::{RunHeader, RunId, RunRecord, RunState, ScenarioRef, ValidityLevel};
 use engine_core::step::{FailureKind, Outcome};
 use engine_report::{Cause, Report, TimeZone, text};
@@ -20,7 +21,7 @@ use crate::args::{FailOn, Reading, Storing, Unsure};
 use crate::baselines::Subject;
 use crate::exit::{Exit, Fatal};
 use crate::terminal::Terminal;
-use crate::{cmd, config, machine, machines, reports, signals, source, stream};
+use crate::{cmd, config, machine, machines, reports, signals, source, stream, view};
 
 /// One run, as asked.
 #[derive(Debug)]
@@ -43,6 +44,9 @@ pub(crate) struct Request {
     pub(crate) lock: Option<crate::lock::Asked>,
     /// Whether cases are held against their references as `fail_on` says.
     pub(crate) cases: bool,
+    /// What is told of the run while it runs, where a dashboard shows it.
+    pub(crate) hub: Option<engine_serve::Hub>,
+    pub(crate) tui: bool,
 }
 
 impl Request {
@@ -68,6 +72,8 @@ impl Request {
             resume: None,
             lock: None,
             cases: false,
+            hub: None,
+            tui: false,
         })
     }
 }
@@ -130,10 +136,14 @@ pub(crate) fn run(app: &App, mut request: Request) -> Result<Exit, Fatal> {
         settings.retakes = 0;
     }
     let style = app.style();
-    let mut sinks: Vec<Box<dyn Sink>> = vec![
-        Box::new(StoreSink { sender: writer.sender(), interrupt: signals::interrupt() }),
-        Box::new(Terminal::new(app.output, style, app.config().output.progress, request.trace)),
-    ];
+    let screen = if request.tui { view::start(app, &header)? } else { None };
+    let lines: Box<dyn Sink> = match &screen {
+        Some(screen) => Box::new(view::Drawn::on(screen)),
+        None => Box::new(Terminal::new(app.output, style, app.config().output.progress, request.trace)),
+    };
+    let mut sinks: Vec<Box<dyn Sink>> =
+        vec![Box::new(StoreSink { sender: writer.sender(), interrupt: signals::interrupt() }), lines];
+    sinks.extend(request.hub.clone().map(crate::serving::sink));
     let mut streams = Vec::new();
     for (name, target) in &targets {
         let (sink, stream) =
@@ -145,6 +155,8 @@ pub(crate) fn run(app: &App, mut request: Request) -> Result<Exit, Fatal> {
         Some(record) => engine_session::resume(crate::resume::forgiven(*record), settings, Some(&mut scenario), sinks),
         None => engine_session::run(header.clone(), settings, Some(&mut scenario), sinks),
     };
+    // The terminal is given back before anything else is said.
+    drop(screen);
     let stored = writer.finish();
     for lost in streams.into_iter().filter_map(stream::Stream::finish) {
         app.output.err(&format!("warning: {lost}"));
@@ -268,7 +280,10 @@ fn settings<'a>(
         monitor: (period > 0.0).then(|| Duration::from_secs_f64(period)),
         watch: Some(Box::new(move |sample| watch.observe(sample))),
         after,
+        stress: crate::cmd::stress_ground(&myself),
         scaling: &engine_analysis::scaling,
+        faults: cmd::faults(),
+        recovery: &engine_analysis::recovery::recovery,
         judge,
     })
 }
@@ -294,6 +309,7 @@ fn causes(record: &RunRecord, unsure: Unsure) -> Vec<(Exit, String)> {
             causes.push((exit, format!("{} failed: {}", step.plan.path(), failure.message)));
         }
     }
+    causes.extend(faults(record));
     for judged in &record.judged {
         let text = format!("{}: {}: {}", judged.step, judged.text, judged.reason);
         match (judged.judgement, judged.severity, unsure) {
@@ -313,6 +329,27 @@ fn causes(record: &RunRecord, unsure: Unsure) -> Vec<(Exit, String)> {
     }
     causes.sort_by_key(|(exit, _)| *exit);
     causes
+}
+
+/// What became of victims: one that is not well again, or was not steady before, decides how the run ends.
+fn faults(record: &RunRecord) -> Vec<(Exit, String)> {
+    let cause = |fault: &FaultRecord| {
+        let step = record.steps.get(fault.step)?;
+        let Work::Fault { fault: shape, .. } = &step.plan.work else { return None };
+        let (path, round) = (step.plan.path(), fault.round + 1);
+        let cause = match &fault.recovery {
+            Recovery::Inconclusive { reason } => {
+                (Exit::Inconclusive, format!("{path}, repetition {round}: inconclusive: {reason}"))
+            }
+            Recovery::Seen(_) if fault.verdict() == FaultVerdict::NotRecovered => {
+                let within = shape.within;
+                (Exit::NotRecovered, format!("{path}, repetition {round}: not well again within {within} s"))
+            }
+            Recovery::Seen(_) => return None,
+        };
+        shape.judged.then_some(cause)
+    };
+    record.faults.iter().filter_map(cause).collect()
 }
 
 /// Notes that a run was worse than its baseline, so that it is no part of the next automatic one. A store that cannot be
@@ -369,11 +406,13 @@ fn conclude(app: &App, request: &Request, formats: &[String], finished: Finished
         causes: causes.iter().map(|(exit, reason)| Cause { code: exit.code(), reason: reason.clone() }).collect(),
     };
     let health = engine_analysis::health(&record, &machine::thresholds(app));
+    let advice = crate::advising::of(app, &record);
     let mut report = Report {
         record: &record,
         cases: &cases,
         comparison: comparison.as_ref(),
         health: Some(&health),
+        advice: advice.as_ref(),
         exit: Some(&shown),
         written: &[],
         unsure: match request.unsure {
@@ -410,6 +449,7 @@ fn conclude(app: &App, request: &Request, formats: &[String], finished: Finished
     }
     github(app, &report)?;
     crate::alerting::after_run(app, &record, comparison.as_ref(), &health);
+    crate::notify::after_run(app);
     match failed {
         // The numbers are stored, but not where they were asked for.
         Some(error) => {

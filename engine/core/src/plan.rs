@@ -10,10 +10,12 @@ use serde::{Deserialize, Serialize};
 pub use parts::{Forecast, Group, MOST_ROUNDS, Part};
 
 use crate::args::Args;
+use crate::fault::FaultShape;
 use crate::load::{CapacityShape, LoadShape, ScaleShape};
 use crate::series::Labels;
 use crate::stats::rng::Stream;
 use crate::step::Place;
+use crate::stress::StressShape;
 
 /// How much of everything is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -134,6 +136,20 @@ pub enum Work {
         /// Which levels.
         sweep: ScaleShape,
     },
+    /// Measures something quiet and with stressors in the background.
+    Stress {
+        /// What, beside what.
+        shape: StressShape,
+    },
+    /// Breaks a victim under load, and watches it get well.
+    Fault {
+        /// Which load of the scenario is sent.
+        index: usize,
+        /// The load.
+        shape: LoadShape,
+        /// The fault.
+        fault: Box<FaultShape>,
+    },
     /// Runs the scenario's `finish` after all rounds. The session adds this step when the plan has one.
     Finish,
 }
@@ -167,7 +183,7 @@ impl PlannedStep {
     /// Whether it sends load: once, or in trials.
     #[must_use]
     pub const fn is_load(&self) -> bool {
-        matches!(self.work, Work::Load { .. } | Work::Capacity { .. } | Work::Scale { .. })
+        matches!(self.work, Work::Load { .. } | Work::Capacity { .. } | Work::Scale { .. } | Work::Fault { .. })
     }
 
     /// `name{labels}`, unique within the plan.
@@ -261,8 +277,9 @@ impl Plan {
             let seconds: f64 = self.forecast().iter().map(|group| group.seconds).sum();
             return self.budget.map_or(seconds, |budget| seconds.min(budget));
         }
-        // A load has no round of warm-up.
-        let rounds = |step: &PlannedStep| step.rounds.most() + u32::from(!step.is_load());
+        // A load has no round of warm-up, and neither has stress.
+        let warms = |step: &PlannedStep| !step.is_load() && !matches!(step.work, Work::Stress { .. });
+        let rounds = |step: &PlannedStep| step.rounds.most() + u32::from(warms(step));
         let steps: f64 = self.steps.iter().map(|step| step.estimate * f64::from(rounds(step))).sum();
         self.budget.map_or(steps, |budget| steps.min(budget))
     }

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use engine_core::args::Args;
 use engine_core::expect::Expectation;
+use engine_core::fault::FaultShape;
 use engine_core::load::{CapacityShape, LoadShape, ScaleShape};
 use engine_core::plan::{Declaration, ExpectText, Part, Plan, PlannedStep, Profile, Rounds, Warmup, Work};
 use engine_core::probe::{ProbeInfo, RoundProcess};
 use engine_core::series::{Labels, is_step_name};
+use engine_core::stress::StressShape;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use rhai::{Dynamic, Map};
 
@@ -17,7 +19,7 @@ use crate::host::Host;
 use crate::journey::Conditions;
 use crate::kept::Kept;
 use crate::verb_options;
-use crate::verbs::{LoadPoint, Place};
+use crate::verbs::{self, LoadPoint, Place};
 
 /// What `suite(..)` sets for the steps of its file.
 #[derive(Debug, Clone, Default)]
@@ -101,7 +103,12 @@ pub(crate) enum Runs {
     Load { index: usize, shape: LoadShape, seconds: f64, grace: f64 },
     Capacity { index: usize, shape: LoadShape, search: CapacityShape, grace: f64 },
     Scale { index: usize, shape: LoadShape, sweep: ScaleShape, grace: f64 },
+    Stress { shape: StressShape, method: u32, starts: bool },
+    Fault { index: usize, shape: LoadShape, fault: Box<FaultShape>, grace: f64 },
 }
+
+/// Repetitions of a fault where nothing is said.
+const REPETITIONS: u32 = 3;
 
 /// Trials that a search usually makes.
 const USUAL_TRIALS: usize = 15;
@@ -117,6 +124,8 @@ impl Runs {
             Self::Load { seconds, grace, .. } => (*seconds, *grace),
             Self::Capacity { search, grace, .. } => (search.most as f64 * (search.step + grace), *grace),
             Self::Scale { sweep, grace, .. } => (sweep.levels.len() as f64 * (sweep.most + grace), *grace),
+            // What was acknowledged is asked for afterwards.
+            Self::Fault { fault, grace, .. } => (2.0 * fault.seconds() + fault.victim.within, *grace),
             _ => return None,
         };
         Some(seconds + grace + 60.0)
@@ -265,8 +274,16 @@ impl Host {
             return Ok(());
         }
         let given = declared.given;
+        let faults = declared.points.iter().any(|(_, runs)| matches!(runs, Runs::Fault { .. }));
         let sends = declared.points.iter().any(|(_, runs)| runs.beyond().is_some());
-        let rule = if sends { StepRule::of_load(self, given)? } else { StepRule::new(self, given, &defaults)? };
+        let stresses = matches!(declared.points.first(), Some((_, Runs::Stress { .. })));
+        let rule = if stresses {
+            StepRule::of_stress(self, given, &defaults)?
+        } else if sends {
+            StepRule::of_load(self, given, if faults { REPETITIONS } else { 1 })?
+        } else {
+            StepRule::new(self, given, &defaults)?
+        };
         for (labels, runs) in declared.points {
             if builder.steps.len() >= self.options.limits.steps {
                 let message = format!("the plan has more than {} steps", self.options.limits.steps);
@@ -390,14 +407,15 @@ impl StepRule {
     }
 
     /// A load runs once, for as long as it says; what `warmup` and `timeout` mean there is its own.
-    fn of_load(host: &Host, given: &Given) -> Result<Self, Fault> {
+    fn of_load(host: &Host, given: &Given, usual: u32) -> Result<Self, Fault> {
         let read = |message: String| {
             Fault::invalid("wrong-option", format!("`rounds` {message}")).or_at(Some(given.at("rounds")))
         };
         let rounds = given.get("rounds").map(|value| verb_options::rounds(value, UNTIL).map_err(read)).transpose()?;
+        let rounds = rounds.or_else(|| verbs::repetitions(given).map(Rounds::Exact));
         let rounds = if host.options.once { None } else { rounds };
         Ok(Self {
-            rounds: rounds.map_or(Rounds::Exact(1), |rounds| scaled(rounds, host.options.profile)),
+            rounds: scaled(rounds.unwrap_or(Rounds::Exact(usual)), host.options.profile),
             warmup: Warmup::Rounds(0),
             timeout: None,
             budget: None,
@@ -406,9 +424,25 @@ impl StepRule {
         })
     }
 
+    /// Stress takes five rounds where nobody says otherwise, and throws away a measurement, not a round.
+    fn of_stress(host: &Host, given: &Given, defaults: &Defaults) -> Result<Self, Fault> {
+        let mut rule = Self::new(host, given, defaults)?;
+        let said = ["rounds", "until"].iter().any(|key| given.get(key).is_some())
+            || defaults.rounds.is_some()
+            || host.options.rounds.is_some();
+        if !said {
+            rule.rounds = scaled(Rounds::Exact(5), host.options.profile);
+        }
+        rule.warmup = Warmup::Rounds(0);
+        Ok(rule)
+    }
+
     fn step(&self, host: &Host, name: String, labels: Labels, runs: Runs) -> PlannedStep {
         // What a load may take beyond its end: its grace, and a minute to start and stop a target.
         let own = runs.beyond();
+        // A measurement of stress has the time-out, and not the round.
+        let once = if let Runs::Stress { shape, .. } = &runs { Some(shape.measured.seconds()) } else { None };
+        let own = own.or(once.map(|seconds| (seconds * 20.0).max(60.0)));
         let (work, isolate, method, estimate) = match runs {
             Runs::Probe(probe, args) => {
                 // A fresh process for each round, where comparing is the purpose and the probe starts none itself.
@@ -421,9 +455,18 @@ impl StepRule {
                 let seconds = USUAL_TRIALS.min(search.most) as f64 * (search.step + DRAIN);
                 (Work::Capacity { index, shape, search }, false, 1, seconds)
             }
+            Runs::Fault { index, shape, fault, .. } => {
+                // To start a victim and to end it takes a moment.
+                let seconds = fault.seconds() + 1.0;
+                (Work::Fault { index, shape, fault }, false, 1, seconds)
+            }
             Runs::Scale { index, shape, sweep, .. } => {
                 let seconds = sweep.levels.len() as f64 * (sweep.hold + DRAIN);
                 (Work::Scale { index, shape, sweep }, false, 1, seconds)
+            }
+            Runs::Stress { shape, method, starts } => {
+                let seconds = shape.seconds();
+                (Work::Stress { shape }, self.isolate.unwrap_or(false) && !starts, method, seconds)
             }
         };
         let estimate = if host.tiny() && own.is_none() { estimate.min(0.2) } else { estimate };

@@ -7,6 +7,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use engine_core::event::Note;
+use engine_core::fault::DataCheck;
 use engine_core::plan::Plan;
 use engine_core::run::{RunRecord, ScenarioRef};
 use engine_core::series::Labels;
@@ -163,6 +164,13 @@ pub fn load(source: &Source, options: Options) -> Result<Scenario, Vec<Diagnosti
     })
 }
 
+/// What a call made beside its records.
+#[derive(Debug, Default)]
+struct Made {
+    load: Option<LoadRequest>,
+    data: Option<DataCheck>,
+}
+
 impl Scenario {
     /// Everything that a run of it will do.
     #[must_use]
@@ -206,7 +214,7 @@ impl Scenario {
         &self.warnings
     }
 
-    fn call(&mut self, entry: Entry, cx: &mut dyn CustomContext) -> Result<Option<LoadRequest>, ProbeError> {
+    fn call(&mut self, entry: Entry, cx: &mut dyn CustomContext) -> Result<Made, ProbeError> {
         /// How soon an interruption reaches the script.
         const GLANCE: Duration = Duration::from_millis(50);
         let gone = || ProbeError::Failed(Failure::new(FailureKind::Panic, "the script's thread is gone"));
@@ -216,7 +224,7 @@ impl Scenario {
         let deadline = cx.deadline();
         let job = Job { entry, deadline, seed: cx.seed(), requests, answers };
         self.jobs.as_ref().and_then(|jobs| jobs.send(job).ok()).ok_or_else(gone)?;
-        let mut load = None;
+        let mut made = Made::default();
         loop {
             match inbox.recv_timeout(GLANCE) {
                 Ok(Request::Measure(probe, args)) => {
@@ -225,10 +233,11 @@ impl Scenario {
                     let _ = answer.send(result);
                 }
                 Ok(Request::Note(level, message, place)) => cx.note(level, &message, place),
-                Ok(Request::Load(request)) => load = Some(*request),
+                Ok(Request::Load(request)) => made.load = Some(*request),
+                Ok(Request::Verified(data)) => made.data = Some(data),
                 Ok(Request::Done(records, result)) => {
                     records.into_iter().for_each(|record| cx.record(record));
-                    return result.map(|()| load);
+                    return result.map(|()| made);
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     if cx.cancelled() {
@@ -248,7 +257,18 @@ impl Scripted for Scenario {
 
     fn load(&mut self, index: usize, point: &Labels, cx: &mut dyn CustomContext) -> Result<LoadRequest, ProbeError> {
         let load = self.call(Entry::Load(index, point.clone()), cx)?;
-        load.ok_or_else(|| ProbeError::failed("the scenario made no load"))
+        load.load.ok_or_else(|| ProbeError::failed("the scenario made no load"))
+    }
+
+    fn verify(
+        &mut self,
+        index: usize,
+        point: &Labels,
+        target: &str,
+        cx: &mut dyn CustomContext,
+    ) -> Result<DataCheck, ProbeError> {
+        let made = self.call(Entry::Verify(index, point.clone(), target.to_owned()), cx)?;
+        made.data.ok_or_else(|| ProbeError::failed("the scenario verified nothing"))
     }
 
     fn setup(&mut self, cx: &mut dyn CustomContext) -> Result<(), ProbeError> {

@@ -21,6 +21,7 @@ use engine_probes::{Probe, ProbeError};
 use crate::bus::{Bus, Sink};
 use crate::custom;
 use crate::ending::{aborted, finish_step, interrupted, narrow, next_attempt, reopen, verdict};
+use crate::fault::{Analyse, Faults};
 use crate::groups::{Window, own_steps};
 use crate::isolate::take_in_child;
 use crate::progress::{Progress, is_warm_up};
@@ -52,8 +53,14 @@ pub struct Settings<'a> {
     pub watch: Option<Watcher>,
     /// Takes the machine's state at the end of the run.
     pub after: &'a dyn Fn() -> Option<engine_core::environment::Environment>,
+    /// Where stressors may be started; without it a step that wants one fails.
+    pub stress: Option<crate::stress::Ground>,
     /// Fits a law to what a sweep over users or rates measured.
     pub scaling: &'a dyn Fn(&Scaling) -> Fitted,
+    /// What faults need; without it they fail.
+    pub faults: Option<Faults>,
+    /// Analyses the windows around a fault.
+    pub recovery: Analyse<'a>,
     /// Judges the expectations.
     pub judge: &'a dyn Fn(&RunRecord) -> Vec<Judged>,
 }
@@ -215,6 +222,8 @@ impl Runner<'_, '_, '_> {
             Work::Load { .. } => return self.load(step, round),
             Work::Capacity { .. } => return self.capacity(step, round),
             Work::Scale { .. } => return self.scale(step, round),
+            Work::Stress { .. } => return self.stress(step, round),
+            Work::Fault { .. } => return self.fault(step, round),
             _ => {}
         }
         if !self.attempts(step, round) {
@@ -290,9 +299,11 @@ impl Runner<'_, '_, '_> {
                     None => Err(ProbeError::failed("the scenario's script is not loaded")),
                 })
             }
-            Work::Load { .. } | Work::Capacity { .. } | Work::Scale { .. } => {
-                Err(ProbeError::failed("a load takes its rounds by itself"))
-            }
+            Work::Load { .. }
+            | Work::Capacity { .. }
+            | Work::Scale { .. }
+            | Work::Stress { .. }
+            | Work::Fault { .. } => Err(ProbeError::failed("the step takes its rounds by itself")),
             Work::Finish => Err(ProbeError::failed("`finish` runs after all rounds")),
         }
     }

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use engine_core::args::Args;
 use engine_core::event::NoteLevel;
+use engine_core::fault::DataCheck;
 use engine_core::measurement::Record;
 use engine_core::run::RunRecord;
 use engine_core::series::Labels;
@@ -27,6 +28,20 @@ pub trait Scripted {
     /// # Errors
     /// If there is none, or it is impossible.
     fn load(&mut self, _index: usize, _point: &Labels, _cx: &mut dyn CustomContext) -> Result<LoadRequest, ProbeError> {
+        Err(ProbeError::failed("the scenario's script is not loaded"))
+    }
+
+    /// Asks for everything that was acknowledged in the last load of declaration `index`, at the address `target`.
+    ///
+    /// # Errors
+    /// What the script raised, or that nobody was there to be asked.
+    fn verify(
+        &mut self,
+        _index: usize,
+        _point: &Labels,
+        _target: &str,
+        _cx: &mut dyn CustomContext,
+    ) -> Result<DataCheck, ProbeError> {
         Err(ProbeError::failed("the scenario's script is not loaded"))
     }
 

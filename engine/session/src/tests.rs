@@ -151,7 +151,10 @@ pub(crate) fn settings(limits: Limits) -> Settings<'static> {
         monitor: None,
         watch: None,
         after: &|| None,
+        stress: None,
         scaling: &|_| engine_core::load::Fitted::default(),
+        faults: None,
+        recovery: &|_, _, _, _| engine_core::fault::Recovery::Inconclusive { reason: "nobody looks".into() },
         judge: &|_| vec![],
     }
 }

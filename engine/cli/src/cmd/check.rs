@@ -77,6 +77,15 @@ fn one(app: &App, name: &str, reading: &Reading) -> Result<Exit, Fatal> {
                 }
             }
         }
+        super::check_stress::plan(app, &plan);
+        for step in &plan.steps {
+            if let engine_core::plan::Work::Fault { shape, fault, .. } = &step.work {
+                let times = step.rounds.most();
+                let text = format!("  fault {}: {}, {times} times", step.path(), fault.describe());
+                app.out(&engine_report::clean::line(&text));
+                app.out(&engine_report::clean::line(&format!("    under {}", shape.describe())));
+            }
+        }
         for permission in &checked.permissions {
             app.out(&format!("  needs {permission}"));
         }

@@ -90,6 +90,13 @@ const fn meaning(rule: engine_core::alert::Rule) -> &'static str {
             "Raised where the machine was beyond a limit of the settings during a run; a healthy run resolves it."
         }
         Rule::Failure => "Raised where a step or a run failed; a run in which it does not resolves it.",
+        Rule::Environment => {
+            "Raised where the machine or its software is not what it was in the run before; the next run on the same resolves \
+             it. Changes of level that begin with it are counted in with its one notice."
+        }
+        Rule::MissingRun => {
+            "Raised where a scheduled run did not come in time, or gave no result; the next run of the schedule resolves it."
+        }
     }
 }
 

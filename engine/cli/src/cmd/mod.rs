@@ -2,10 +2,14 @@
 
 mod ab;
 mod accuracy;
+mod advise;
 mod alerts;
+mod alerts_channel;
 mod anomaly;
 mod baseline;
+mod baseline_review;
 mod check;
+mod check_stress;
 mod ci;
 mod compare;
 mod compare_files;
@@ -30,14 +34,21 @@ mod report;
 mod round;
 mod run;
 mod runs;
+mod schedule;
+mod schedule_install;
+mod serve;
 mod simulate;
 mod target;
 mod tool;
+mod top;
 mod trend;
 mod trend_stored;
 mod trouble;
 
 pub(crate) use ab::against_reference;
+pub(crate) use check::checked;
+pub(crate) use faults::stress_ground;
+pub(crate) use foreign::from_text as import_text;
 pub(crate) use run::{once, options as run_options, scratch_base, spend};
 pub(crate) use trend_stored::analysed;
 
@@ -64,6 +75,11 @@ pub(crate) fn main(cli: Cli) -> Exit {
             fatal.exit
         }
     }
+}
+
+/// What faults of a run need.
+pub(crate) fn faults() -> Option<engine_session::Faults> {
+    faults::setup()
 }
 
 fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
@@ -106,9 +122,13 @@ fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
         Command::Patterns(args) => patterns::run(&app, &args),
         Command::Simulate(args) => simulate::run(&app, &args),
         Command::Alerts(command) => alerts::run(&app, command),
+        Command::Schedule(command) => schedule::run(&app, command),
         Command::Baseline(command) => baseline::run(&app, command),
         Command::Runs(command) => runs::run(&app, command),
+        Command::Advise(args) => advise::run(&app, &args),
+        Command::Serve(args) => serve::run(&app, &args),
         Command::Report(args) => report::run(&app, &args),
+        Command::Top(args) => top::run(&app, &args),
         Command::Config(command) => configure::run(&app, command),
         Command::Db(command) => database::run(&app, command),
         Command::Faults(command) => faults::run(&app, &command),

@@ -20,10 +20,12 @@ pub(crate) fn run(app: &App, args: &RunArgs) -> Result<Exit, Fatal> {
         Some(text) => vec![source::given(text)],
         None => args.scenarios.iter().map(|name| source::named(name)).collect::<Result<_, _>>()?,
     };
+    let dashboard = args.dashboard.as_deref().map(|port| crate::serving::beside_run(app, port)).transpose()?;
     let mut exits = Vec::new();
     for source in sources {
-        let request = Request::new(app, source, &args.reading)?;
-        exits.push(pipeline::run(app, with_options(request, args)?)?);
+        let mut request = with_options(Request::new(app, source, &args.reading)?, args)?;
+        request.hub = dashboard.as_ref().map(crate::serving::Dashboard::hub);
+        exits.push(pipeline::run(app, request)?);
         if crate::signals::received().is_some() {
             break;
         }
@@ -41,6 +43,7 @@ fn with_options(mut request: Request, args: &RunArgs) -> Result<Request, Fatal> 
     request.budget = args.max_time.as_deref().map(|text| app::time("--max-time", text)).transpose()?;
     request.trace = args.trace;
     request.once = args.once;
+    request.tui = args.tui;
     request.lock = Some(crate::lock::Asked { file: args.lock.clone(), must: args.locked || args.lock.is_some() });
     Ok(request)
 }

@@ -23,7 +23,7 @@ pub(crate) fn run(app: &App, command: RunsCommand) -> Result<Exit, Fatal> {
             };
             list(app, &filter)
         }
-        RunsCommand::Show { run } => super::report::run(app, &ReportArgs { run, out: Vec::new() }),
+        RunsCommand::Show { run } => super::report::run(app, &ReportArgs { run, ..ReportArgs::default() }),
         RunsCommand::Annotate { run, text } => {
             let mut store = app.store()?;
             let run = app.resolve(&store, &run)?;

@@ -7,7 +7,9 @@ mod everywhere;
 mod kill;
 mod load;
 mod mcp;
+mod notices;
 mod resume;
 #[path = "../it/sandbox.rs"]
 #[expect(dead_code, reason = "shared with the other tests, which use more of it")]
 mod sandbox;
+mod schedules;

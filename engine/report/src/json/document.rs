@@ -36,6 +36,8 @@ pub(super) struct Document {
     pub(super) expectations: Vec<ExpectationResult>,
     /// The machine against the user's limits; null where they were not checked.
     pub(super) health: Option<HealthResult>,
+    /// What the rules found; null where they were not asked.
+    pub(super) advice: Option<super::advice::AdviceResult>,
     /// What the machine should reach; null where no profile fits it and none was named.
     pub(super) machine_profile: Option<ProfileText>,
     /// Messages of the scenario and warnings of the engine.

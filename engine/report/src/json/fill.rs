@@ -46,6 +46,7 @@ pub(super) fn document(report: &Report<'_>) -> Document {
             verdict: health.verdict.name(),
             rows: health.rows.iter().map(health_row).collect(),
         }),
+        advice: report.advice.map(super::advice::result),
         machine_profile: record.header.machine_profile.as_ref().map(|profile| ProfileText {
             name: profile.name.clone(),
             named: profile.named,
@@ -186,6 +187,7 @@ fn step(record: &RunRecord, step: &StepRecord, expected: &Expected) -> StepResul
         }),
         metrics: step.measurements.iter().map(|measurement| metric(step, measurement, expected)).collect(),
         load: super::load::load(record, step),
+        interference: super::interference::interference(record, step),
     }
 }
 
@@ -245,11 +247,7 @@ fn metric(step: &StepRecord, measurement: &Measurement, expected: &Expected) -> 
         metric: metric.id.clone(),
         labels: measurement.labels.0.clone(),
         unit: metric.unit.to_string(),
-        goal: match metric.goal {
-            Goal::Lower => GoalText::Lower,
-            Goal::Higher => GoalText::Higher,
-            Goal::Neutral => GoalText::Neutral,
-        },
+        goal: goal(metric.goal),
         nature: match metric.nature {
             Nature::Capability => "capability",
             Nature::Cost => "cost",
@@ -434,4 +432,13 @@ fn monitor(samples: &[HostSample]) -> Option<MonitorText> {
         power_median_watts: median(|sample| sample.power),
         power_max_watts: told(|sample| sample.power).last().copied().and_then(finite),
     })
+}
+
+/// Which direction is good.
+pub(super) const fn goal(goal: Goal) -> GoalText {
+    match goal {
+        Goal::Lower => GoalText::Lower,
+        Goal::Higher => GoalText::Higher,
+        Goal::Neutral => GoalText::Neutral,
+    }
 }

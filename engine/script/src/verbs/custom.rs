@@ -125,6 +125,9 @@ fn measure(host: &Host, ctx: &NativeCallContext<'_>, what: &Dynamic) -> Raised<M
         let message = format!("`measure` takes a spec, got {}", shown(what));
         return Err(Fault::runtime("wrong-call", message).help("write `measure(memory::stream())`").raise(ctx));
     };
+    if super::stress::is_stressor(spec.probe) {
+        return Err(super::stress::only_stress("measure", spec.probe).raise(ctx));
+    }
     let live = host.live.borrow();
     let Some(live) = live.as_ref() else {
         return Err(Fault::runtime("misplaced", "`measure` has nothing to run on here").raise(ctx));

@@ -166,6 +166,9 @@ fn bench(host: &Host, ctx: &NativeCallContext<'_>, filter: &Filter, args: Vec<Dy
         return Err(fault.or_at(Some(parts.at_what)).raise(ctx));
     }
     let Some(first) = specs.first().map(|(_, spec)| spec.probe) else { return Ok(()) };
+    if let Some((_, spec)) = specs.iter().find(|(_, spec)| super::stress::is_stressor(spec.probe)) {
+        return Err(super::stress::only_stress("bench", spec.probe).or_at(Some(parts.at_what)).raise(ctx));
+    }
     let name = match parts.name {
         Some(name) => name,
         None if specs.iter().all(|(_, spec)| spec.probe.id == first.id) => first.id.to_owned(),

@@ -109,7 +109,7 @@ impl Runner<'_, '_, '_> {
     }
 
     /// Gives the load its target; starts the demo target where it is one.
-    pub(super) fn prepare(&self, mut load: Load, at: &TargetAt) -> Result<(Load, Option<target::Started>), ProbeError> {
+    pub(crate) fn prepare(&self, mut load: Load, at: &TargetAt) -> Result<(Load, Option<target::Started>), ProbeError> {
         let origin = |url: &str| -> Result<_, ProbeError> {
             let url = Url::parse(url).map_err(|error| ProbeError::failed(format!("the target: {error}")))?;
             if url.path == "/" {

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod accuracy;
+pub mod advice;
 mod alike;
 mod cases;
 pub mod change;
@@ -23,6 +24,7 @@ pub mod policy;
 pub mod queueing;
 pub mod recovery;
 mod residuals;
+pub mod rules;
 mod scaling;
 pub mod series_file;
 mod sets;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// Crates that only some of ours may use.
 const PLACES: &[(&str, &[&str])] = &[
     ("rhai", &["script"]),
-    ("rusqlite", &["store"]),
+    ("rusqlite", &["store", "target"]),
     ("axum", &["serve", "target"]),
     ("crossterm", &["tui"]),
     ("ratatui", &["tui"]),
@@ -37,6 +37,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("analysis", &["htm", "nam"]),
     ("report", &[]),
     ("operate", &["analysis", "report", "store"]),
+    ("serve", &["store", "analysis", "report"]),
     ("target", &[]),
 ];
 

@@ -140,7 +140,7 @@ impl<'a> Scheduler<'a> {
                 }
             }
         }
-        let Claim::Taken(ids) = store.follow(&schedule.name, followed.mark, step.next, &step.notes)? else {
+        let Claim::Taken(ids) = store.claim_due(&schedule.name, followed.mark, step.next, &step.notes)? else {
             return Ok(());
         };
         for (note, id) in step.notes.into_iter().zip(ids) {

@@ -1,6 +1,6 @@
 //! Alerts with their life: raised and resolved by what runs say, acknowledged, silenced, resolved and labelled by people.
 
-use engine_core::alert::{Alert, AlertState, AlertStep, Label, Rule, Signal, next};
+use engine_core::alert::{Alert, AlertState, AlertStep, Label, Rule, Signal, Strength, next};
 use engine_core::evidence::short_id;
 use engine_core::nearest::hint;
 use engine_core::run::{RunId, Timestamp};

@@ -119,7 +119,7 @@ impl Store {
     ///
     /// # Errors
     /// Those of writing, after which nothing of it is stored.
-    pub fn follow(&mut self, name: &str, seen: Mark, next: Mark, notes: &[Occurrence]) -> Result<Claim, Error> {
+    pub fn claim_due(&mut self, name: &str, seen: Mark, next: Mark, notes: &[Occurrence]) -> Result<Claim, Error> {
         let path = self.path.clone();
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).at(&path)?;
         let sql = "UPDATE schedules SET due = ?2, checked = ?3 WHERE name = ?1 AND due = ?4 AND enabled = 1";

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::exit::{Exit, Fatal, MEANINGS};
 
 /// Words that reports use, with their meaning and what to do.
-const WORDS: &[(&str, &str, &str)] = &[
+pub(super) const WORDS: &[(&str, &str, &str)] = &[
     (
         "better",
         "The whole interval of the change lies beyond the smallest effect that counts, in the good direction.",

@@ -1,7 +1,9 @@
 //! The binary from outside: commands, exit codes, files, bad input.
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
+mod advice;
 mod alerts;
+mod automation;
 mod bad_input;
 mod baselines;
 mod commands;
@@ -20,5 +22,6 @@ mod scenarios;
 mod schedules;
 mod series;
 mod simulated;
+mod stress;
 mod target;
 mod tools;

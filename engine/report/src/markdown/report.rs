@@ -2,8 +2,7 @@
 
 use crate::input::Report;
 
-use super::{advice, comparison, executive, interference, load, results, sections};
-use super::{fault, load, results, sections};
+use super::{advice, comparison, executive, fault, interference, load, results, sections};
 
 /// The whole report of a run.
 #[must_use]

@@ -5,6 +5,7 @@ mod baseline;
 mod faults;
 mod journey;
 mod series;
+mod serve;
 mod stored;
 mod target;
 
@@ -18,6 +19,7 @@ pub(crate) use baseline::{AcceptArgs, BaselineCommand, CloneArgs, SetArgs};
 pub(crate) use faults::FaultsCommand;
 pub(crate) use journey::{HttpArgs, ImportCommand, PlanArgs};
 pub(crate) use series::{AnomalyArgs, DetectorName, GoalName, TrendArgs, WhichRuns};
+pub(crate) use serve::ServeArgs;
 pub(crate) use stored::{ConfigCommand, DbCommand, ImportArgs, RunsCommand};
 pub(crate) use target::TargetArgs;
 
@@ -112,6 +114,8 @@ pub(crate) enum Command {
     Runs(RunsCommand),
     /// Write the report of a stored run: engine report @last -o r.md
     Report(ReportArgs),
+    /// The dashboard and its REST API, on this machine: http://127.0.0.1:5000
+    Serve(ServeArgs),
     /// Run the demo target alone: a small shop on 127.0.0.1 that is as slow, full or broken as it is told to be
     Target(Box<TargetArgs>),
     /// The file of the results: check it, or copy it while it is in use
@@ -242,6 +246,9 @@ pub(crate) struct RunArgs {
     /// Show every event with its values
     #[arg(long)]
     pub(crate) trace: bool,
+    /// Show the run in the browser while it runs [default port: 5000, or the next free one]
+    #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub(crate) dashboard: Option<String>,
 }
 
 /// Where results and reports go.

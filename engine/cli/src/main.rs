@@ -15,6 +15,7 @@ mod machines;
 mod output;
 mod pipeline;
 mod reports;
+mod serving;
 mod signals;
 mod source;
 mod stream;

@@ -35,6 +35,8 @@ pub(crate) struct Request {
     pub(crate) budget: Option<f64>,
     pub(crate) trace: bool,
     pub(crate) once: bool,
+    /// What is told of the run while it runs, where a dashboard shows it.
+    pub(crate) hub: Option<engine_serve::Hub>,
 }
 
 impl Request {
@@ -56,6 +58,7 @@ impl Request {
             budget: None,
             trace: false,
             once: false,
+            hub: None,
         })
     }
 }
@@ -111,6 +114,7 @@ pub(crate) fn run(app: &App, request: Request) -> Result<Exit, Fatal> {
         Box::new(StoreSink { sender: writer.sender(), interrupt: signals::interrupt() }),
         Box::new(Terminal::new(app.output, style, app.config().output.progress, request.trace)),
     ];
+    sinks.extend(request.hub.clone().map(crate::serving::sink));
     let mut streams = Vec::new();
     for (name, target) in &targets {
         let (sink, stream) =

@@ -36,6 +36,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("store", &[]),
     ("analysis", &["htm", "nam"]),
     ("report", &[]),
+    ("serve", &["store", "analysis", "report"]),
     ("target", &[]),
 ];
 

@@ -24,6 +24,9 @@ export class Live extends EventTarget {
     this.frozen = false;
     this.tries = 0;
     this.follow = "live";
+    // Milliseconds from one drawing to the next, at least; and how many there were.
+    this.pace = 900;
+    this.drawn = 0;
   }
 
   /** Connects, and keeps at it. `follow` is `live` or the id of a run. */

@@ -94,8 +94,8 @@ export function plot(chart, { zoomed = null, clicked = null, height = null } = {
 }
 
 /** A grid of figures that keeps those whose chart has the same id, so that zoom and focus stay. */
-export function board() {
-  const element = h("div", { class: "charts" });
+export function board(size = "") {
+  const element = h("div", { class: `charts ${size}`.trim() });
   const known = new Map();
   element.show = (charts) => {
     const wanted = charts.filter((chart) => chart && (chart.heat || chart.lanes?.length || chart.series?.some((series) => series.y.some((value) => value !== null))));

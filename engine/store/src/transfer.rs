@@ -88,6 +88,17 @@ impl Store {
         self.keep(&exported.record, &exported.annotations)
     }
 
+    /// Stores an exported run that was sent as text.
+    ///
+    /// # Errors
+    /// As [`Store::import`].
+    pub fn import_text(&mut self, text: &[u8]) -> Result<Imported, Error> {
+        let refuse = |reason: String| Error::Import { path: self.path.clone(), reason };
+        let exported = parse(text).map_err(refuse)?;
+        consistent(&exported.record).map_err(refuse)?;
+        self.keep(&exported.record, &exported.annotations)
+    }
+
     /// Stores a run that was made from what another tool measured. One of this id stays as it is.
     ///
     /// # Errors

@@ -66,7 +66,7 @@ pub(crate) enum RunsCommand {
 }
 
 /// `engine runs import`.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ImportArgs {
     /// The files; `-` for standard input
     #[arg(required = true, value_name = "FILE")]

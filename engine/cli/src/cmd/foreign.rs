@@ -66,6 +66,28 @@ pub(crate) fn run(app: &App, args: &ImportArgs) -> Result<Exit, Fatal> {
     Ok(Exit::Pass)
 }
 
+/// Takes in results that were sent as text: an exported run, or what another tool wrote. Gives the format.
+pub(crate) fn from_text(
+    store: &mut Store,
+    text: &str,
+    args: &ImportArgs,
+    source: &str,
+) -> Result<(Imported, &'static str), Fatal> {
+    if args.format == "auto" && is_export(text) {
+        return Ok((store.import_text(text.as_bytes())?, "engine"));
+    }
+    let refuse = |error: import::ImportError| Fatal::usage(format!("{error}"));
+    let format = match args.format.as_str() {
+        "auto" => import::detect(text).map_err(refuse)?,
+        name => name.parse::<Format>().map_err(|error| Fatal::usage(format!("`format`: {error}")))?,
+    };
+    let run = import::read(format, text, source).map_err(refuse)?;
+    let hash = hex(&Sha256::digest(text.as_bytes()));
+    let name = run.format.name();
+    let foreign = Foreign { source: source.to_owned(), hash, changed: app::now(), run };
+    Ok((keep(store, &foreign, args)?, name))
+}
+
 fn keep(store: &mut Store, foreign: &Foreign, args: &ImportArgs) -> Result<Imported, Fatal> {
     let tags = args.tags.iter().map(|tag| app::pair("--tag", tag)).collect::<Result<_, _>>()?;
     let origin = Origin {

@@ -24,12 +24,15 @@ mod report;
 mod round;
 mod run;
 mod runs;
+mod serve;
 mod simulate;
 mod target;
 mod tool;
 mod trend;
 mod trend_stored;
 
+pub(crate) use check::checked;
+pub(crate) use foreign::from_text as import_text;
 pub(crate) use run::{once, options as run_options, scratch_base};
 pub(crate) use trend_stored::analysed;
 
@@ -94,6 +97,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
         Command::Alerts(command) => alerts::run(&app, command),
         Command::Baseline(command) => baseline::run(&app, command),
         Command::Runs(command) => runs::run(&app, command),
+        Command::Serve(args) => serve::run(&app, &args),
         Command::Report(args) => report::run(&app, &args),
         Command::Config(command) => configure::run(&app, command),
         Command::Db(command) => database::run(&app, command),

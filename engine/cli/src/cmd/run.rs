@@ -16,6 +16,7 @@ pub(crate) fn run(app: &App, args: &RunArgs) -> Result<Exit, Fatal> {
         Some(text) => vec![source::given(text)],
         None => args.scenarios.iter().map(|name| source::named(name)).collect::<Result<_, _>>()?,
     };
+    let dashboard = args.dashboard.as_deref().map(|port| crate::serving::beside_run(app, port)).transpose()?;
     let mut exits = Vec::new();
     for source in sources {
         let mut request = Request::new(app, source, &args.reading)?;
@@ -27,6 +28,7 @@ pub(crate) fn run(app: &App, args: &RunArgs) -> Result<Exit, Fatal> {
         request.budget = args.max_time.as_deref().map(|text| app::time("--max-time", text)).transpose()?;
         request.trace = args.trace;
         request.once = args.once;
+        request.hub = dashboard.as_ref().map(crate::serving::Dashboard::hub);
         exits.push(pipeline::run(app, request)?);
         if crate::signals::received().is_some() {
             break;

@@ -271,10 +271,21 @@ fn laid_over(old: &Chart, mut new: Chart) -> Option<Chart> {
     }
     let all = new.series.len();
     let mut series = Vec::new();
-    for line in std::mem::take(&mut new.series).into_iter().filter(|line| chosen(&line.name, all)).take(LINES) {
+    let lines = std::mem::take(&mut new.series).into_iter().filter(|line| chosen(&line.name, all)).take(LINES);
+    for (hue, line) in lines.enumerate() {
         let Some(before) = old.series.iter().find(|other| other.name == line.name) else { continue };
-        series.push(super::chart::Series { name: format!("old: {}", line.name), ..before.clone() });
-        series.push(super::chart::Series { name: format!("new: {}", line.name), ..line });
+        series.push(super::chart::Series {
+            name: format!("old: {}", line.name),
+            hue: Some(hue),
+            old: Some(true),
+            ..before.clone()
+        });
+        series.push(super::chart::Series {
+            name: format!("new: {}", line.name),
+            hue: Some(hue),
+            old: Some(false),
+            ..line
+        });
     }
     new.series = series;
     new.y.factor = new.y.factor.max(f64::MIN_POSITIVE);

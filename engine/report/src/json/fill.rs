@@ -214,11 +214,7 @@ fn metric(step: &StepRecord, measurement: &Measurement, expected: &Expected) -> 
         metric: metric.id.clone(),
         labels: measurement.labels.0.clone(),
         unit: metric.unit.to_string(),
-        goal: match metric.goal {
-            Goal::Lower => GoalText::Lower,
-            Goal::Higher => GoalText::Higher,
-            Goal::Neutral => GoalText::Neutral,
-        },
+        goal: goal(metric.goal),
         nature: match metric.nature {
             Nature::Capability => "capability",
             Nature::Cost => "cost",
@@ -403,4 +399,13 @@ fn monitor(samples: &[HostSample]) -> Option<MonitorText> {
         power_median_watts: median(|sample| sample.power),
         power_max_watts: told(|sample| sample.power).last().copied().and_then(finite),
     })
+}
+
+/// Which direction is good.
+pub(super) const fn goal(goal: Goal) -> GoalText {
+    match goal {
+        Goal::Lower => GoalText::Lower,
+        Goal::Higher => GoalText::Higher,
+        Goal::Neutral => GoalText::Neutral,
+    }
 }

@@ -72,5 +72,5 @@ function card(page, alert, load, chosen) {
       alert.first_run === alert.last_run ? null : h("a", { href: `/compare?${new URLSearchParams({ old: alert.began ?? alert.first_run, new: alert.last_run })}` }, "Compare them"), alert.rule === "change-point" || alert.rule === "verdict" ? h("a", { href: `/trends?${new URLSearchParams({ series: `${alert.scenario}/${alert.subject}` })}` }, "Its trend") : null),
     may ? h("div", { class: "acts" }, open ? [act("acknowledge", "Acknowledge", "I look after it"), act("silence", "Silence", "known, until the next release", length), act("resolve", "Resolve", "mended by 1a2b3c4d")] : null, act("label", "Label", "what it was", truth))
       : h("p", { class: "quiet" }, `To acknowledge or silence it, ${page.api.WHY_NOT}.`),
-    said, h("details", {}, h("summary", {}, `History: ${count(steps.length, "step")}`), table([{ title: "At" }, { title: "State" }, { title: "Who" }, { title: "Why", class: "why" }, { title: "Run" }], steps, { label: "History" })));
+    said, h("details", {}, h("summary", {}, `History: ${count(steps.length, "step")}`), table([{ title: "At", class: "nb" }, { title: "State" }, { title: "Who" }, { title: "Why", class: "why" }, { title: "Run" }], steps, { label: "History" })));
 }

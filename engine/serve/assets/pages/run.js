@@ -13,8 +13,8 @@ async function show(page) {
   const { run, report } = detail;
   page.title(run.scenario);
   const charts = board();
-  const machine = board();
-  const rounds = board();
+  const machine = board("small");
+  const rounds = board("small");
   const loads = report.steps.filter((step) => step.load);
   const body = h("div", { class: "stack" },
     header(page, detail), verdictOf(run, report), factsOf(run, report), expectations(report), findings(report),
@@ -100,7 +100,7 @@ function findings(report) {
     ...report.steps.filter((step) => step.load?.analysis.length).map((step) => [badge("none", "load"), step.path, step.load.analysis]),
     ...report.steps.filter((step) => step.outcome.status === "failed").map((step) => [badge("bad", "failed"), step.path, [step.outcome.reason]]),
     ...report.notes.filter((note) => note.level === "warning").map((note) => [badge("warn", "warning"), note.step ?? "", [note.message]]),
-    ...report.cases.map((one) => [wordBadge(one.verdict), one.step, [`${one.metric} of ${one.case}: ${one.change?.ratio?.toFixed(3) ?? "no ratio"} × ${one.reference}${one.change?.interval ? ` [${one.change.interval.low.toFixed(3)}, ${one.change.interval.high.toFixed(3)}]` : ""}; ${one.reason}`]]),
+    ...report.cases.filter((one) => ["better", "worse"].includes(one.verdict)).map((one) => [wordBadge(one.verdict), one.step, [`${one.metric} of ${one.case}: ${one.change?.ratio?.toFixed(3) ?? "no ratio"} × ${one.reference}${one.change?.interval ? ` [${one.change.interval.low.toFixed(3)}, ${one.change.interval.high.toFixed(3)}]` : ""}; ${one.reason}`]]),
   ];
   if (!items.length) return null;
   return section("Findings", "", h("ul", { class: "findings" }, items.map(([mark, subject, lines]) => h("li", {}, mark, " ", h("b", {}, subject), lines.filter(Boolean).map((line) => h("p", {}, line))))));

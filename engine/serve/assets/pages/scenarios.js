@@ -1,5 +1,5 @@
 // What can be measured: the scenarios, their plans, and a start where that is allowed.
-import { badge, command, empty, facts, field, fill, h, section, select, table, wordBadge } from "../dom.js";
+import { command, empty, facts, field, fill, h, section, select, table, wordBadge } from "../dom.js";
 import { count, duration } from "../format.js";
 
 export default { path: "scenarios", title: "Scenarios", key: "s", about: "what can be measured", show };
@@ -60,5 +60,4 @@ async function show(page) {
     plan.phases?.length ? section("Phases", "", table([{ title: "Step" }, { title: "Phase" }, { title: "From", n: true }, { title: "To", n: true }, { title: "" }], plan.phases.map((phase) => [phase.step, phase.name, duration(phase.start), duration(phase.end), phase.text]), { label: "Phases" })) : null,
     plan.params?.length ? section("Parameters", "`-p NAME=VALUE`", table([{ title: "Name" }, { title: "Value" }, { title: "" }], plan.params.map((one) => [h("code", {}, one.name), one.value, one.help ?? ""]), { label: "Parameters" })) : null,
     h("p", { class: "quiet" }, "In the terminal: ", h("code", {}, `engine run ${plan.source?.endsWith?.(".rhai") ? plan.source : name}`)));
-  void badge;
 }

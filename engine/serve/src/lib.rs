@@ -14,6 +14,7 @@ mod db;
 mod error;
 mod finish;
 mod guard;
+mod guide;
 mod kept;
 mod listen;
 mod live;
@@ -37,6 +38,12 @@ pub use state::Settings;
 #[must_use]
 pub fn openapi() -> String {
     api::document()
+}
+
+/// The same for people: `docs/rest-api.md`.
+#[must_use]
+pub fn rest_guide() -> String {
+    guide::markdown(&openapi())
 }
 
 /// What a step of a plan does: its probe, or words.

@@ -40,7 +40,7 @@ async function show(page) {
         for (const other of list.querySelectorAll("button")) other.setAttribute("aria-pressed", String(other === event.currentTarget));
         series().catch(failed);
       },
-    }, h("span", {}, `${one.step}.${one.metric}`), h("small", {}, [one.scenario, ...Object.entries(one.labels ?? {}).map(([key, text]) => `${key}=${text}`)].join(" · ")))));
+    }, ...named(one))));
     return found.items[0].selector;
   }
 
@@ -105,6 +105,13 @@ function trend(page, one) {
   ]);
   return h("article", { class: "stack" }, figure, left.length ? h("p", { class: "quiet" }, `Left out of this history: ${left.join(", ")}.`) : null, one.apart?.length ? h("p", { class: "quiet" }, one.apart.join("; ")) : null,
     rows.length ? section("Where it changed", "", table([{ title: "Direction" }, { title: "At", class: "nb" }, { title: "Size", n: true }, { title: "95 % interval", n: true }, { title: "Sure" }, { title: "Last before" }, { title: "First after" }, { title: "Remarks", class: "why" }], rows, { label: "Changes" })) : h("p", { class: "quiet" }, one.n < 8 ? "Too few runs to look for changes." : "No change was found."));
+}
+
+/** `step.metric` with the scenario and the labels below it. */
+function named(one) {
+  const series = one.selector.startsWith(`${one.scenario}/`) ? one.selector.slice(one.scenario.length + 1) : one.selector;
+  const at = series.indexOf("{");
+  return [h("span", {}, at < 0 ? series : series.slice(0, at)), h("small", {}, [one.scenario, at < 0 ? "" : series.slice(at + 1, -1)].filter(Boolean).join(" · "))];
 }
 
 const labels = (one) => {

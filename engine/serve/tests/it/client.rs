@@ -133,7 +133,9 @@ impl Socket {
 
     /// Opens one with these headers.
     pub(crate) fn open_with(to: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Result<Self, Answer> {
-        let mut text = format!("GET {path} HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
+        let mut text = format!(
+            "GET {path} HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        );
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
             text += &format!("Host: 127.0.0.1:{}\r\n", to.port());
         }

@@ -129,7 +129,13 @@ fn plan(suite: &str) -> Plan {
         estimate: 1.0,
     };
     let script = || Work::Custom { index: 0, metrics: vec!["time".to_owned()] };
-    let phase = |name: &str, start: f64, end: f64| PhaseShape { name: name.to_owned(), start, end, rate: Some(10.0), users: None };
+    let phase = |name: &str, start: f64, end: f64| PhaseShape {
+        name: name.to_owned(),
+        start,
+        end,
+        rate: Some(10.0),
+        users: None,
+    };
     let shape = LoadShape {
         target: "http://127.0.0.1:1".to_owned(),
         model: "arrivals 10/s".to_owned(),
@@ -179,7 +185,8 @@ pub(crate) fn sampled(step: usize, round: u32, value: f64) -> Event {
 }
 
 pub(crate) fn host(at: f64) -> Event {
-    let sample = HostSample { at, cpu: 0.5, cores: vec![0.4, 0.6], memory_used: 1, memory_total: 4, ..HostSample::default() };
+    let sample =
+        HostSample { at, cpu: 0.5, cores: vec![0.4, 0.6], memory_used: 1, memory_total: 4, ..HostSample::default() };
     Event::Host(sample)
 }
 

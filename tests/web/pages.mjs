@@ -25,11 +25,19 @@ const signed = await open(browser, `${server.base}/#token=${server.token}`);
 await signed.waitForSelector(".page");
 const storage = await signed.context().storageState();
 const at = async (address, options = {}) => {
-  const page = await open(browser, `${server.base}${address}`, { storageState: storage, ...options });
+  const page = await open(browser, null, { storageState: storage, ...options });
+  // A build without rules says so; the page shows it as a sentence.
+  page.allowed.push(/503.*\/advice/);
+  await page.goto(`${server.base}${address}`);
   await page.waitForSelector(".page :is(h1, h2)");
   return page;
 };
-const drawn = (page) => page.waitForSelector(".js-plotly-plot .main-svg", { timeout: 20_000 });
+/** The first chart of a page, brought into view and drawn. */
+const drawn = async (page) => {
+  const chart = page.locator("main .chart:visible").first();
+  await chart.scrollIntoViewIfNeeded();
+  await chart.locator(".main-svg").first().waitFor({ timeout: 20_000 });
+};
 
 await test("the token leaves the address and becomes a session", async () => {
   assert(!signed.url().includes("token"), signed.url());
@@ -42,7 +50,6 @@ await test("every page shows something, has no error, and is accessible in light
   for (const colorScheme of ["light", "dark"]) {
     for (const name of ["now", "runs", "compare", "trends", "alerts", "advice", "scenarios", "machine"]) {
       const page = await at(`/${name}`, { colorScheme });
-      page.allowed.push(/503/);
       await page.waitForTimeout(500);
       assert((await page.textContent("main")).trim().length > 40, `${name} is empty`);
       await accessible(page, `${name}, ${colorScheme}`);
@@ -77,6 +84,7 @@ await test("two runs are compared from the list", async () => {
   await boxes[0].check();
   await page.click("text=Compare the two");
   await page.waitForSelector("table.changes tbody tr");
+  if (await page.isVisible("text=/^Show all/")) await page.click("text=/^Show all/");
   const counted = await page.$$eval("table.changes tbody tr", (all) => all.length);
   const answer = await page.evaluate(() => fetch(`/api/v1/compare${location.search}`).then((found) => found.json()));
   assert(counted === answer.series.length, `${counted} rows of ${answer.series.length}`);
@@ -89,9 +97,10 @@ await test("two runs are compared from the list", async () => {
 });
 
 await test("a trend shows its change, zooms, and keeps the zoom in its address", async () => {
-  const page = await at("/trends?q=sleep");
+  const page = await at("/trends?q=sleep.wall");
   await page.waitForSelector(".picklist button");
   await page.click(".picklist button");
+  await page.waitForTimeout(800);
   await drawn(page);
   assert((await page.textContent("main")).match(/worse/), "the step of 25 % is not marked");
   const box = await (await page.$(".js-plotly-plot .nsewdrag")).boundingBox();
@@ -149,7 +158,7 @@ await test("an alert is acknowledged, silenced, resolved and labelled", async ()
   await act("Resolve", "resolved");
   await act("Label", "true");
   const steps = (await alert()).steps.filter((step) => step.who === "ann");
-  assert(steps.length >= 3 && steps.every((step) => step.why === "known since Monday"), JSON.stringify(steps));
+  assert(steps.length >= 4 && steps.every((step) => step.why.includes("known since Monday")), JSON.stringify(steps));
   clean(page);
   await page.context().close();
 });
@@ -208,7 +217,6 @@ await test("a new alert shows itself on every page", async () => {
 await test("everything is reached by the keyboard alone", async () => {
   const page = await at("/now");
   for (const [key, address] of [["r", "/runs"], ["c", "/compare"], ["t", "/trends"], ["a", "/alerts"], ["d", "/advice"], ["s", "/scenarios"], ["m", "/machine"], ["n", "/now"]]) {
-    page.allowed.push(/503/);
     await page.keyboard.press("g");
     await page.keyboard.press(key);
     await page.waitForFunction((wanted) => location.pathname === wanted, address);
@@ -246,7 +254,7 @@ await test("everything is reached by the keyboard alone", async () => {
 });
 
 await test("a phone shows every page without scrolling sideways", async () => {
-  for (const name of ["now", "runs", "runs/@last", "compare?old=@-2&new=@last", "trends?q=sleep", "alerts?state=all", "scenarios?name=quick", "machine"]) {
+  for (const name of ["now", "runs", "runs/@last", "compare?old=@-2&new=@last", "trends?q=sleep.wall", "alerts?state=all", "scenarios?name=quick", "machine"]) {
     const page = await at(`/${name}`, { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true });
     await page.waitForTimeout(900);
     const wide = await page.evaluate(() => document.documentElement.scrollWidth);

@@ -41,7 +41,9 @@ await test("what people read is what was measured", async () => {
 
 await test("a chart zooms, and its table has its numbers", async () => {
   const page = await at("full.html");
-  await page.waitForSelector(".js-plotly-plot .nsewdrag", { timeout: 20_000 });
+  await page.waitForFunction(() => document.documentElement.dataset.ready === "true");
+  await page.locator("figure.chart").first().scrollIntoViewIfNeeded();
+  await page.waitForSelector(".js-plotly-plot .main-svg", { timeout: 20_000 });
   await page.focus(".js-plotly-plot");
   const range = () => page.evaluate(() => document.querySelector(".js-plotly-plot").layout.xaxis.range.slice());
   const before = await range();

@@ -122,7 +122,7 @@ export function spark(values, { width = 96, height = 18, label = "" } = {}) {
 export function strip(change, threshold, reach, kind) {
   if (!change || !Number.isFinite(change.ratio)) return "";
   const space = "http://www.w3.org/2000/svg";
-  const place = (ratio) => 60 + 58 * Math.max(-1, Math.min(1, (ratio - 1) / reach));
+  const place = (ratio) => 60 + 55 * Math.max(-1, Math.min(1, (ratio - 1) / reach));
   const svg = document.createElementNS(space, "svg");
   svg.setAttribute("viewBox", "0 0 120 16");
   svg.setAttribute("class", `strip ${kind}`);

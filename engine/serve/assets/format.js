@@ -24,7 +24,7 @@ export function scale(unit, value) {
 export function digits(scaled) {
   const size = Math.abs(scaled);
   if (size === 0) return "0";
-  if (size >= 1e15 || size < 1e-4) return scaled.toExponential(3);
+  if (size >= 1e9 || size < 1e-4) return scaled.toExponential(3);
   if (size >= 1000) return Math.round(scaled).toString();
   return scaled.toFixed(Math.max(0, 3 - Math.floor(Math.log10(size)))).replace(/\.0+$/, "");
 }

@@ -5,11 +5,14 @@ import { h } from "./dom.js";
 const LIBRARY = "/assets/vendor/plotly-cartesian-4.1.1.min.js";
 let loading;
 
-/** The chart library, fetched with the first chart. */
+/** The chart library, fetched with the first chart; where that fails, the next drawing tries again. */
 function library() {
-  loading ??= new Promise((done, failed) => {
-    const script = h("script", { src: LIBRARY, load: done, error: () => failed(new Error("the chart library could not be loaded")) });
-    document.head.append(script);
+  loading ??= new Promise((done) => {
+    const failed = () => {
+      loading = undefined;
+      done(false);
+    };
+    document.head.append(h("script", { src: LIBRARY, load: () => done(true), error: failed }));
   });
   return loading;
 }
@@ -27,7 +30,10 @@ const seen = new IntersectionObserver((entries) => {
 async function paint(element, plot) {
   if (document.hidden) return;
   plot.dirty = false;
-  await library();
+  if (!(await library())) {
+    plot.dirty = true;
+    return;
+  }
   if (!plots.has(element)) return;
   await draw(element, plot.chart);
   if (!plot.listens) {

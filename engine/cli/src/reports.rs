@@ -24,6 +24,30 @@ pub(crate) fn render(report: &Report<'_>, format: &str) -> Result<String, Fatal>
     })
 }
 
+/// The formats that `--format` names, else those of the settings.
+pub(crate) fn formats(asked: &[String], set: &[String]) -> Result<Vec<String>, Fatal> {
+    if asked.is_empty() {
+        return Ok(set.to_vec());
+    }
+    let mut formats = Vec::new();
+    for name in asked {
+        let suffix = match name.as_str() {
+            "junit" => "xml",
+            "markdown" => "md",
+            "text" => "txt",
+            other => other,
+        };
+        format_of(Path::new(&format!("report.{suffix}"))).map_err(|_| {
+            let hint = engine_core::nearest::hint(name, ["json", "md", "csv", "junit", "txt"]);
+            Fatal::usage(format!("`--format`: no report format `{name}`{hint}: json, md, csv, junit or txt"))
+        })?;
+        if !formats.iter().any(|known| known == suffix) {
+            formats.push(suffix.to_owned());
+        }
+    }
+    Ok(formats)
+}
+
 /// The format of a file, by its suffix.
 pub(crate) fn format_of(path: &Path) -> Result<String, Fatal> {
     let suffix = path.extension().and_then(|suffix| suffix.to_str()).unwrap_or_default();

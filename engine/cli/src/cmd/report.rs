@@ -13,7 +13,14 @@ pub(crate) fn run(app: &App, args: &ReportArgs) -> Result<Exit, Fatal> {
     let record = app.lookup(&args.run)?;
     let cases = engine_analysis::case_ratios(&record, &app.comparing(None, false).criteria);
     let health = engine_analysis::health(&record, &machine::thresholds(app));
-    let report = Report { cases: &cases, health: Some(&health), zone: TimeZone::system(), ..Report::of(&record) };
+    let advice = crate::advising::of(app, &record);
+    let report = Report {
+        cases: &cases,
+        health: Some(&health),
+        advice: advice.as_ref(),
+        zone: TimeZone::system(),
+        ..Report::of(&record)
+    };
     let render = |format: &str| match format {
         "html" if args.lite => Ok(html::report(&report, html::Kind::Lite)),
         _ => render(&report, format),

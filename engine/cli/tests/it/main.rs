@@ -1,7 +1,9 @@
 //! The binary from outside: commands, exit codes, files, bad input.
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
+mod advice;
 mod alerts;
+mod automation;
 mod bad_input;
 mod baselines;
 mod commands;
@@ -17,7 +19,9 @@ mod machines;
 mod ourselves;
 mod sandbox;
 mod scenarios;
+mod schedules;
 mod series;
 mod simulated;
+mod stress;
 mod target;
 mod tools;

@@ -84,6 +84,7 @@ fn record() -> RunRecord {
         place: Some(Place { file: attack.into(), line: 1, column: 0 }),
     });
     RunRecord {
+        faults: vec![],
         judged: judged.collect(),
         state: RunState::Crashed,
         validity: Validity { level: ValidityLevel::Invalid, reasons: ATTACKS.map(str::to_owned).to_vec() },

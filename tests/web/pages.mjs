@@ -163,6 +163,36 @@ await test("an alert is acknowledged, silenced, resolved and labelled", async ()
   await page.context().close();
 });
 
+await test("a run gets a remark, is saved as a file, and goes when it is deleted", async () => {
+  const runs = await (await fetch(`${server.base}/api/v1/runs?scenario=hyperfine`)).json();
+  const { id } = runs.items.at(-1);
+  const page = await at(`/runs/${id}`);
+  await page.fill("input[placeholder='what should be known of this run']", "<b>before</b> the kernel update");
+  await page.click("text=Add");
+  await page.waitForSelector(".remarks li");
+  assert((await page.textContent(".remarks li")).includes("<b>before</b> the kernel update"), "the remark is not as it was written");
+  const [saved] = await Promise.all([page.waitForEvent("download"), page.click("header a:text-is('JSON')")]);
+  assert(saved.suggestedFilename().endsWith(".json"), saved.suggestedFilename());
+  await page.click("button:text-is('Delete')");
+  await page.click("dialog button.danger");
+  await page.waitForFunction(() => location.pathname === "/runs");
+  assert((await fetch(`${server.base}/api/v1/runs/${id}`)).status === 404, "the run is still there");
+  clean(page);
+  await page.context().close();
+});
+
+await test("the live view freezes and goes on by a key", async () => {
+  const page = await at("/now");
+  const status = () => page.innerText("#status");
+  await page.waitForFunction(() => document.getElementById("status").innerText.match(/connected|live/));
+  await page.keyboard.press("p");
+  assert((await status()).includes("frozen"), await status());
+  await page.keyboard.press("p");
+  assert(!(await status()).includes("frozen"), await status());
+  clean(page);
+  await page.context().close();
+});
+
 await test("a run is seen while it goes on", async () => {
   const page = await at("/now");
   const child = start(["run", tour, "--profile", "short", "--out", "live"]);

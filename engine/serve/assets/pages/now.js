@@ -1,6 +1,6 @@
 // What is being measured right now.
 import { hostCharts, loadCharts } from "../curves.js";
-import { badge, command, empty, facts, fill, h, section, spark, table, wordBadge } from "../dom.js";
+import { badge, command, empty, facts, fill, h, section, spark, table, ticked, wordBadge } from "../dom.js";
 import { arrow, ago, count, digits, direction, duration, parts, range, short, time, value } from "../format.js";
 import { board } from "../plots.js";
 
@@ -67,7 +67,7 @@ async function show(page) {
 function header(run) {
   const running = run.state === "running";
   const bar = h("progress", { max: "1", value: String(run.progress ?? 0), "aria-label": "Progress" });
-  const current = run.current ? `${run.current.path}${run.current.round === null ? "" : `, round ${run.current.round + 1}`}` : running ? "between steps" : "";
+  const current = run.current ? `${run.current.path}${run.current.round === null ? "" : `, round ${run.current.round + 1}`}` : !running ? "" : run.source === "store" ? "run by another process: up to 2 s behind" : "between steps";
   const eta = running && run.eta_seconds !== null && run.eta_seconds !== undefined ? `about ${duration(run.eta_seconds)} left` : "";
   return h("header", { class: "hero" },
     h("div", { class: "line" }, h("h1", {}, run.scenario), wordBadge(run.state), run.validity?.level && run.validity.level !== "valid" ? wordBadge(run.validity.level) : null,
@@ -120,7 +120,7 @@ function markList(run) {
   const expected = (run.expectations ?? []).map((one) => [wordBadge(one.judgement), one.step, h("code", {}, one.text), h("span", { class: "quiet" }, one.reason)]);
   return [
     expected.length ? section("Expectations", "as far as they can be told", table([{ title: "So far" }, { title: "Step" }, { title: "Expected" }, { title: "Why", class: "why" }], expected, { label: "Expectations" })) : null,
-    wanted.length ? section("What happened", "newest first", table([{ title: "At" }, { title: "" }, { title: "What", class: "why" }], wanted.map((mark) => [`${digits(mark.at)} s`, badge(mark.level === "warning" ? "warn" : "none", mark.kind), h("span", {}, mark.step ? h("b", {}, `${mark.step} `) : null, mark.text)]), { label: "Events" })) : null,
+    wanted.length ? section("What happened", "newest first", table([{ title: "At" }, { title: "" }, { title: "What", class: "why" }], wanted.map((mark) => [`${digits(mark.at)} s`, badge(mark.level === "warning" ? "warn" : "none", mark.kind), h("span", {}, mark.step ? h("b", {}, `${mark.step} `) : null, ticked(mark.text))]), { label: "Events" })) : null,
   ];
 }
 

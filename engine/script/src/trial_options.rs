@@ -3,7 +3,7 @@
 use crate::verb_options::{Kind, LOAD, OptionDef, option};
 
 /// An option of `load` by its name; one that is not there does not compile.
-const fn load(name: &str) -> OptionDef {
+pub(crate) const fn load(name: &str) -> OptionDef {
     let mut at = 0;
     while at < LOAD.len() {
         if same(LOAD[at].name.as_bytes(), name.as_bytes()) {

@@ -149,6 +149,8 @@ fn session(
         after: &|| None,
         stress: Some(ground),
         scaling: &|_| engine_core::load::Fitted::default(),
+        faults: None,
+        recovery: &|_, _, _, _| engine_core::fault::Recovery::Inconclusive { reason: "nobody looks".into() },
         judge: &|_| vec![],
     };
     let header = RunHeader {

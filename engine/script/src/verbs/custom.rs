@@ -77,7 +77,7 @@ fn custom(host: &Host, ctx: &NativeCallContext<'_>, filter: &Filter, args: Vec<D
         };
         return Err(Fault::invalid("wrong-call", message).help(help).or_at(Some(parts.at_what)).raise(ctx));
     };
-    let points = builder::points(given, host.options.limits.steps).map_err(|(fault, key)| given.raise(fault, key))?;
+    let points = builder::points(host, given).map_err(|(fault, key)| given.raise(fault, key))?;
     reference(given)?;
     for (item, metric) in given.texts("metrics").into_iter().enumerate() {
         let at = given.at_item(host, "metrics", item);

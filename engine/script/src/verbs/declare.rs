@@ -132,7 +132,7 @@ fn bench(host: &Host, ctx: &NativeCallContext<'_>, filter: &Filter, args: Vec<Dy
     host.declaring(ctx)?;
     let parts = parts(host, ctx, args, BENCH, "bench(\"name\", #{ rounds: 10 }, memory::stream())")?;
     let given = &parts.given;
-    let points = builder::points(given, host.options.limits.steps).map_err(|(fault, key)| given.raise(fault, key))?;
+    let points = builder::points(host, given).map_err(|(fault, key)| given.raise(fault, key))?;
     reference(given)?;
     let mut specs = Vec::with_capacity(points.len());
     if let Some(spec) = parts.what.clone().try_cast::<Spec>() {

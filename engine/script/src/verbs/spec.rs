@@ -119,7 +119,12 @@ fn json(value: &Dynamic) -> Option<serde_json::Value> {
     value.is_string().then(|| value.to_string().into())
 }
 
-fn spec(host: &Host, ctx: &NativeCallContext<'_>, probe: &'static ProbeInfo, options: Dynamic) -> Raised<Spec> {
+pub(super) fn spec(
+    host: &Host,
+    ctx: &NativeCallContext<'_>,
+    probe: &'static ProbeInfo,
+    options: Dynamic,
+) -> Raised<Spec> {
     if options.is_array() && command_param(probe).is_some() {
         let name = format!("{}::{}", probe.area(), probe.name());
         return with_command(host, ctx, probe, &name, options, Map::new());

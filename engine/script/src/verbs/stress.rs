@@ -116,7 +116,7 @@ fn declare(host: &Host, ctx: &NativeCallContext<'_>, filter: &Filter, args: Vec<
     host.declaring(ctx)?;
     let Parts { name, at_name, given, what } = parts(host, ctx, args)?;
     let name = name.unwrap_or_else(|| AREA.to_owned());
-    let places = builder::points(&given, host.options.limits.steps).map_err(|(fault, key)| given.raise(fault, key))?;
+    let places = builder::points(host, &given).map_err(|(fault, key)| given.raise(fault, key))?;
     let function = what.as_ref().and_then(|(what, _)| what.clone().try_cast::<FnPtr>());
     if function.is_none() && (given.get("sweep").is_some() || given.get("cases").is_some()) {
         let key = if given.get("sweep").is_some() { "sweep" } else { "cases" };

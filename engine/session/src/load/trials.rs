@@ -27,6 +27,7 @@ use super::reasons;
 use super::records::Sums;
 use crate::bus::Bus;
 use crate::custom;
+use crate::ending::next_attempt;
 use crate::round::drift;
 use crate::runner::{Runner, Settings};
 use crate::target;
@@ -140,7 +141,7 @@ impl<'r, 's> Runner<'r, 's, '_> {
         self.bus.send(Event::Sampled(Sampled {
             step,
             round,
-            attempt: 0,
+            attempt: self.bus.with(|record| next_attempt(record, step, round)),
             at: self.bus.at(started),
             seconds: started.elapsed().as_secs_f64(),
             taints,

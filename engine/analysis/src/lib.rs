@@ -51,7 +51,7 @@ pub use health::{Thresholds, health};
 pub use judge::judge_run;
 pub use scaling::scaling;
 pub use sets::{compare_sets, window_record};
-pub use signals::signals;
+pub use signals::{environment_signal, signals};
 pub use significance::adjusted;
 pub use timeline::{dated, timelines};
 pub use verdict::{Criteria, Decided, decide};

@@ -11,17 +11,24 @@ mod config;
 mod embedded;
 mod exit;
 mod journey;
+mod lock;
 mod machine;
 mod machines;
+mod notify;
 mod output;
 mod pipeline;
 mod reports;
+mod resume;
+mod scaffold;
+mod scheduling;
+mod serving;
 mod signals;
 mod source;
 mod stream;
 mod terminal;
 mod verdicts;
 mod verifying;
+mod view;
 
 use std::process::ExitCode;
 

@@ -1,6 +1,6 @@
 //! What a report is made from: the record of a run, and what others found out about it.
 
-use engine_core::comparison::CaseRatio;
+use engine_core::comparison::{CaseRatio, Comparison};
 use engine_core::finding::Advice;
 use engine_core::health::Health;
 use engine_core::plan::Profile;
@@ -14,6 +14,8 @@ pub struct Report<'a> {
     pub record: &'a RunRecord,
     /// Cases against their references.
     pub cases: &'a [CaseRatio],
+    /// The run against its baseline, where it was held against one.
+    pub comparison: Option<&'a Comparison>,
     /// The health of the machine, where the user's limits were checked.
     pub health: Option<&'a Health>,
     /// What the rules found, where they were asked.
@@ -35,6 +37,7 @@ impl<'a> Report<'a> {
         Self {
             record,
             cases: &[],
+            comparison: None,
             health: None,
             advice: None,
             exit: None,

@@ -208,7 +208,7 @@ impl<'a> Facts<'a> {
                 }
                 _ => false,
             },
-            Work::Custom { .. } | Work::Finish => false,
+            Work::Stress { .. } | Work::Fault { .. } | Work::Custom { .. } | Work::Finish => false,
         }
     }
 

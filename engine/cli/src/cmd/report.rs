@@ -1,6 +1,6 @@
 //! `engine report`: a stored run, in any format.
 
-use engine_report::{Report, TimeZone, text};
+use engine_report::{Report, TimeZone, html, text};
 
 use crate::app::App;
 use crate::args::ReportArgs;
@@ -21,11 +21,17 @@ pub(crate) fn run(app: &App, args: &ReportArgs) -> Result<Exit, Fatal> {
         zone: TimeZone::system(),
         ..Report::of(&record)
     };
+    let render = |format: &str| match format {
+        "html" if args.lite => Ok(html::report(&report, html::Kind::Lite)),
+        _ => render(&report, format),
+    };
     for path in &args.out {
-        write(path, &render(&report, &format_of(path)?)?)?;
+        write(path, &render(&format_of(path)?)?)?;
         app.note(&format!("wrote {}", path.display()));
     }
-    if app.output.json {
+    if let Some(format) = &args.format {
+        app.out(&render(format)?);
+    } else if app.output.json {
         app.out(&engine_report::json::report(&report));
     } else if args.out.is_empty() {
         app.out(&text::summary(&report, app.style()));

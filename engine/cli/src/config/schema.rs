@@ -17,6 +17,7 @@ pub(crate) struct Config {
     pub(crate) permissions: Permissions,
     pub(crate) script: Script,
     pub(crate) output: Output,
+    pub(crate) serve: Serve,
 }
 
 /// Where results are kept, and how long.
@@ -116,6 +117,18 @@ pub(crate) struct Script {
     pub(crate) array_items: usize,
     pub(crate) time: String,
     pub(crate) stdlib: String,
+}
+
+/// The dashboard and its REST API.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Serve {
+    pub(crate) port: u16,
+    pub(crate) open: bool,
+    pub(crate) hosts: Vec<String>,
+    pub(crate) rate: u32,
+    pub(crate) sockets: u32,
+    pub(crate) scenarios: String,
 }
 
 /// What the terminal shows.

@@ -3,11 +3,13 @@
 
 mod advice;
 mod alerts;
+mod automation;
 mod bad_input;
 mod baselines;
 mod commands;
 mod configuration;
 mod documents;
+mod failure;
 mod faults;
 mod foreign;
 mod gate;
@@ -18,7 +20,9 @@ mod machines;
 mod ourselves;
 mod sandbox;
 mod scenarios;
+mod schedules;
 mod series;
 mod simulated;
+mod stress;
 mod target;
 mod tools;

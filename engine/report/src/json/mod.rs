@@ -8,7 +8,9 @@
 mod advice;
 mod comparison;
 mod document;
+mod fault;
 mod fill;
+mod interference;
 mod list;
 mod load;
 mod results;
@@ -35,9 +37,25 @@ pub fn report(report: &Report<'_>) -> String {
 /// The JSON Schema of [`report`].
 #[must_use]
 pub fn schema() -> String {
+    schema_of::<document::Document>("Results of a benchmark run")
+}
+
+/// The JSON Schema of [`comparison`].
+#[must_use]
+pub fn comparison_schema() -> String {
+    schema_of::<comparison::ComparisonText<'_>>("Comparison of two sides")
+}
+
+/// The JSON Schema of [`timelines`].
+#[must_use]
+pub fn timelines_schema() -> String {
+    schema_of::<timeline::TimelinesText<'_>>("Metrics over runs")
+}
+
+fn schema_of<T: schemars::JsonSchema>(title: &str) -> String {
     let mut generator = schemars::generate::SchemaSettings::draft2020_12().for_serialize().into_generator();
-    let mut schema = generator.root_schema_for::<document::Document>();
-    schema.insert("title".to_owned(), "Results of a benchmark run".into());
+    let mut schema = generator.root_schema_for::<T>();
+    schema.insert("title".to_owned(), title.into());
     pretty(&schema)
 }
 

@@ -3,6 +3,9 @@
 mod advice;
 mod comparison;
 mod escape;
+mod executive;
+mod interference;
+mod fault;
 mod load;
 mod report;
 mod results;
@@ -10,4 +13,5 @@ mod sections;
 
 pub use advice::advice;
 pub use comparison::comparison;
+pub use executive::comment;
 pub use report::{report, step_summary};

@@ -22,6 +22,7 @@ use super::act::{Acted, act};
 use super::figures;
 use super::scene::{Scene, Who, of_fault};
 use crate::custom;
+use crate::ending::next_attempt;
 use crate::load::LoadRequest;
 use crate::load::parts::{Collector, Drive, Driven, Due, Naming, Sums, Watching, doubts, notes, wanted, window};
 use crate::round::drift;
@@ -58,7 +59,7 @@ impl Runner<'_, '_, '_> {
         self.bus.send(Event::Sampled(Sampled {
             step,
             round,
-            attempt: 0,
+            attempt: self.bus.with(|record| next_attempt(record, step, round)),
             at: self.bus.at(started),
             seconds: taken.took.as_secs_f64(),
             taints: taken.taints,

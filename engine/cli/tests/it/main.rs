@@ -9,6 +9,7 @@ mod baselines;
 mod commands;
 mod configuration;
 mod documents;
+mod failure;
 mod faults;
 mod foreign;
 mod gate;

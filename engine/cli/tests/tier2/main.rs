@@ -4,6 +4,7 @@
 mod ci;
 mod disk;
 mod everywhere;
+mod failure;
 mod kill;
 mod load;
 mod mcp;

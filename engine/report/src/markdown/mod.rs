@@ -5,6 +5,7 @@ mod comparison;
 mod escape;
 mod executive;
 mod interference;
+mod fault;
 mod load;
 mod report;
 mod results;

@@ -10,6 +10,7 @@ mod executive;
 mod expectations;
 mod explanation;
 mod interference;
+mod fault;
 mod list;
 mod load;
 mod machine;

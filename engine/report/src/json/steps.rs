@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::interference::InterferenceText;
 use super::fault::FaultText;
+use super::interference::InterferenceText;
 use super::load::LoadText;
 
 /// A place in a scenario, counted from 1; 0 is unknown.

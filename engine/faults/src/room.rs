@@ -100,6 +100,27 @@ pub fn pin(cpu: usize) -> bool {
     }
 }
 
+/// Seconds that a processor was busy since the machine started, with whatever and whoever; none where the system does not
+/// tell. Some kernels count by sampling at their ticks: right on average, and coarse.
+#[must_use]
+pub fn processor_busy(number: usize) -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/stat").ok()?;
+    // SAFETY: a question about a constant of the system.
+    let ticks = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+    #[expect(clippy::cast_precision_loss, reason = "a hundred or a thousand")]
+    let seconds = busy(&text, number).filter(|_| ticks > 0).map(|busy| busy / ticks as f64);
+    seconds
+}
+
+/// Ticks of a processor in which it was neither idle, nor waiting for I/O, nor taken away.
+fn busy(stat: &str, number: usize) -> Option<f64> {
+    let name = format!("cpu{number}");
+    let line = stat.lines().find(|line| line.split_ascii_whitespace().next() == Some(name.as_str()))?;
+    let fields: Vec<f64> = line.split_ascii_whitespace().skip(1).map_while(|field| field.parse().ok()).collect();
+    let [user, nice, system, _idle, _wait, irq, soft, ..] = fields.as_slice() else { return None };
+    Some(user + nice + system + irq + soft)
+}
+
 /// CPU time of the calling thread so far, in seconds.
 #[must_use]
 pub fn thread_time() -> f64 {
@@ -109,4 +130,15 @@ pub fn thread_time() -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "CPU seconds of a thread are far below 2^53")]
     let seconds = time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9;
     seconds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_neither_idle_nor_waiting_nor_stolen_is_busy() {
+        let stat = "cpu  1 1 1 1 1 1 1 1 0 0\ncpu1 100 20 3 4000 500 6 7 800 0 0\ncpu10 9 9 9 9 9 9 9 9 0 0\nintr 5\n";
+        assert_eq!((busy(stat, 1), busy(stat, 10), busy(stat, 2)), (Some(136.0), Some(45.0), None));
+    }
 }

@@ -21,6 +21,8 @@ use crate::kept::Kept;
 use crate::verb_options;
 use crate::verbs::{self, LoadPoint, Place};
 
+mod stress;
+
 /// What `suite(..)` sets for the steps of its file.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Defaults {
@@ -424,25 +426,10 @@ impl StepRule {
         })
     }
 
-    /// Stress takes five rounds where nobody says otherwise, and throws away a measurement, not a round.
-    fn of_stress(host: &Host, given: &Given, defaults: &Defaults) -> Result<Self, Fault> {
-        let mut rule = Self::new(host, given, defaults)?;
-        let said = ["rounds", "until"].iter().any(|key| given.get(key).is_some())
-            || defaults.rounds.is_some()
-            || host.options.rounds.is_some();
-        if !said {
-            rule.rounds = scaled(Rounds::Exact(5), host.options.profile);
-        }
-        rule.warmup = Warmup::Rounds(0);
-        Ok(rule)
-    }
-
     fn step(&self, host: &Host, name: String, labels: Labels, runs: Runs) -> PlannedStep {
         // What a load may take beyond its end: its grace, and a minute to start and stop a target.
         let own = runs.beyond();
-        // A measurement of stress has the time-out, and not the round.
-        let once = if let Runs::Stress { shape, .. } = &runs { Some(shape.measured.seconds()) } else { None };
-        let own = own.or(once.map(|seconds| (seconds * 20.0).max(60.0)));
+        let own = own.or(stress::timeout(&runs));
         let (work, isolate, method, estimate) = match runs {
             Runs::Probe(probe, args) => {
                 // A fresh process for each round, where comparing is the purpose and the probe starts none itself.

@@ -260,7 +260,7 @@ fn parameters(function: &FunctionDoc) -> Vec<&'static str> {
         ("host", "has") => vec!["part: String"],
         ("", "profile" | "uuid" | "now" | "iso_time") | ("host", _) => vec![""],
         ("", "service") => vec!["command: ?", "command: ?, options: Map"],
-        ("", "load" | "capacity" | "scale" | "fault") => {
+        ("", "load" | "capacity" | "scale" | "fault" | "stress") => {
             vec!["options: Map", "name: String, options: Map", "name: String, options: Map, more: Fn"]
         }
         ("", "demo_target") => vec!["", "options: Map"],

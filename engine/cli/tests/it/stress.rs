@@ -3,11 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use engine_core::run::{RunHeader, RunRecord};
+use engine_core::args::ArgValue;
+use engine_core::plan::{Plan, PlannedStep, Rounds, Warmup, Work};
+use engine_core::run::{RunHeader, RunId, RunRecord, ScenarioRef, Timestamp};
+use engine_core::series::Labels;
 use engine_core::step::{FailureKind, Outcome, SkipKind};
+use engine_core::stress::{Background, Measured, Of, StressShape, Stressing};
 use engine_core::taint::Limits;
+use engine_faults::stress::find;
 use engine_faults::{Caps, Launcher};
-use engine_script::{Options, Source};
 use engine_session::Settings;
 use engine_session::stress::Ground;
 
@@ -73,8 +77,8 @@ fn what_is_refused_costs_its_row_and_the_others_nothing() {
     let all = "stress(\"x\", #{ hold: \"10 ms\", background: [stress::network(#{ mode: \"idle\", connections: 100_000 })] });\n\
                bench(cpu::primes());";
     sandbox.file("all.rhai", all);
-    // Under the tiny profile the number would be a small one.
-    let report = sandbox.expect(0, &["--json", "run", "all.rhai", "--only", "x", "--profile", "short"]);
+    // Under the tiny profile the number would be a small one; nothing measured is an exit code of its own.
+    let report = sandbox.expect(4, &["--json", "run", "all.rhai", "--only", "x", "--profile", "short"]);
     let outcome = &report.json()["steps"][0]["outcome"];
     assert!(outcome["status"] == "skipped" && outcome["class"] == "resource", "{outcome}");
     assert!(outcome["reason"].as_str().unwrap().contains("at most 4096"), "{outcome}");
@@ -97,12 +101,33 @@ fn a_service_is_measured_beside_stress() {
     nothing_is_left(&sandbox);
 }
 
-/// Runs a scenario with the session itself, on a ground that the test makes.
-fn session(script: &str, change: impl FnOnce(&mut Ground)) -> (Sandbox, RunRecord) {
+/// Runs a step of stress with the session itself, on a ground that the test makes.
+fn session(
+    background: (&str, &[(&str, &str)]),
+    rounds: u32,
+    measured: Measured,
+    change: impl FnOnce(&mut Ground),
+) -> (Sandbox, RunRecord) {
     let sandbox = Sandbox::new();
-    let registry: Vec<_> = engine_probes::registry::registry().iter().map(|probe| probe.info).collect();
-    let source = Source::Text { name: "s.rhai".into(), text: script.into(), base: sandbox.path("") };
-    let mut scenario = engine_script::load(&source, Options::new(registry)).unwrap();
+    let (id, options) = background;
+    let given = |(name, value): &(&str, &str)| ((*name).to_owned(), ArgValue::Text((*value).to_owned()));
+    let args = find(id).unwrap().info.args(&options.iter().map(given).collect(), false).unwrap();
+    let name = id.trim_start_matches("stress.").to_owned();
+    let stressors = vec![Stressing { id: id.to_owned(), args }];
+    let backgrounds = vec![Background { name, intensity: "100".to_owned(), stressors }];
+    let shape = StressShape { backgrounds, measured, settle: 0.001 };
+    let step = PlannedStep {
+        name: "x".into(),
+        labels: Labels::new(),
+        work: Work::Stress { shape },
+        rounds: Rounds::Exact(rounds),
+        warmup: Warmup::Rounds(0),
+        isolate: false,
+        timeout: 60.0,
+        budget: None,
+        method: 1,
+        estimate: 1.0,
+    };
     let program = assert_cmd::cargo::cargo_bin("engine").to_string_lossy().into_owned();
     let mut ground =
         Ground::new(sandbox.path(".local/state/engine/faults"), Launcher::new(program.clone(), &["__faults"]));
@@ -124,80 +149,88 @@ fn session(script: &str, change: impl FnOnce(&mut Ground)) -> (Sandbox, RunRecor
         after: &|| None,
         stress: Some(ground),
         scaling: &|_| engine_core::load::Fitted::default(),
+        faults: None,
+        recovery: &|_, _, _, _| engine_core::fault::Recovery::Inconclusive { reason: "nobody looks".into() },
         judge: &|_| vec![],
     };
     let header = RunHeader {
-        id: engine_core::run::RunId::new(engine_core::run::Timestamp(1), 1),
+        id: RunId::new(Timestamp(1), 1),
         engine: "test".into(),
-        scenario: scenario.reference().clone(),
-        started: engine_core::run::Timestamp(1),
+        scenario: ScenarioRef::default(),
+        started: Timestamp(1),
         code: engine_core::code::CodeUnderTest::default(),
         machine: "test".into(),
         tags: std::collections::BTreeMap::new(),
         environment: engine_core::environment::Environment::default(),
-        plan: scenario.plan().clone(),
+        plan: Plan { suite: "s".into(), seed: 3, steps: vec![step], ..Plan::default() },
         machine_profile: None,
     };
-    let record = engine_session::run(header, settings, Some(&mut scenario), vec![]);
+    let record = engine_session::run(header, settings, None, vec![]);
     (sandbox, record)
 }
 
+const HELD: Measured = Measured::Nothing { hold: 0.2 };
+
 #[test]
-fn an_error_planted_in_any_stressor_fails_the_step() {
-    // Those whose errors a machine can make: all others are planted by the tests of their own crate.
-    for stressor in [
-        "cpu()",
-        "memory(#{ size: \"1 MiB\", share: 0 })",
-        "memory(#{ size: \"1 MiB\", share: 0, pattern: \"walking\" })",
-        "cache(#{ size: \"1 MiB\" })",
-        "io(#{ size: \"1 MiB\" })",
+fn an_error_planted_in_a_stressor_fails_the_step() {
+    // What a machine gets wrong: all variants are planted by the tests of their own crate.
+    let small = [("size", "1 MiB")];
+    for (id, options) in [
+        ("stress.cpu", &[][..]),
+        ("stress.memory", &[("size", "1 MiB"), ("share", "0")]),
+        ("stress.memory", &[("size", "1 MiB"), ("share", "0"), ("pattern", "walking")]),
+        ("stress.memory", &[("size", "1 MiB"), ("share", "0"), ("pattern", "inversions")]),
+        ("stress.cache", &small),
+        ("stress.io", &small),
     ] {
-        let script = format!("stress(\"x\", #{{ background: [stress::{stressor}], hold: \"300 ms\", rounds: 2 }});");
-        let (sandbox, record) = session(&script, |ground| ground.plant = Some(1));
+        let (sandbox, record) = session((id, options), 2, HELD, |ground| ground.plant = Some(1));
         match &record.steps[0].outcome {
             Some(Outcome::Failed(failure)) => {
                 assert_eq!(failure.kind, FailureKind::Verification, "{failure:?}");
-                assert!(failure.message.contains("1 of its") && failure.message.contains(':'), "{failure:?}");
+                assert!(failure.message.contains("found 1 of its") && failure.message.contains(id), "{failure:?}");
             }
-            other => panic!("{stressor}: nobody saw the error: {other:?}"),
+            other => panic!("{id} {options:?}: nobody saw the error: {other:?}"),
         }
         nothing_is_left(&sandbox);
+        let (_sandbox, record) = session((id, options), 1, HELD, |_| {});
+        assert_eq!(record.steps[0].outcome, Some(Outcome::Measured), "{id} {options:?}: no error, and none is seen");
     }
 }
 
 #[test]
-fn rounds_are_resumed_and_pair_with_the_quiet_around_them() {
-    let (_sandbox, record) = session(
-        "stress(\"x\", #{ background: [stress::timers()], rounds: 3, measure: cpu::primes(#{ limit: 10_000 }), settle: \"1 ms\" });",
-        |_| {},
-    );
-    assert_eq!(record.steps[0].outcome, Some(Outcome::Measured), "{record:?}");
+fn each_measurement_is_held_against_the_quiet_around_it() {
+    let of = Of { metric: "time".into(), stat: None };
+    let probe = engine_probes::registry::registry().iter().find(|probe| probe.info.id == "cpu.primes").unwrap();
+    let limit = [("limit".to_owned(), ArgValue::Text("10000".to_owned()))];
+    let args = probe.info.args(&limit.into_iter().collect(), false).unwrap();
+    let measured = Measured::Probe { id: "cpu.primes".into(), args, of, seconds: 0.1 };
+    let (_sandbox, record) = session(("stress.timers", &[]), 3, measured, |_| {});
     let step = &record.steps[0];
+    assert_eq!(step.outcome, Some(Outcome::Measured), "{:?}", record.notes);
     let of = |id: &str| step.measurements.iter().filter(|m| m.metric.id == id).collect::<Vec<_>>();
     assert_eq!(step.primary().unwrap().metric.id, "slowdown");
     assert_eq!(of("slowdown")[0].labels.to_string(), "{background=timers,intensity=100}");
     assert_eq!((of("slowdown")[0].counted().count(), of("time").len()), (3, 2), "quiet and stressed");
+    let figure = |background: &str, round: usize| {
+        let all = of("time");
+        let found = all.iter().find(|m| m.labels.get("background") == Some(background)).unwrap();
+        let round = found.counted().nth(round).unwrap();
+        (round.values.clone(), found.round_value(round).unwrap())
+    };
     for round in 0..3 {
-        let value = |labels: &str| {
-            let of_label = of("time").into_iter().find(|m| m.labels.get("background") == Some(labels)).unwrap();
-            of_label.counted().nth(round).unwrap().values.clone()
-        };
-        let (quiet, stressed) = (value("quiet"), value("timers"));
-        let middle = (quiet[0] * quiet[1]).sqrt();
+        let (quiet, stressed) = (figure("quiet", round).0, figure("timers", round).1);
+        // Two quiet measurements of equally many samples, each of which counts with its best.
+        let (before, after) = quiet.split_at(quiet.len() / 2);
+        let best = |values: &[f64]| values.iter().copied().fold(f64::INFINITY, f64::min);
+        let middle = (best(before) * best(after)).sqrt();
         let slowdown = of("slowdown")[0].counted().nth(round).unwrap().values[0];
-        assert!(
-            quiet.len() == 2 && (slowdown - stressed[0] / middle).abs() < 1e-9,
-            "{quiet:?} {stressed:?} {slowdown}"
-        );
+        assert!((slowdown - stressed / middle).abs() < 1e-9, "{quiet:?} {stressed} {slowdown}");
     }
 }
 
 #[test]
 fn without_a_place_for_the_undo_journal_it_is_skipped() {
-    let (_sandbox, record) =
-        session("stress(\"x\", #{ background: [stress::timers()], hold: \"10 ms\" });", |ground| {
-            ground.folder = "/proc/nowhere".into();
-        });
+    let (_sandbox, record) = session(("stress.timers", &[]), 1, HELD, |ground| ground.folder = "/proc/nowhere".into());
     match &record.steps[0].outcome {
         Some(Outcome::Skipped(skip)) => assert_eq!(skip.kind, SkipKind::Permission),
         other => panic!("{other:?}"),

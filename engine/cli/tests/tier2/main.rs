@@ -14,3 +14,4 @@ mod resume;
 #[expect(dead_code, reason = "shared with the other tests, which use more of it")]
 mod sandbox;
 mod schedules;
+mod stress;

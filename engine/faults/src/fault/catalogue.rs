@@ -219,7 +219,7 @@ static FAULTS: &[FaultDef] = &[
         info: &info(
             "faults.io",
             "Lets a stressor write and flush beside the victim.",
-            "The stressor `stress.disk` in the victim's folder, within the caps of disk space. The figures would be wrong if the victim \
+            "The stressor `stress.io` in the victim's folder, within the caps of disk space. The figures would be wrong if the victim \
              wrote to another disk.",
             &[param("intensity", ParamKind::Count { min: 1, max: 100 }, "100", "percent of the time that it works")],
         ),
@@ -228,7 +228,7 @@ static FAULTS: &[FaultDef] = &[
             let mut given = intensity(args);
             given.insert("mode".to_owned(), ArgValue::Text("fsync".to_owned()));
             given.insert("size".to_owned(), ArgValue::Text("64 MiB".to_owned()));
-            Ok(Plan::Victim(Fault::Contention("stress.disk".to_owned(), given)))
+            Ok(Plan::Victim(Fault::Contention("stress.io".to_owned(), given)))
         },
     },
     FaultDef {

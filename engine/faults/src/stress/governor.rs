@@ -4,19 +4,35 @@
 //! ticks, by which some kernels account CPU time. In each period the thread works until its own CPU clock has reached what
 //! the share asks for since the start, then sleeps to the period's end. So what one period missed the next makes up; but
 //! a debt of more than a quarter of a second is forgiven, or a thread that was held up would then work without pause.
+//!
+//! The share is the thread's own, or that of the whole processor: then what others had of it, as the kernel counts it, is
+//! taken off what the thread works, so that the processor comes to the share and not the share on top of the others.
 
 use std::time::{Duration, Instant};
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::room::thread_time;
+use crate::room::{processor_busy, thread_time};
 
 /// Length of a period: between these, in seconds.
 const PERIOD: std::ops::Range<f64> = 0.018..0.032;
 
 /// Debt that is made up for, in seconds of CPU time.
 const DEBT: f64 = 0.25;
+
+/// So often is looked what others had of the processor, in seconds: its counters step by a hundredth.
+const LOOK: f64 = 0.25;
+
+/// A processor whose whole share is governed.
+#[derive(Debug)]
+struct Processor {
+    number: usize,
+    busy_at_start: f64,
+    looked: f64,
+    /// What others had of it so far.
+    others: f64,
+}
 
 /// Paces one thread.
 #[derive(Debug)]
@@ -34,6 +50,7 @@ pub(super) struct Governor {
     goal: f64,
     period_end: f64,
     random: ChaCha8Rng,
+    processor: Option<Processor>,
 }
 
 impl Governor {
@@ -49,7 +66,28 @@ impl Governor {
             goal: 0.0,
             period_end: 0.0,
             random: ChaCha8Rng::seed_from_u64(seed),
+            processor: None,
         }
+    }
+
+    /// Governs the share of a whole processor instead of the thread's own, where the system tells how busy it is.
+    pub(super) fn of_processor(mut self, number: usize) -> Self {
+        self.processor =
+            processor_busy(number).map(|busy| Processor { number, busy_at_start: busy, looked: 0.0, others: 0.0 });
+        self
+    }
+
+    /// What others had of the processor since the last look.
+    fn others(&mut self, now: f64, done: f64) -> f64 {
+        let Some(processor) = self.processor.as_mut().filter(|processor| now - processor.looked >= LOOK) else {
+            return 0.0;
+        };
+        processor.looked = now;
+        let Some(busy) = processor_busy(processor.number) else { return 0.0 };
+        let others = busy - processor.busy_at_start - done;
+        let since = others - processor.others;
+        processor.others = others;
+        since
     }
 
     /// What shall have been worked by a time: the area under the share, which goes up in a straight line and then stays.
@@ -69,8 +107,8 @@ impl Governor {
         let done = if self.by_cpu { thread_time() - self.cpu_at_start } else { self.worked };
         if now >= self.period_end {
             let end = now + self.random.random_range(PERIOD);
-            self.goal += self.due(end) - self.due(self.period_end);
-            self.goal = self.goal.min(done + DEBT);
+            let others = self.others(now, done);
+            self.goal = next(self.goal, self.due(end) - self.due(self.period_end), others, done);
             self.period_end = end;
         }
         if done < self.goal {
@@ -87,9 +125,29 @@ impl Governor {
     }
 }
 
+/// The next goal: what is due, less what others had; neither debt nor credit goes beyond its bound.
+fn next(goal: f64, due: f64, others: f64, done: f64) -> f64 {
+    (goal + due - others).clamp(done - DEBT, done + DEBT)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_others_have_is_taken_off() {
+        // Half of a processor, in periods of 25 ms; others have 3 ms of each, seen late and in steps.
+        let (mut goal, mut done) = (0.0_f64, 0.0_f64);
+        for period in 0..4000 {
+            let others = if period % 10 == 9 { 0.03 } else { 0.0 };
+            goal = next(goal, 0.5 * 0.025, others, done);
+            done = done.max(goal.min(done + 0.022));
+        }
+        let share = (done + 4000.0 * 0.003) / 100.0;
+        assert!((share - 0.5).abs() < 0.005, "{share}");
+        assert!((next(5.0, 0.0125, 3.0, 5.0) - (5.0 - DEBT)).abs() < 1e-12, "credit is bounded");
+        assert!((next(9.0, 0.0125, 0.0, 5.0) - (5.0 + DEBT)).abs() < 1e-12, "debt is bounded");
+    }
 
     #[test]
     fn the_share_goes_up_in_a_straight_line() {

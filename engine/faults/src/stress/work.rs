@@ -170,7 +170,7 @@ fn start(stressor: &'static Stressor, request: &Request, shared: &Arc<Shared>, i
             seed,
             needs: request.needs,
             scratch: request.scratch.as_deref().map(Path::to_owned),
-            governor: Governor::new(request.intensity, request.ramp, by_cpu, seed),
+            governor: governor(&request, index, by_cpu, seed),
             shared: Arc::clone(&shared),
             cpu_seen: room::thread_time(),
             turns: 0,
@@ -190,6 +190,15 @@ fn start(stressor: &'static Stressor, request: &Request, shared: &Arc<Shared>, i
         shared.running.fetch_sub(1, Ordering::AcqRel);
     };
     std::thread::Builder::new().name("stress".to_owned()).stack_size(256 << 10).spawn(work).map(drop)
+}
+
+/// The pace of a thread: of its own share, or of that of the processor to which it is bound.
+fn governor(request: &Request, index: usize, by_cpu: bool, seed: u64) -> Governor {
+    let governor = Governor::new(request.intensity, request.ramp, by_cpu, seed);
+    match request.processors.get(index % request.processors.len().max(1)) {
+        Some(number) if by_cpu && request.args.text("of") == "processor" => governor.of_processor(*number),
+        _ => governor,
+    }
 }
 
 fn progress(shared: &Shared, began: Instant, ended: Option<&str>) -> Progress {

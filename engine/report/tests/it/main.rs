@@ -9,6 +9,7 @@ mod fixture;
 mod github;
 mod hostile;
 mod html;
+mod interference;
 pub(crate) mod json;
 mod junit;
 mod load;

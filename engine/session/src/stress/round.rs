@@ -8,7 +8,7 @@ use engine_core::measurement::Record;
 use engine_core::plan::{PlannedStep, Profile, Work};
 use engine_core::run::ValidityLevel;
 use engine_core::stats::Stream;
-use engine_core::step::{Outcome, Skip, SkipKind};
+use engine_core::step::{FailureKind, Outcome, Skip, SkipKind};
 use engine_core::stress::{Background, Measured, StressShape, Turn};
 use engine_core::taint::Taint;
 use engine_probes::ProbeError;
@@ -240,7 +240,10 @@ impl Turns<'_> {
         let took = measure(Some(background));
         // A stressor's wrong result says more than that the measurement failed beside it.
         let did = running.stop()?;
-        let took = took?;
+        let took = match took {
+            Ok(took) => took,
+            Err(error) => return beside(error).map(Err),
+        };
         Ok(did.map(|did| (took, did)))
     }
 
@@ -259,6 +262,18 @@ impl Turns<'_> {
 
     fn interrupted(&self) -> bool {
         self.settings.interrupt.load(std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
+/// What could not be measured beside a stressor, though it could in the quiet: there was no room left for it, or it took too
+/// long. Anything else is an error of the step.
+fn beside(error: ProbeError) -> Result<Lost, ProbeError> {
+    match error {
+        ProbeError::Skip(skip) => Ok(Lost::Refused(skip.kind, format!("beside it: {}", skip.reason))),
+        ProbeError::Failed(failure) if matches!(failure.kind, FailureKind::Timeout | FailureKind::Crash) => {
+            Ok(Lost::Ended(format!("beside it: {}", failure.message)))
+        }
+        other => Err(other),
     }
 }
 

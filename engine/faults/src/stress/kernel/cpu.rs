@@ -5,8 +5,8 @@
 //! generator against its closed form (integer), a rotation that must come back to where it began (float), a dot product of
 //! whole numbers against the sum of squares (vector), the number of primes below 10,000 (primes).
 //!
-//! What makes it wrong: other programs on the same processor are part of what `/proc/stat` shows and not of what is fed
-//! back; a hypervisor that takes time away lets the CPU clock run on; pieces longer than a period make the share coarse.
+//! What makes it wrong: other programs on the same processor are part of what `/proc/stat` shows, and of what is fed back
+//! only with `of: "processor"`; then they may have more than the share by themselves; a hypervisor that takes time away lets the CPU clock run on; pieces longer than a period make the share coarse.
 
 use engine_core::args::Args;
 use engine_core::probe::{ParamDef, ParamKind, ProbeInfo};
@@ -29,6 +29,14 @@ static INFO: ProbeInfo = info(
             default: Some("mixed"),
             tiny: None,
             doc: "what is calculated",
+        },
+        ParamDef {
+            name: "of",
+            kind: ParamKind::Choice(&["own", "processor"]),
+            default: Some("own"),
+            tiny: None,
+            doc: "what the intensity is a share of: what each thread works itself, or how busy its processor is with others' \
+                  work included",
         },
         INTENSITY,
         DURATION,

@@ -285,11 +285,11 @@ pub trait Backend: Send + Sync + 'static {
     /// When they cannot be read.
     fn import(&self, text: &str, import: &ImportAs) -> Result<Vec<ImportedRun>, Refused>;
 
-    /// What would make the measured thing faster, as JSON: a list.
+    /// What would make the measured thing faster: the members of the document of `engine advise --json`, `findings` among them.
     ///
     /// # Errors
     /// When this build gives no advice.
-    fn advice(&self, record: &RunRecord) -> Result<serde_json::Value, Refused>;
+    fn advice(&self, record: &RunRecord) -> Result<serde_json::Map<String, serde_json::Value>, Refused>;
 
     /// The report of a run as a file: its media type and its text.
     ///

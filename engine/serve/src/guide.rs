@@ -44,7 +44,11 @@ pub(crate) fn markdown(openapi: &str) -> String {
     let mut text = HEAD.to_owned();
     let paths = document["paths"].as_object();
     let mut tags: Vec<&str> = Vec::new();
-    let operations = || paths.into_iter().flatten().flat_map(|(path, item)| item.as_object().into_iter().flatten().map(move |(method, one)| (path, method, one)));
+    let operations = || {
+        paths.into_iter().flatten().flat_map(|(path, item)| {
+            item.as_object().into_iter().flatten().map(move |(method, one)| (path, method, one))
+        })
+    };
     for (_, _, operation) in operations() {
         let tag = operation["tags"][0].as_str().unwrap_or("other");
         if !tags.contains(&tag) {
@@ -85,8 +89,12 @@ fn one(text: &mut String, path: &str, method: &str, operation: &Value) {
         .filter(|(status, _)| status.starts_with(['1', '2']))
         .map(|(status, answer)| {
             let content = answer["content"].as_object().and_then(|content| content.values().next());
-            let name = content.and_then(|content| content["schema"]["$ref"].as_str()).and_then(|name| name.rsplit('/').next());
-            name.map_or_else(|| format!("{status}: {}", word(&answer["description"])), |name| format!("{status}: `{name}`"))
+            let name =
+                content.and_then(|content| content["schema"]["$ref"].as_str()).and_then(|name| name.rsplit('/').next());
+            name.map_or_else(
+                || format!("{status}: {}", word(&answer["description"])),
+                |name| format!("{status}: `{name}`"),
+            )
         })
         .collect();
     let body = operation["requestBody"]["content"].as_object().and_then(|content| content.values().next());
@@ -99,9 +107,14 @@ fn one(text: &mut String, path: &str, method: &str, operation: &Value) {
 fn schemas(text: &mut String, document: &Value) {
     text.push_str("## Shapes\n\nThe results file (`Report`), `Comparison` and `Trend` with their parts are in `docs/openapi.json`; the first is also `docs/report.schema.json`.\n\n");
     for (name, schema) in document["components"]["schemas"].as_object().into_iter().flatten() {
-        let foreign = ["Report", "Comparison", "Trend"].iter().any(|own| name.starts_with(own)) && !matches!(name.as_str(), "TrendBaseline" | "TrendRemark");
+        let foreign = ["Report", "Comparison", "Trend"].iter().any(|own| name.starts_with(own))
+            && !matches!(name.as_str(), "TrendBaseline" | "TrendRemark");
         let Some(fields) = schema["properties"].as_object().filter(|_| !foreign) else { continue };
-        let _ = writeln!(text, "### `{name}`\n\n{}\n\n| field | type | what |\n|---|---|---|", word(&schema["description"]));
+        let _ = writeln!(
+            text,
+            "### `{name}`\n\n{}\n\n| field | type | what |\n|---|---|---|",
+            word(&schema["description"])
+        );
         for (field, about) in fields {
             let _ = writeln!(text, "| `{field}` | {} | {} |", kind(about), word(&about["description"]));
         }

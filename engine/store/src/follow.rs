@@ -3,10 +3,10 @@
 //! The store keeps what events brought, not the events; what is given here folds to the same record, but for rounds that
 //! have begun and not ended. Each look reads only what is new.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use engine_core::event::{Envelope, Event, Sampled};
-use engine_core::measurement::Record;
+use engine_core::measurement::{Measurement, Record};
 use engine_core::run::{RunHeader, RunId, RunRecord, RunState, Timestamp, Validity};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -29,7 +29,8 @@ struct Cursor {
     host: i64,
     note: i64,
     judged: String,
-    ended: BTreeSet<usize>,
+    /// How each step ended, as stored.
+    ended: HashMap<usize, String>,
     /// Of each step, the round and the end of its last window.
     windows: HashMap<usize, (u32, f64)>,
     finished: bool,
@@ -161,9 +162,10 @@ fn news(connection: &Connection, cursor: &mut Cursor, record: &RunRecord) -> Res
 /// Rounds that have ended since.
 fn sampled(connection: &Connection, cursor: &mut Cursor, events: &mut Vec<Event>) -> Result<(), Fault> {
     let mut statement = connection.prepare_cached(
-        "SELECT m.measurement, m.step, m.labels, e.metric, e.unit, e.goal, e.nature,
-                r.number, r.attempt, r.at, r.seconds, r.taints, r.superseded, s.data, s.histogram, r.round
-         FROM rounds r JOIN samples s USING (round) JOIN measurements m USING (measurement) JOIN series e USING (series)
+        "SELECT m.measurement, r.step, m.labels, e.metric, e.unit, e.goal, e.nature,
+                r.number, r.attempt, r.at, r.seconds, r.taints, r.superseded, coalesce(s.data, x''), s.histogram, r.round
+         FROM rounds r LEFT JOIN samples s USING (round) LEFT JOIN measurements m USING (measurement)
+         LEFT JOIN series e USING (series)
          WHERE r.run = ?1 AND r.round > ?2 ORDER BY r.round, s.sample",
     )?;
     let mut rows = statement.query(params![cursor.run, cursor.round])?;
@@ -171,7 +173,7 @@ fn sampled(connection: &Connection, cursor: &mut Cursor, events: &mut Vec<Event>
     while let Some(row) = rows.next()? {
         let key: i64 = row.get(15)?;
         let step = usize::try_from(row.get::<_, i64>(1)?).unwrap_or(usize::MAX);
-        let (measurement, round) = (measurement_of(row)?, round_of(row)?);
+        let round = round_of(row)?;
         if open.as_ref().is_some_and(|(known, _)| *known != key) {
             events.extend(open.take().map(|(_, sampled)| Event::Sampled(sampled)));
         }
@@ -187,8 +189,11 @@ fn sampled(connection: &Connection, cursor: &mut Cursor, events: &mut Vec<Event>
             };
             (key, sampled)
         });
-        let (metric, labels) = (measurement.metric, measurement.labels);
-        sampled.records.push(Record { metric, labels, values: round.values, histogram: round.histogram });
+        // A round can end without a sample.
+        if row.get::<_, Option<i64>>(0)?.is_some() {
+            let Measurement { metric, labels, .. } = measurement_of(row)?;
+            sampled.records.push(Record { metric, labels, values: round.values, histogram: round.histogram });
+        }
         cursor.round = key;
     }
     events.extend(open.map(|(_, sampled)| Event::Sampled(sampled)));
@@ -202,13 +207,12 @@ fn ended(connection: &Connection, cursor: &mut Cursor, events: &mut Vec<Event>) 
     let mut rows = statement.query([cursor.run])?;
     while let Some(row) = rows.next()? {
         let step = usize::try_from(row.get::<_, i64>(0)?).unwrap_or(usize::MAX);
-        if cursor.ended.insert(step) {
-            let stop: Option<String> = row.get(2)?;
-            events.push(Event::StepFinished {
-                step,
-                outcome: json::read(&row.get::<_, String>(1)?)?,
-                stop: stop.as_deref().map(json::read).transpose()?,
-            });
+        let (outcome, stop): (String, Option<String>) = (row.get(1)?, row.get(2)?);
+        let both = format!("{outcome}{}", stop.as_deref().unwrap_or_default());
+        if cursor.ended.get(&step) != Some(&both) {
+            cursor.ended.insert(step, both);
+            let stop = stop.as_deref().map(json::read).transpose()?;
+            events.push(Event::StepFinished { step, outcome: json::read(&outcome)?, stop });
         }
     }
     Ok(())

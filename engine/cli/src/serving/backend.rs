@@ -291,7 +291,7 @@ impl Backend for Local {
         Ok(vec![ImportedRun { run: run.0, format: format.to_owned(), new }])
     }
 
-    fn advice(&self, _: &RunRecord) -> Result<serde_json::Value, Refused> {
+    fn advice(&self, _: &RunRecord) -> Result<serde_json::Map<String, serde_json::Value>, Refused> {
         Err(Refused::new(Refusal::Unavailable, "this build gives no advice"))
     }
 

@@ -4,6 +4,9 @@
 mod alerts;
 mod bad_input;
 mod baselines;
+#[path = "../../../serve/tests/it/client.rs"]
+#[expect(dead_code, reason = "shared with the tests of the server, which use more of it")]
+mod client;
 mod commands;
 mod configuration;
 mod documents;
@@ -18,6 +21,8 @@ mod ourselves;
 mod sandbox;
 mod scenarios;
 mod series;
+mod server;
+mod serving;
 mod simulated;
 mod target;
 mod tools;

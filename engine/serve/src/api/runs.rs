@@ -210,13 +210,14 @@ pub(crate) async fn get(State(app): State<Arc<App>>, Name(id): Name, _: Params<P
 /// Removes a run with all that it measured.
 #[utoipa::path(
     delete, path = "/api/v1/runs/{id}", tag = "runs",
-    params(("id" = String, Path, description = "An id, or the beginning of one")),
+    params(("id" = String, Path, description = "A whole id")),
     responses((status = 204, description = "It is gone"), ChangeErrors)
 )]
 pub(crate) async fn remove(State(app): State<Arc<App>>, Name(id): Name) -> Result<Response, ApiError> {
     reference(&id)?;
-    if id.starts_with('@') {
-        return Err(ApiError::bad("to be removed, a run is named by its id"));
+    // Nobody removes a run by a slip of the finger.
+    if id.len() != 26 {
+        return Err(ApiError::bad("to be removed, a run is named by its whole id"));
     }
     let removal = app
         .work(move |app| {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::{Errors, json, raw};
@@ -100,9 +100,10 @@ pub(crate) struct AdviceQuery {
 pub(crate) struct Advice {
     /// The run.
     run: String,
-    /// Findings, the most important first.
-    #[schema(value_type = Vec<Object>)]
-    findings: Value,
+    /// Findings, the most important first, and what else `engine advise --json` says.
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    document: Map<String, Value>,
 }
 
 /// What would make the measured thing faster, with evidence.
@@ -118,8 +119,8 @@ pub(crate) async fn advice(
     let advice = app
         .work(move |app| {
             let record = app.database.read(|store| Ok::<_, ApiError>(store.run(&store.resolve(&run)?)?))?;
-            let findings = app.backend.advice(&record)?;
-            Ok(Advice { run: record.header.id.0.clone(), findings })
+            let document = app.backend.advice(&record)?;
+            Ok(Advice { run: record.header.id.0.clone(), document })
         })
         .await?;
     Ok(json(&advice))

@@ -6,7 +6,8 @@ use crate::fixture::{HOSTILE, Site, TOKEN, header, run};
 #[test]
 fn an_empty_store_is_no_error() {
     let site = Site::new();
-    for path in ["/api/v1/runs", "/api/v1/alerts", "/api/v1/series", "/api/v1/baselines", "/api/v1/health", "/metrics"] {
+    for path in ["/api/v1/runs", "/api/v1/alerts", "/api/v1/series", "/api/v1/baselines", "/api/v1/health", "/metrics"]
+    {
         assert_eq!(get(site.at(), path).status, 200, "{path}");
     }
     assert_eq!(get(site.at(), "/api/v1/runs/@last").code(), "unknown_run");
@@ -35,10 +36,18 @@ fn runs_are_listed_filtered_and_walked() {
     }
     assert_eq!(seen.len(), 7);
     assert!(seen.is_sorted_by(|a, b| a > b), "newest first: {seen:?}");
-    for (query, count) in [("q=OTHER", 2), ("q=team%3Dker", 9), ("state=partial", 0), ("validity=valid", 9), ("tag=team%3Dkernel", 9), ("since=2030-01-01T00:00:00Z", 0)] {
+    for (query, count) in [
+        ("q=OTHER", 2),
+        ("q=team%3Dker", 9),
+        ("state=partial", 0),
+        ("validity=valid", 9),
+        ("tag=team%3Dkernel", 9),
+        ("since=2030-01-01T00:00:00Z", 0),
+    ] {
         assert_eq!(get(site.at(), &format!("/api/v1/runs?{query}")).json()["total"], count, "{query}");
     }
-    for bad in ["limit=0", "limit=501", "limit=x", "cursor=x", "state=gone", "since=monday", "tag=novalue", "unknown=1"] {
+    for bad in ["limit=0", "limit=501", "limit=x", "cursor=x", "state=gone", "since=monday", "tag=novalue", "unknown=1"]
+    {
         let answer = get(site.at(), &format!("/api/v1/runs?{bad}"));
         assert_eq!((answer.status, answer.code()), (400, "bad_request".to_owned()), "{bad}");
     }
@@ -85,7 +94,10 @@ fn curves_have_the_axis_in_order() {
     site.runs("quick", 1);
     let curves = get(site.at(), "/api/v1/runs/@last/curves").json();
     let curve = &curves["curves"][0];
-    assert_eq!((curve["x"].as_str(), curve["metric"].as_str(), curve["unit"].as_str()), (Some("threads"), Some("time"), Some("s")));
+    assert_eq!(
+        (curve["x"].as_str(), curve["metric"].as_str(), curve["unit"].as_str()),
+        (Some("threads"), Some("time"), Some("s"))
+    );
     let xs: Vec<f64> = curve["points"].as_array().unwrap().iter().map(|p| p["x"].as_f64().unwrap()).collect();
     assert_eq!(xs, [1.0, 2.0, 4.0, 8.0]);
     assert!(curve["points"][0]["low"].as_f64() <= curve["points"][0]["value"].as_f64());
@@ -116,7 +128,13 @@ fn a_trend_has_its_points_with_remarks() {
     assert_eq!(series["goal"], "lower");
     assert_eq!(series["annotations"][0]["text"], "a new kernel");
     assert_eq!(series["annotations"][0]["run"], ids[3].0);
-    assert_eq!(get(site.at(), "/api/v1/trend?series=quick/triad.*&last=2").json()["series"][0]["runs"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        get(site.at(), "/api/v1/trend?series=quick/triad.*&last=2").json()["series"][0]["runs"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
     assert_eq!(get(site.at(), "/api/v1/trend?series=nothing/of.it").code(), "unknown_series");
     assert_eq!(get(site.at(), "/api/v1/trend").status, 400);
 }
@@ -208,7 +226,9 @@ fn what_the_client_has_is_not_sent_again_and_long_answers_are_compressed() {
 #[test]
 fn pages_are_one_document_and_assets_are_tagged() {
     let site = Site::new();
-    for page in ["/", "/runs", "/runs/01abc", "/compare", "/trends", "/alerts", "/advice", "/scenarios", "/machine", "/now"] {
+    for page in
+        ["/", "/runs", "/runs/01abc", "/compare", "/trends", "/alerts", "/advice", "/scenarios", "/machine", "/now"]
+    {
         let answer = get(site.at(), page);
         assert_eq!((answer.status, answer.header("content-type")), (200, Some("text/html; charset=utf-8")), "{page}");
         assert!(answer.text().contains("<title>"), "{page}");
@@ -246,9 +266,12 @@ fn hostile_names_are_data() {
     header.tags.insert("long".to_owned(), "x".repeat(10_000));
     header.code.branch = engine_core::fact::Fact::Known(HOSTILE.to_owned());
     header.plan.title = HOSTILE.to_owned();
-    header.plan.steps[0].labels = engine_core::series::Labels::new().with("threads", HOSTILE).with("__proto__", "1\"} 1\nx 2");
+    header.plan.steps[0].labels =
+        engine_core::series::Labels::new().with("threads", HOSTILE).with("__proto__", "1\"} 1\nx 2");
     site.store().apply(&run(&header, 1.0)).unwrap();
-    for path in ["/api/v1/runs", "/api/v1/runs/@last", "/api/v1/runs/@last/timeline", "/api/v1/runs/@last/curves", "/metrics"] {
+    for path in
+        ["/api/v1/runs", "/api/v1/runs/@last", "/api/v1/runs/@last/timeline", "/api/v1/runs/@last/curves", "/metrics"]
+    {
         let answer = get(site.at(), path);
         assert_eq!(answer.status, 200, "{path}");
         let text = answer.text();
@@ -268,7 +291,10 @@ fn the_token_becomes_a_cookie_that_changes_things() {
     let own = format!("http://127.0.0.1:{}", site.at().port());
     let json = ("Content-Type", "application/json");
     let session = get(site.at(), "/api/v1/session").json();
-    assert_eq!((session["authenticated"].as_bool(), session["token_required_for_reading"].as_bool()), (Some(false), Some(false)));
+    assert_eq!(
+        (session["authenticated"].as_bool(), session["token_required_for_reading"].as_bool()),
+        (Some(false), Some(false))
+    );
     let wrong = request(site.at(), "POST", "/api/v1/session", &[json, ("Origin", &own)], r#"{"token":"guess"}"#);
     assert_eq!((wrong.status, wrong.header("set-cookie")), (401, None));
     let body = format!(r#"{{"token":"{TOKEN}"}}"#);

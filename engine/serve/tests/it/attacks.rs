@@ -51,9 +51,17 @@ const RAW: &[(&str, &str, &[u16])] = &[
         &[403, 405],
     ),
     // Tokens.
-    ("a wrong token", "GET /api/v1/runs HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer nonsense\r\n\r\n", &[401]),
+    (
+        "a wrong token",
+        "GET /api/v1/runs HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer nonsense\r\n\r\n",
+        &[401],
+    ),
     ("an empty token", "GET /api/v1/runs HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer \r\n\r\n", &[401]),
-    ("the beginning of the token", "GET /api/v1/runs HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer 0123456789abcdef\r\n\r\n", &[401]),
+    (
+        "the beginning of the token",
+        "GET /api/v1/runs HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer 0123456789abcdef\r\n\r\n",
+        &[401],
+    ),
     (
         "the token as a password",
         "GET /api/v1/runs HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Basic MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n",
@@ -66,14 +74,38 @@ const RAW: &[(&str, &str, &[u16])] = &[
     ),
     // Places.
     ("a path that climbs", "GET /assets/../../../../etc/passwd HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n", &[404]),
-    ("an encoded path that climbs", "GET /assets/%2e%2e%2f%2e%2e%2fetc%2fpasswd HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n", &[404]),
-    ("a path with backslashes", "GET /assets/..%5c..%5cetc%5cpasswd HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n", &[404]),
+    (
+        "an encoded path that climbs",
+        "GET /assets/%2e%2e%2f%2e%2e%2fetc%2fpasswd HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n",
+        &[404],
+    ),
+    (
+        "a path with backslashes",
+        "GET /assets/..%5c..%5cetc%5cpasswd HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n",
+        &[404],
+    ),
     ("a path with a zero byte", "GET /assets/index.html%00.png HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n", &[404]),
     ("a file instead of a run", "GET /api/v1/runs/%2fetc%2fpasswd HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n", &[404]),
-    ("a named file instead of a run", "GET /api/v1/runs/file:x.json HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n", &[404]),
-    ("a file in a comparison", "GET /api/v1/compare?old=/etc/passwd&new=@last HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n", &[404]),
-    ("a scenario outside its folder", "GET /api/v1/scenarios/..%2f..%2fetc%2fpasswd/plan HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n", &[404]),
-    ("SQL in a filter", "GET /api/v1/runs?scenario=x%27%3BDROP%20TABLE%20runs%3B-- HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n", &[200]),
+    (
+        "a named file instead of a run",
+        "GET /api/v1/runs/file:x.json HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n",
+        &[404],
+    ),
+    (
+        "a file in a comparison",
+        "GET /api/v1/compare?old=/etc/passwd&new=@last HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n",
+        &[404],
+    ),
+    (
+        "a scenario outside its folder",
+        "GET /api/v1/scenarios/..%2f..%2fetc%2fpasswd/plan HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n",
+        &[404],
+    ),
+    (
+        "SQL in a filter",
+        "GET /api/v1/runs?scenario=x%27%3BDROP%20TABLE%20runs%3B-- HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n",
+        &[200],
+    ),
     ("a name that is no UTF-8", "GET /api/v1/runs/%ff%fe HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n", &[400]),
     // Requests that are two, or none.
     (
@@ -91,7 +123,11 @@ const RAW: &[(&str, &str, &[u16])] = &[
         "POST /api/v1/session HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /",
         &[400, 403, 413, 415],
     ),
-    ("a negative length", "POST /api/v1/session HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: -1\r\n\r\n", &[400]),
+    (
+        "a negative length",
+        "POST /api/v1/session HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: -1\r\n\r\n",
+        &[400],
+    ),
     ("a line end within a header", "GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nX: a\0b\r\n\r\n", &[400]),
     ("no HTTP at all", "\x16\x03\x01\x02\x00\x01\x00\x01\u{fc}\x03\x03\r\n\r\n", &[0, 400]),
     ("HTTP/2 by prior knowledge", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &[0, 400, 505]),
@@ -140,7 +176,9 @@ fn every_answer_tells_browsers_to_be_strict() {
         let policy = answer.header("content-security-policy").unwrap();
         assert!(policy.contains("default-src 'none'") && policy.contains("script-src 'self';"), "{path}: {policy}");
         assert!(policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe-eval"), "{path}: {policy}");
-        for (header, value) in [("x-content-type-options", "nosniff"), ("referrer-policy", "no-referrer"), ("x-frame-options", "DENY")] {
+        for (header, value) in
+            [("x-content-type-options", "nosniff"), ("referrer-policy", "no-referrer"), ("x-frame-options", "DENY")]
+        {
             assert_eq!(answer.header(header), Some(value), "{path}");
         }
     }
@@ -163,7 +201,9 @@ fn the_document_has_no_script_of_its_own_and_no_foreign_address() {
 fn a_websocket_of_another_site_is_refused() {
     let site = Site::new();
     let own = format!("http://127.0.0.1:{}", site.at().port());
-    let status = |headers: &[(&str, &str)]| Socket::open_with(site.at(), "/api/v1/live", headers).err().map(|answer| answer.status);
+    let status = |headers: &[(&str, &str)]| {
+        Socket::open_with(site.at(), "/api/v1/live", headers).err().map(|answer| answer.status)
+    };
     assert_eq!(status(&[("Origin", &own)]), None);
     assert_eq!(status(&[("Origin", "http://evil.example")]), Some(403));
     assert_eq!(status(&[("Origin", "null")]), Some(403));

@@ -26,7 +26,7 @@ use engine_serve::{
 use engine_store::{Place, Store};
 use tempfile::TempDir;
 
-pub(crate) const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+pub(crate) use crate::client::TOKEN;
 
 /// Names that try to be more than names.
 pub(crate) const HOSTILE: &str = "<img src=x onerror=alert(1)>\u{202e}gpj.\u{1b}[31m=cmd|' /C calc'!A0 __proto__";
@@ -129,7 +129,13 @@ fn plan(suite: &str) -> Plan {
         estimate: 1.0,
     };
     let script = || Work::Custom { index: 0, metrics: vec!["time".to_owned()] };
-    let phase = |name: &str, start: f64, end: f64| PhaseShape { name: name.to_owned(), start, end, rate: Some(10.0), users: None };
+    let phase = |name: &str, start: f64, end: f64| PhaseShape {
+        name: name.to_owned(),
+        start,
+        end,
+        rate: Some(10.0),
+        users: None,
+    };
     let shape = LoadShape {
         target: "http://127.0.0.1:1".to_owned(),
         model: "arrivals 10/s".to_owned(),
@@ -179,7 +185,8 @@ pub(crate) fn sampled(step: usize, round: u32, value: f64) -> Event {
 }
 
 pub(crate) fn host(at: f64) -> Event {
-    let sample = HostSample { at, cpu: 0.5, cores: vec![0.4, 0.6], memory_used: 1, memory_total: 4, ..HostSample::default() };
+    let sample =
+        HostSample { at, cpu: 0.5, cores: vec![0.4, 0.6], memory_used: 1, memory_total: 4, ..HostSample::default() };
     Event::Host(sample)
 }
 
@@ -274,7 +281,7 @@ impl Backend for Little {
         Ok(vec![ImportedRun { run: run.0, format: "engine".to_owned(), new }])
     }
 
-    fn advice(&self, _: &RunRecord) -> Result<serde_json::Value, Refused> {
+    fn advice(&self, _: &RunRecord) -> Result<serde_json::Map<String, serde_json::Value>, Refused> {
         Err(Refused::new(Refusal::Unavailable, "this build gives no advice"))
     }
 

@@ -31,7 +31,10 @@ fn a_run_is_seen_from_its_start_to_its_end() {
     let mut log = begin(&site, 1);
     let snapshot = socket.next_of("snapshot");
     let live = &snapshot["live"];
-    assert_eq!((live["scenario"].as_str(), live["source"].as_str(), live["state"].as_str()), (Some("quick"), Some("this"), Some("running")));
+    assert_eq!(
+        (live["scenario"].as_str(), live["source"].as_str(), live["state"].as_str()),
+        (Some("quick"), Some("this"), Some("running"))
+    );
     assert_eq!(live["steps"].as_array().unwrap().len(), 5);
     assert_eq!(live["seed"], u64::MAX.to_string());
     tell(&site, &mut log, 1.0, Event::RoundStarted { step: 0, round: Some(0) });
@@ -44,7 +47,12 @@ fn a_run_is_seen_from_its_start_to_its_end() {
         let delta = socket.next_of("delta");
         assert_eq!(delta["n"].as_u64(), Some(number + 1), "numbers have no gap");
         number += 1;
-        for step in delta["steps"].as_array().into_iter().flatten().filter(|step| step["step"] == 0 && !step["primary"].is_null()) {
+        for step in delta["steps"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|step| step["step"] == 0 && !step["primary"].is_null())
+        {
             assert_eq!((step["primary"]["value"].as_f64(), step["primary"]["unit"].as_str()), (Some(0.25), Some("s")));
             steps += 1;
         }
@@ -56,7 +64,12 @@ fn a_run_is_seen_from_its_start_to_its_end() {
         }
     }
     tell(&site, &mut log, 4.0, Event::StepFinished { step: 0, outcome: Outcome::Measured, stop: None });
-    tell(&site, &mut log, 5.0, Event::RunFinished { state: RunState::Complete, validity: Validity::default(), after: None });
+    tell(
+        &site,
+        &mut log,
+        5.0,
+        Event::RunFinished { state: RunState::Complete, validity: Validity::default(), after: None },
+    );
     let end = socket.next_of("end");
     assert_eq!((end["state"].as_str(), end["validity"]["level"].as_str()), (Some("complete"), Some("valid")));
     // The page goes on, and sees the next run.
@@ -105,7 +118,10 @@ fn a_run_of_another_process_is_followed_through_the_store() {
     let mut store = site.store();
     store.apply(&events[..20]).unwrap();
     let snapshot = socket.next_of("snapshot");
-    assert_eq!((snapshot["live"]["scenario"].as_str(), snapshot["live"]["source"].as_str()), (Some("elsewhere"), Some("store")));
+    assert_eq!(
+        (snapshot["live"]["scenario"].as_str(), snapshot["live"]["source"].as_str()),
+        (Some("elsewhere"), Some("store"))
+    );
     store.apply(&events[20..]).unwrap();
     let end = socket.next_of("end");
     assert_eq!((end["run"].as_str(), end["state"].as_str()), (Some(events[0].run.0.as_str()), Some("complete")));

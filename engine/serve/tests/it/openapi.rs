@@ -60,7 +60,8 @@ fn what_is_answered_is_what_is_described() {
         schema["components"] = document["components"].clone();
         let validator = jsonschema::validator_for(&schema).unwrap();
         let instance = answer.json();
-        let errors: Vec<String> = validator.iter_errors(&instance).map(|e| format!("{e} at {}", e.instance_path())).collect();
+        let errors: Vec<String> =
+            validator.iter_errors(&instance).map(|e| format!("{e} at {}", e.instance_path())).collect();
         assert!(errors.is_empty(), "{method} {place}: {errors:#?}");
     };
     for (path, place) in [
@@ -89,7 +90,9 @@ fn what_is_answered_is_what_is_described() {
     }
     let place = format!("/api/v1/alerts/{alert}");
     check("/api/v1/alerts/{id}", &place, "get", get(site.at(), &place));
-    for (deed, body) in [("acknowledge", r#"{"who":"ann"}"#), ("silence", r#"{"who":"ann","seconds":60}"#), ("resolve", "{}")] {
+    for (deed, body) in
+        [("acknowledge", r#"{"who":"ann"}"#), ("silence", r#"{"who":"ann","seconds":60}"#), ("resolve", "{}")]
+    {
         let place = format!("{place}/{deed}");
         check(&format!("/api/v1/alerts/{{id}}/{deed}"), &place, "post", change(site.at(), "POST", &place, body));
     }

@@ -3,6 +3,7 @@
 
 mod alerts;
 mod fixture;
+mod follow;
 mod history;
 mod kill;
 mod normal;

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::{At, Error};
 use crate::record::{Fault, all_after, measurement_of, round_of};
-use crate::{Store, json, owner, windows};
+use crate::{Store, hosts, json, owner, windows};
 
 /// A run that is followed, as far as it has been seen.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ impl Store {
         let Some((run, header)) = found else { return Err(self.unknown_run(&id.0)) };
         let unreadable = |detail| Error::Unreadable { path: self.path.clone(), run: id.0.clone(), detail };
         let header: RunHeader = json::read(&header).map_err(unreadable)?;
-        Ok(Follower { cursor: Cursor { run, ..Cursor::default() }, record: RunRecord::new(header) })
+        Ok(Follower { cursor: Cursor { run, host: -1, note: -1, ..Cursor::default() }, record: RunRecord::new(header) })
     }
 
     /// What has been stored of a run since the last look: each event is applied to the follower's record, then `seen` is
@@ -140,7 +140,7 @@ fn news(connection: &Connection, cursor: &mut Cursor, record: &RunRecord) -> Res
             events.push(Event::Window(Box::new(window)));
         }
     }
-    for (position, sample) in all_after(connection, "host", cursor.run, cursor.host)? {
+    for (position, sample) in hosts::after(connection, cursor.run, cursor.host)? {
         cursor.host = position;
         events.push(Event::Host(sample));
     }

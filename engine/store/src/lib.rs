@@ -21,6 +21,7 @@ mod error;
 mod flusher;
 mod follow;
 mod history;
+mod hosts;
 mod journal;
 mod json;
 mod list;

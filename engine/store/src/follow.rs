@@ -222,7 +222,8 @@ fn ended(connection: &Connection, cursor: &mut Cursor, events: &mut Vec<Event>) 
 fn judged(connection: &Connection, cursor: &mut Cursor, events: &mut Vec<Event>) -> Result<(), Fault> {
     let sql = "SELECT coalesce(json_group_array(json(data)), '[]') FROM (SELECT data FROM judged WHERE run = ?1 ORDER BY position)";
     let text: String = connection.prepare_cached(sql)?.query_row([cursor.run], |row| row.get(0))?;
-    if text != "[]" && text != cursor.judged {
+    // Before anything was judged there is nothing, and so there is when all of it was taken back.
+    if text != cursor.judged && (text != "[]" || !cursor.judged.is_empty()) {
         events.push(Event::Judged(json::read(&text)?));
         cursor.judged = text;
     }

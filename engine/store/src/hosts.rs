@@ -15,6 +15,11 @@ const VERSION: u8 = 1;
 
 /// Stores a reading.
 pub(crate) fn insert(rows: Rows<'_>, run: i64, position: i64, sample: &HostSample) -> Result<(), Error> {
+    if !numbers(sample).all(f64::is_finite) {
+        // An export is JSON, which cannot carry it.
+        let detail = "it holds a value that is not finite".to_owned();
+        return Err(rows.unstorable("a sample of the system monitor", detail));
+    }
     rows.run(
         "INSERT INTO host (run, position, at, data, packed) VALUES (?1, ?2, ?3, '', ?4)",
         params![run, position, sample.at, packed(sample)],
@@ -38,6 +43,15 @@ pub(crate) fn after(connection: &Connection, run: i64, after: i64) -> Result<Vec
         found.push((row.get(0)?, sample));
     }
     Ok(found)
+}
+
+/// Every number that could be none.
+fn numbers(sample: &HostSample) -> impl Iterator<Item = f64> {
+    let HostSample { at, cpu, network_received, network_sent, loopback, own_cpu, cost, .. } = *sample;
+    let fixed = [at, cpu, network_received, network_sent, loopback, own_cpu, cost];
+    let optional = optional(sample).into_iter().flatten();
+    let sensors = sample.temperatures.iter().map(|sensor| sensor.celsius);
+    fixed.into_iter().chain(optional).chain(sample.cores.iter().copied()).chain(sensors)
 }
 
 /// What a system may not tell, in the order of its bits and bytes.

@@ -189,6 +189,7 @@ impl From<engine_store::Error> for Fatal {
             | E::BadBaseline { .. }
             | E::UnknownAlert { .. }
             | E::BadAlert { .. }
+            | E::BadSchedule { .. }
             | E::Exists { .. } => Exit::Usage,
             _ => Exit::Store,
         };

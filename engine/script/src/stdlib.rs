@@ -6,6 +6,7 @@ pub(crate) const STDLIB: &[(&str, &str)] = &[
     ("code", include_str!("../../../stdlib/code.rhai")),
     ("hardware", include_str!("../../../stdlib/hardware.rhai")),
     ("sla", include_str!("../../../stdlib/sla.rhai")),
+    ("stress", include_str!("../../../stdlib/stress.rhai")),
     ("sweep", include_str!("../../../stdlib/sweep.rhai")),
     ("users", include_str!("../../../stdlib/users.rhai")),
 ];

@@ -65,6 +65,10 @@ impl Progress {
         !std::mem::replace(&mut self.0[step].started, true)
     }
 
+    pub(crate) fn has_any(&self, step: usize) -> bool {
+        !self.0[step].rounds.is_empty()
+    }
+
     pub(crate) fn has(&self, step: usize, round: u32) -> bool {
         self.0[step].rounds.contains(&round)
     }

@@ -15,6 +15,9 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("schema/1.sql"),
     include_str!("schema/2.sql"),
     include_str!("schema/3.sql"),
+    include_str!("schema/operate.sql"),
+    include_str!("schema/advice.sql"),
+    include_str!("schema/faults.sql"),
     include_str!("schema/hosts.sql"),
 ];
 

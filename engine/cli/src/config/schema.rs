@@ -13,6 +13,7 @@ pub(crate) struct Config {
     pub(crate) thresholds: Thresholds,
     pub(crate) taint: Taint,
     pub(crate) compare: Compare,
+    pub(crate) advice: Advice,
     pub(crate) permissions: Permissions,
     pub(crate) script: Script,
     pub(crate) output: Output,
@@ -84,6 +85,15 @@ pub(crate) struct Taint {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Compare {
     pub(crate) min_effect: String,
+}
+
+/// What the rules of `engine advise` are told.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Advice {
+    pub(crate) limits: Vec<String>,
+    pub(crate) shares: Vec<String>,
+    pub(crate) rules: String,
 }
 
 /// What scenarios may do beyond the default.

@@ -1,7 +1,9 @@
 //! The binary from outside: commands, exit codes, files, bad input.
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
+mod advice;
 mod alerts;
+mod automation;
 mod bad_input;
 mod baselines;
 #[path = "../../../serve/tests/it/client.rs"]
@@ -20,9 +22,11 @@ mod machines;
 mod ourselves;
 mod sandbox;
 mod scenarios;
+mod schedules;
 mod series;
 mod server;
 mod serving;
 mod simulated;
+mod stress;
 mod target;
 mod tools;

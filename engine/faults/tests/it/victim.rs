@@ -35,7 +35,8 @@ impl Scene {
     }
 
     fn inject(&self, victim: &Victim, fault: &Fault) -> Injected {
-        inject(&self.journal, &self.caps, victim, fault, 60.0).unwrap_or_else(|error| panic!("{fault:?}: {error}"))
+        inject(&self.journal, &self.caps, &victim.into(), fault, 60.0)
+            .unwrap_or_else(|error| panic!("{fault:?}: {error}"))
     }
 
     /// Nothing is left of anything.
@@ -136,7 +137,7 @@ fn a_crash_and_a_hang_are_what_they_say() {
     hang.heal().unwrap();
     let before = victim.output().bytes();
     wait_until("it goes on", || victim.output().bytes() > before);
-    let error = inject(&scene.journal, &scene.caps, &victim, &Fault::Hang, -5.0).unwrap_err().to_string();
+    let error = inject(&scene.journal, &scene.caps, &(&victim).into(), &Fault::Hang, -5.0).unwrap_err().to_string();
     assert!(error.contains("duration of -5 s"), "{error}");
     drop(victim);
     scene.clean();
@@ -186,7 +187,7 @@ fn descriptors_processes_and_names_run_out() {
     let victim = scene.start(&Scene::spec(&["sh", "-c", tries]));
     wait_until("it works", || victim.output().text().contains("good"));
     for fault in [Fault::Descriptors(0), Fault::Processes(0)] {
-        match inject(&scene.journal, &scene.caps, &victim, &fault, 60.0) {
+        match inject(&scene.journal, &scene.caps, &(&victim).into(), &fault, 60.0) {
             Ok(injected) => {
                 let limits = std::fs::read_to_string(format!("/proc/{}/limits", victim.process().pid)).unwrap();
                 injected.heal().unwrap();
@@ -200,7 +201,7 @@ fn descriptors_processes_and_names_run_out() {
     drop(victim);
     let victim = scene
         .start(&Spec { dns: true, ..Scene::spec(&["sh", "-c", "while :; do cat /etc/resolv.conf; sleep 0.02; done"]) });
-    match inject(&scene.journal, &scene.caps, &victim, &Fault::Dns, 60.0) {
+    match inject(&scene.journal, &scene.caps, &(&victim).into(), &Fault::Dns, 60.0) {
         Ok(injected) => {
             wait_until("it sees it", || victim.output().text().contains("127.255.255.254"));
             assert!(!std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default().contains("127.255.255.254"));

@@ -34,12 +34,50 @@ enum State {
     Done,
 }
 
-/// The head that this thread's connections saw last: answers of one server mostly repeat it byte for byte, and comparing
-/// is much cheaper than parsing.
+/// The heads that this thread's connections saw last: answers of one server mostly repeat one of a few byte for byte, and
+/// comparing is much cheaper than parsing.
 #[derive(Debug, Default)]
 pub struct HeadMemo {
+    known: Vec<Known>,
+    /// Which of them makes room next.
+    oldest: usize,
+}
+
+#[derive(Debug)]
+struct Known {
     bytes: Vec<u8>,
-    head: Option<Head>,
+    head: Head,
+    /// None where nobody wanted them yet.
+    headers: Option<Headers>,
+}
+
+impl HeadMemo {
+    /// Heads that are kept: one for each of the routes that a user goes through in turn.
+    const MOST: usize = 4;
+
+    /// The head that `input` begins with, if it was seen before, with its headers if they are wanted.
+    fn find(&self, input: &[u8], keep: Keep) -> Option<(Head, Headers)> {
+        let known = self.known.iter().find(|known| input.starts_with(&known.bytes))?;
+        match keep {
+            Keep::Nothing => Some((known.head, Headers::default())),
+            Keep::All => Some((known.head, known.headers.clone()?)),
+        }
+    }
+
+    /// Keeps a head that was parsed.
+    fn learn(&mut self, bytes: &[u8], head: Head, headers: Option<Headers>) {
+        if let Some(known) = self.known.iter_mut().find(|known| known.bytes == bytes) {
+            known.headers = headers.or(known.headers.take());
+        } else if self.known.len() < Self::MOST {
+            self.known.push(Known { bytes: bytes.to_vec(), head, headers });
+        } else {
+            let known = &mut self.known[self.oldest];
+            self.oldest = (self.oldest + 1) % Self::MOST;
+            known.bytes.clear();
+            known.bytes.extend_from_slice(bytes);
+            (known.head, known.headers) = (head, headers);
+        }
+    }
 }
 
 /// One answer on its way in.
@@ -127,21 +165,15 @@ impl Receiver {
     /// Takes a head, or a part of one; gives how many bytes of `input` belonged to it once it is complete.
     fn take_head(&mut self, input: &[u8], memo: &mut HeadMemo) -> Result<Option<usize>, Failure> {
         if self.partial.is_empty() {
-            if self.keep == Keep::Nothing
-                && let Some(head) = memo.head
-                && input.starts_with(&memo.bytes)
-            {
+            if let Some((head, headers)) = memo.find(input, self.keep) {
+                self.headers = headers;
                 return self.begin_body(head).map(|()| Some(head.size));
             }
             if let Some(head) = self.parse(input)? {
                 if head.size > MAX_HEAD {
                     return Err(too_large());
                 }
-                if memo.bytes != input[..head.size] {
-                    memo.bytes.clear();
-                    memo.bytes.extend_from_slice(&input[..head.size]);
-                    memo.head = Some(head);
-                }
+                memo.learn(&input[..head.size], head, (self.keep == Keep::All).then(|| self.headers.clone()));
                 return self.begin_body(head).map(|()| Some(head.size));
             }
             self.tried = true;

@@ -1,5 +1,8 @@
 //! Answers, as a user sees them.
 
+use std::borrow::Cow;
+use std::rc::Rc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::ErrorClass;
@@ -19,41 +22,63 @@ pub struct Timings {
     pub total: u64,
 }
 
-/// The headers of an answer.
+/// The headers of an answer. Clones share them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Headers {
+    table: Option<Rc<Table>>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Table {
     text: Vec<u8>,
     /// Name and value, as places in `text`.
     places: Vec<[u32; 4]>,
 }
 
+impl Table {
+    /// Names and values in order.
+    fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.places.iter().map(|&[a, b, c, d]| (&self.text[a as usize..b as usize], &self.text[c as usize..d as usize]))
+    }
+}
+
 impl Headers {
     pub(crate) fn push(&mut self, name: &str, value: &[u8]) {
+        let table = Rc::make_mut(self.table.get_or_insert_default());
         let mut place = |bytes: &[u8]| {
-            let start = self.text.len() as u32;
-            self.text.extend_from_slice(bytes);
-            [start, self.text.len() as u32]
+            let start = table.text.len() as u32;
+            table.text.extend_from_slice(bytes);
+            [start, table.text.len() as u32]
         };
         let ([a, b], [c, d]) = (place(name.as_bytes()), place(value));
-        self.places.push([a, b, c, d]);
+        table.places.push([a, b, c, d]);
+    }
+
+    /// Values of the headers of this name, as they came.
+    fn named<'a, 'n>(&'a self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
+        let all = self.table.iter().flat_map(|table| table.iter());
+        all.filter(|(known, _)| known.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| value)
     }
 
     /// All of them as they came, in order. Bytes that are no UTF-8 are replaced.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, std::borrow::Cow<'_, str>)> {
-        self.places.iter().map(|&[a, b, c, d]| {
-            let name = std::str::from_utf8(&self.text[a as usize..b as usize]).unwrap_or("");
-            (name, String::from_utf8_lossy(&self.text[c as usize..d as usize]))
-        })
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
+        let all = self.table.iter().flat_map(|table| table.iter());
+        all.map(|(name, value)| (std::str::from_utf8(name).unwrap_or(""), String::from_utf8_lossy(value)))
     }
 
     /// The first header of this name, in any case of letters.
-    pub fn get(&self, name: &str) -> Option<std::borrow::Cow<'_, str>> {
-        self.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    pub fn get(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.named(name).next().map(String::from_utf8_lossy)
+    }
+
+    /// Whether there is a header of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.named(name).next().is_some()
     }
 
     /// All headers of this name.
-    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = std::borrow::Cow<'a, str>> {
-        self.iter().filter(move |(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = Cow<'a, str>> {
+        self.named(name).map(String::from_utf8_lossy)
     }
 }
 
@@ -84,11 +109,11 @@ impl Response {
 
     /// Whether it says to look elsewhere, and where.
     pub fn is_redirect(&self) -> bool {
-        matches!(self.status, 301 | 302 | 303 | 307 | 308) && self.headers.get("location").is_some()
+        matches!(self.status, 301 | 302 | 303 | 307 | 308) && self.headers.has("location")
     }
 
     /// The body as text; bytes that are no UTF-8 are replaced.
-    pub fn text(&self) -> std::borrow::Cow<'_, str> {
+    pub fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.body)
     }
 }

@@ -144,6 +144,16 @@ fn a_head_seen_before_is_recognised_and_a_like_one_is_not() {
             assert_eq!((response.status, response.size, kept, used), (status, body.len() as u64, true, text.len() - 4));
         }
     }
+    // Headers come with a head that was first seen when nobody wanted them, and those of different heads stay apart.
+    for n in (0..9).chain(0..9) {
+        let text = format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Number: {n}\r\n\r\n");
+        for keep in [Keep::Nothing, Keep::All] {
+            let (response, ..) =
+                receive_keeping(Method::Get, text.as_bytes(), &[text.len()], keep, &mut memo).expect("valid");
+            let number = response.headers.get("x-number").map(std::borrow::Cow::into_owned);
+            assert_eq!(number, (keep == Keep::All).then(|| n.to_string()));
+        }
+    }
     // The same head means something else for another method.
     let (response, _, used) =
         receive_keeping(Method::Head, other.as_bytes(), &[other.len()], Keep::Nothing, &mut memo).expect("valid");

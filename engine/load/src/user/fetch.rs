@@ -23,12 +23,12 @@ impl User {
     /// As [`User::request`].
     pub fn fetch(&self, prepared: &Prepared) -> Result<Fetched, Failure> {
         let request = prepared.request();
-        let plain = *self.cell.cookies.borrow() == crate::http::Cookies::default();
+        let plain = self.cell.cookies.borrow().is_empty();
         if !plain {
             return self.follow(request, None);
         }
         let response = self.send(prepared)?;
-        let more = (response.is_redirect() && request.redirects > 0) || response.headers.get("set-cookie").is_some();
+        let more = (response.is_redirect() && request.redirects > 0) || response.headers.has("set-cookie");
         if more { self.follow(request, Some(response)) } else { Ok(Fetched { response, moved: None }) }
     }
 

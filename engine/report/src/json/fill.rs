@@ -20,6 +20,7 @@ use super::finite;
 use super::results::*;
 use super::steps::*;
 use crate::diagnosis::{cause, kind};
+use crate::executive;
 use crate::input::Report;
 use crate::moment;
 
@@ -36,6 +37,7 @@ pub(super) fn document(report: &Report<'_>) -> Document {
             code: exit.code,
             causes: exit.causes.iter().map(|c| CauseText { code: c.code, reason: c.reason.clone() }).collect(),
         }),
+        summary: summary(report),
         plan: plan(record),
         steps: record.steps.iter().map(|one| step(record, one, &expected)).collect(),
         cases: report.cases.iter().map(case).collect(),
@@ -44,6 +46,7 @@ pub(super) fn document(report: &Report<'_>) -> Document {
             verdict: health.verdict.name(),
             rows: health.rows.iter().map(health_row).collect(),
         }),
+        advice: report.advice.map(super::advice::result),
         machine_profile: record.header.machine_profile.as_ref().map(|profile| ProfileText {
             name: profile.name.clone(),
             named: profile.named,
@@ -57,6 +60,35 @@ pub(super) fn document(report: &Report<'_>) -> Document {
             let pairs = environment.fields().into_iter().zip(after.fields());
             pairs.filter(|(before, after)| before != after).map(|(_, after)| after).collect()
         }),
+    }
+}
+
+fn summary(report: &Report<'_>) -> Option<SummaryText> {
+    let parts = executive::parts(report);
+    (!parts.is_empty()).then(|| SummaryText {
+        parts: parts.into_iter().map(part).collect(),
+        findings: executive::findings(report)
+            .into_iter()
+            .map(|found| FindingText { kind: found.kind, subject: found.subject, text: found.text })
+            .collect(),
+    })
+}
+
+fn part(part: executive::PartSummary) -> PartText {
+    let [measured, failed, skipped, open] = part.steps;
+    let [held, not_met, unsure] = part.expectations;
+    PartText {
+        name: part.name,
+        result: part.result,
+        measured,
+        failed,
+        skipped,
+        open,
+        held,
+        not_met,
+        unsure,
+        seconds: finite(part.seconds),
+        figures: part.figures,
     }
 }
 
@@ -155,6 +187,7 @@ fn step(record: &RunRecord, step: &StepRecord, expected: &Expected) -> StepResul
         }),
         metrics: step.measurements.iter().map(|measurement| metric(step, measurement, expected)).collect(),
         load: super::load::load(record, step),
+        interference: super::interference::interference(record, step),
     }
 }
 

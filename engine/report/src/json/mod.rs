@@ -5,9 +5,11 @@
 //! there cannot break it unseen. Every number that has a unit carries it beside it; numbers that do not exist are
 //! `null`. Within one `schema_version` fields are added, never renamed, removed or given another meaning.
 
+mod advice;
 mod comparison;
 mod document;
 mod fill;
+mod interference;
 mod list;
 mod load;
 mod results;
@@ -15,6 +17,7 @@ mod steps;
 mod timeline;
 mod trend;
 
+pub use advice::advice;
 pub use comparison::comparison;
 pub use document::SCHEMA_VERSION;
 pub(crate) use fill::failure_kind;

@@ -7,6 +7,7 @@ mod csv;
 mod fixture;
 mod github;
 mod hostile;
+mod html;
 pub(crate) mod json;
 mod junit;
 mod load;

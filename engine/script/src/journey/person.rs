@@ -9,6 +9,7 @@ use engine_core::unit::{Dimension, Unit};
 use engine_load::{ErrorClass, Failure, User};
 use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, Map, Position};
 
+use super::site::CheckSite;
 use super::stage::Stage;
 use crate::fault::{Fault, Raised};
 use crate::host::Host;
@@ -131,6 +132,12 @@ pub(crate) fn register(engine: &mut Engine, host: &Rc<Host>) {
         let mark = mark.map_err(|fault: Fault| fault.boxed(Position::NONE))?;
         person.user.check(&mark, met);
         stage.trace(|| format!("check `{}` {}", mark.name(), if met { "met" } else { "NOT met" }));
+        Ok(met)
+    });
+    let h = Rc::clone(host);
+    engine.register_fn("check", move |person: &mut Person, at: CheckSite, met: bool| -> Raised<bool> {
+        person.user.check(&at.0, met);
+        stage(&h)?.trace(|| format!("check `{}` {}", at.0.name(), if met { "met" } else { "NOT met" }));
         Ok(met)
     });
     engine.register_fn("fail", |_: &mut Person, message: ImmutableString| -> Raised<()> {

@@ -11,6 +11,8 @@ use engine_load::coroutine::{on_parent_stack, stack_low};
 use engine_load::{ErrorClass, Failure, Journey, Script, User};
 use rhai::{Dynamic, Engine, EvalAltResult};
 
+use super::acks::Acks;
+use super::body::Body;
 use super::person::{Ended, Person};
 use super::stage::Stage;
 use super::trace::Trace;
@@ -34,6 +36,8 @@ const TOLD: u32 = 256;
 pub(crate) enum Purpose {
     /// The journeys of a load.
     Load(usize, Labels),
+    /// What asks for everything that was acknowledged.
+    Verify(usize, Labels),
     /// One of the functions given to `setup`.
     Setup(usize),
     /// One of the functions given to `teardown`.
@@ -52,6 +56,8 @@ pub(crate) struct Blueprint {
     pub(crate) setup: Plain,
     /// What users said.
     pub(crate) notes: Arc<Mutex<Vec<Note>>>,
+    /// What users acknowledged.
+    pub(crate) acks: Arc<Acks>,
     /// What the function returned, where that is wanted.
     pub(crate) returned: Mutex<Option<Result<Plain, Refused>>>,
 }
@@ -70,7 +76,7 @@ pub(crate) enum Refused {
 struct Program {
     host: Rc<Host>,
     engine: Engine,
-    journeys: Vec<Kept>,
+    journeys: Vec<(Kept, Option<Body>)>,
 }
 
 thread_local! {
@@ -111,6 +117,11 @@ impl Program {
                     let kept = point.journeys.iter().map(|journey| journey.kept.clone()).collect();
                     (kept, point.conditions.clone(), String::new())
                 }
+                Purpose::Verify(index, labels) => {
+                    let point = builder.load_point(*index, labels).ok_or_else(gone)?;
+                    let kept = point.verify.clone().ok_or_else(gone)?;
+                    (vec![kept], point.conditions.clone(), "verify: ".to_owned())
+                }
                 Purpose::Setup(at) => {
                     let kept = builder.setup.get(*at).cloned().ok_or_else(gone)?;
                     let conditions = builder.around_conditions(&kept.prefix);
@@ -124,9 +135,15 @@ impl Program {
             }
         };
         let trace = blueprint.options.trace.clone().map(|out| Trace::new(name, out));
-        let stage = Stage::new(conditions, blueprint.setup.value(), trace, Arc::clone(&blueprint.notes));
+        let stage = Stage::new(conditions, blueprint.setup.value(), trace, Arc::clone(&blueprint.notes))
+            .with_acks(Arc::clone(&blueprint.acks));
         let prefix = journeys.first().map(|kept| (kept.at.file.clone(), kept.prefix.clone()));
         host.enter_journeys(stage, prefix.unwrap_or_default());
+        let ready = |kept: Kept| {
+            let body = matches!(blueprint.purpose, Purpose::Load(..)).then(|| Body::of(&kept)).flatten();
+            (kept, body)
+        };
+        let journeys = journeys.into_iter().map(ready).collect();
         Ok(Self { host, engine, journeys })
     }
 }
@@ -153,6 +170,9 @@ impl Journey for ScriptJourney {
                 "the scenario declared fewer journeys when it was read again",
             ));
         }
+        if matches!(self.blueprint.purpose, Purpose::Verify(..)) {
+            return Ok(Rc::new(Check { program, acks: Arc::clone(&self.blueprint.acks) }));
+        }
         let returns = !matches!(self.blueprint.purpose, Purpose::Load(..));
         let name = self.name.clone();
         Ok(Rc::new(Copy { program, number: self.number, name, returned: returns.then(|| Arc::clone(&self.blueprint)) }))
@@ -176,7 +196,10 @@ impl Script for Copy {
         stage.trace(|| format!("begins `{}`", self.name));
         host.guard.begin_user(stack_low());
         // A panic goes on to the scheduler, which counts it; so does the unwinding of a user that is dismissed.
-        let result = journeys[self.number].call(engine, Some(Dynamic::from(person.clone())));
+        let result = match &journeys[self.number] {
+            (_, Some(body)) => body.run(engine, Dynamic::from(person.clone())),
+            (kept, None) => kept.call(engine, Some(Dynamic::from(person.clone()))),
+        };
         stage.trace(|| format!("state: #{:?}", person.keep.state.borrow()));
         let tripped = host.guard.end_user(stack_low());
         let outcome = match (result, tripped) {
@@ -196,6 +219,34 @@ impl Script for Copy {
             blueprint.returned.lock().unwrap_or_else(PoisonError::into_inner).replace(plain);
         }
         outcome.map(drop)
+    }
+}
+
+/// Asks for everything that was acknowledged, one key after the other.
+struct Check {
+    program: Rc<Program>,
+    acks: Arc<Acks>,
+}
+
+impl Script for Check {
+    fn run(&self, user: &User) -> Result<(), Failure> {
+        let Program { host, engine, journeys } = &*self.program;
+        let Some(stage) = host.stage.get() else { return Ok(()) };
+        let person = Person::of(user);
+        while let Some((at, key)) = self.acks.next() {
+            stage.runs(&person);
+            host.guard.begin_user(stack_low());
+            let values = vec![Dynamic::from(person.clone()), key.value()];
+            let result = journeys[0].0.call_with(engine, values);
+            let tripped = host.guard.end_user(stack_low());
+            // Whatever is not answered with true is not there: a request that fails, an error of the function too.
+            let there = tripped.is_none() && result.as_ref().is_ok_and(|value| value.as_bool().unwrap_or(false));
+            if let Err(error) = &result {
+                self.acks.said(&outcome_of(host, error).to_string());
+            }
+            self.acks.found(at, there);
+        }
+        Ok(())
     }
 }
 

@@ -12,6 +12,7 @@ use rhai::{Array, Dynamic, Engine, ImmutableString, Map, NativeCallContext, Posi
 use super::codec::{form, query};
 use super::person::{Ended, Person, stage};
 use super::response::Answer;
+use super::site::{RequestSite, Site};
 use super::stage::{Cache, Stage};
 use super::trace::excerpt;
 use crate::fault::{Fault, Raised};
@@ -30,6 +31,14 @@ pub(crate) struct Ready {
     url: Rc<String>,
 }
 
+impl Ready {
+    fn new(stage: &Stage, person: &Person, method: Method, target: &str, given: Given) -> Result<Self, Failure> {
+        let prepared = person.user.prepare(&request(stage, method, target, given))?;
+        let url = Rc::new(prepared.request().target.clone());
+        Ok(Self { prepared, url })
+    }
+}
+
 /// Statuses that are kept in a key at most.
 const STATUSES: usize = 4;
 
@@ -45,8 +54,8 @@ pub(crate) struct Key {
 }
 
 /// Options of a request, read.
-#[derive(Debug, Default)]
-struct Given {
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Given {
     name: ImmutableString,
     statuses: Vec<u16>,
     timeout: u64,
@@ -196,10 +205,7 @@ fn send(
 ) -> Raised<Answer> {
     let stage = stage(host)?;
     let begun = engine_load::clock::now();
-    let failed = |failure: Failure| {
-        if is_final(failure.class) { Err(Ended::raise(failure)) } else { Ok(failure) }
-    };
-    let (result, origin) = if given.is_plain() && !word.is_empty() {
+    let (result, url) = if given.is_plain() && !word.is_empty() {
         let mut statuses = [0; STATUSES];
         statuses[..given.statuses.len()].copy_from_slice(&given.statuses);
         let key = Key {
@@ -210,11 +216,7 @@ fn send(
             timeout: given.timeout,
             redirects: given.redirects,
         };
-        let ready = stage.requests.get(key, |_| {
-            let prepared = person.user.prepare(&request(stage, method, &target, given))?;
-            let url = Rc::new(prepared.request().target.clone());
-            Ok(Ready { prepared, url })
-        });
+        let ready = stage.requests.get(key, |_| Ready::new(stage, person, method, &target, given));
         match ready {
             Ok(ready) => (person.user.fetch(&ready.prepared), Rc::clone(&ready.url)),
             Err(failure) => (Err(failure), Rc::new(target.to_string())),
@@ -223,13 +225,58 @@ fn send(
         let request = request(stage, method, &target, given);
         (person.user.fetch_once(&request), Rc::new(request.target))
     };
+    answered(stage, person, (word, &target), begun, result, url)
+}
+
+/// A request whose place has it ready.
+fn send_site(
+    host: &Host,
+    ctx: &NativeCallContext<'_>,
+    person: &Person,
+    (method, word): (&Method, &'static str),
+    target: Option<ImmutableString>,
+    site: &RequestSite,
+) -> Raised<Answer> {
+    let given = match site.given.get() {
+        Some(given) => given,
+        None => {
+            let given = read(host, ctx, site.options.clone()).map_err(|fault| fault.raise(ctx))?;
+            site.given.get_or_init(|| given)
+        }
+    };
+    let Some(fixed) = &site.target else {
+        let target = target.unwrap_or_default();
+        return send(host, person, (method.clone(), word), target, given.clone());
+    };
+    let stage = stage(host)?;
+    let begun = engine_load::clock::now();
+    let (result, url) = match site.ready.get() {
+        Some(ready) => (person.user.fetch(&ready.prepared), Rc::clone(&ready.url)),
+        None => match Ready::new(stage, person, method.clone(), fixed, given.clone()) {
+            Ok(ready) => {
+                let ready = site.ready.get_or_init(|| ready);
+                (person.user.fetch(&ready.prepared), Rc::clone(&ready.url))
+            }
+            Err(failure) => (Err(failure), Rc::new(fixed.to_string())),
+        },
+    };
+    answered(stage, person, (word, fixed), begun, result, url)
+}
+
+/// What the script gets for what came.
+fn answered(
+    stage: &Stage,
+    person: &Person,
+    (word, target): (&str, &str),
+    begun: u64,
+    result: Result<Fetched, Failure>,
+    url: Rc<String>,
+) -> Raised<Answer> {
     stage.runs(person);
     let answer = match result {
-        Ok(Fetched { response, moved }) => Answer::new(response, moved.map_or(origin, Rc::new)),
-        Err(failure) => {
-            let took = engine_load::clock::now().saturating_sub(begun);
-            Answer::failed(failed(failure)?, origin, took)
-        }
+        Ok(Fetched { response, moved }) => Answer::new(response, moved.map_or(url, Rc::new)),
+        Err(failure) if is_final(failure.class) => return Err(Ended::raise(failure)),
+        Err(failure) => Answer::failed(failure, url, engine_load::clock::now().saturating_sub(begun)),
     };
     stage.trace(|| format!("{} {} -> {}", if word.is_empty() { "request" } else { word }, target, describe(&answer)));
     Ok(answer)
@@ -311,6 +358,21 @@ pub(crate) fn register(engine: &mut Engine, host: &Rc<Host>) {
         engine.register_fn(function, move |person: &mut Person, target: ImmutableString| {
             send(&h, person, (m.clone(), word), target, Given::default())
         });
+        let (h, m) = (Rc::clone(host), method.clone());
+        engine.register_fn(function, move |ctx: NativeCallContext<'_>, person: &mut Person, at: Site| {
+            send_site(&h, &ctx, person, (&m, word), None, &at.0)
+        });
+        let (h, m) = (Rc::clone(host), method.clone());
+        engine.register_fn(function, move |ctx: NativeCallContext<'_>, person: &mut Person, (): (), at: Site| {
+            send_site(&h, &ctx, person, (&m, word), None, &at.0)
+        });
+        let (h, m) = (Rc::clone(host), method.clone());
+        engine.register_fn(
+            function,
+            move |ctx: NativeCallContext<'_>, person: &mut Person, target: ImmutableString, at: Site| {
+                send_site(&h, &ctx, person, (&m, word), Some(target), &at.0)
+            },
+        );
         let h = Rc::clone(host);
         engine.register_fn(
             function,

@@ -15,6 +15,7 @@ mod permissions;
 mod run;
 mod server;
 mod shop;
+mod stress;
 mod targets;
 mod traps;
 mod trials;

@@ -432,6 +432,9 @@ impl App {
     fn report(&self, record: &RunRecord) -> String {
         let cases = engine_analysis::case_ratios(record, &self.criteria);
         let health = engine_analysis::health(record, &self.thresholds);
-        engine_report::json::report(&Report { cases: &cases, health: Some(&health), ..Report::of(record) })
+        // As `engine report` writes it: findings are in it where the rules can be asked.
+        let advice = self.backend.advice(record).ok();
+        let report = Report { cases: &cases, health: Some(&health), advice: advice.as_ref(), ..Report::of(record) };
+        engine_report::json::report(&report)
     }
 }

@@ -157,6 +157,16 @@ pub(crate) fn of_event(envelope: &Envelope, record: &RunRecord, source: &'static
             }
             progress(record, envelope.at, Some(window), tell);
         }
+        Event::Fault(fault) => {
+            let Some(step) = record.steps.get(fault.step) else { return };
+            // The marks count from the load's start, and the load has just ended.
+            let windows = step.windows.iter().filter(|window| window.round == fault.round);
+            let started = envelope.at - windows.map(engine_core::load::LoadWindow::end).fold(0.0, f64::max);
+            for moment in &fault.marks {
+                let text = format!("{} ({:.1} s into the load)", clean::clip(&moment.what, 200), moment.at);
+                tell(Update::Mark(mark("fault", started + moment.at, None, Some(step.plan.path()), text)));
+            }
+        }
         Event::Host(sample) => tell(Update::Host(Box::new(sample.clone()))),
         Event::Note(note) => {
             let mut mark = mark("note", envelope.at, None, note.step.clone(), clean::clip(&note.message, 300));

@@ -281,7 +281,7 @@ impl Backend for Little {
         Ok(vec![ImportedRun { run: run.0, format: "engine".to_owned(), new }])
     }
 
-    fn advice(&self, _: &RunRecord) -> Result<serde_json::Map<String, serde_json::Value>, Refused> {
+    fn advice(&self, _: &RunRecord) -> Result<engine_core::finding::Advice, Refused> {
         Err(Refused::new(Refusal::Unavailable, "this build gives no advice"))
     }
 

@@ -1,0 +1,54 @@
+//! Text from outside as HTML that shows as that text and does nothing else.
+
+use crate::clean;
+
+/// Longest text in a cell or a heading.
+const CELL: usize = 160;
+/// Longest sentence.
+const SENTENCE: usize = 600;
+
+/// A name or a short text.
+pub(super) fn cell(text: &str) -> String {
+    markup(&clean::clip(text, CELL))
+}
+
+/// A sentence.
+pub(super) fn sentence(text: &str) -> String {
+    markup(&clean::clip(text, SENTENCE))
+}
+
+/// Every character that could begin or end markup or an attribute is an entity.
+fn markup(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        match character {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            _ => out.push(character),
+        }
+    }
+    out
+}
+
+/// A name for a chart's data: clean and short. The script escapes it where the chart library would read markup.
+pub(super) fn label(text: &str) -> String {
+    clean::clip(text, 80)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_text_shows_as_itself() {
+        assert_eq!(
+            cell("<img src=x onerror='a(\"b\")'>&"),
+            "&lt;img src=x onerror=&#39;a(&quot;b&quot;)&#39;&gt;&amp;"
+        );
+        assert_eq!(cell("a\u{202e}b\nc"), "a\\u{202e}b\\nc");
+        assert!(sentence(&"x<".repeat(10_000)).len() < 4000);
+    }
+}

@@ -307,7 +307,7 @@ pub(crate) struct Storing {
     /// Write a report here as well; the suffix says which: json md csv xml txt html
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Vec<PathBuf>,
-    /// Report files to write into the folder: json, md, csv, junit, txt [default: the configuration's]
+    /// Report files to write into the folder: json, md, csv, junit, txt, html [default: the configuration's]
     #[arg(long, value_name = "FORMAT", value_delimiter = ',')]
     pub(crate) format: Vec<String>,
     /// Label the run

@@ -8,6 +8,7 @@ pub(crate) const SCENARIOS: &[(&str, &str)] = &[
     ("load", include_str!("../../../scenarios/load.rhai")),
     ("optimization", include_str!("../../../scenarios/optimization.rhai")),
     ("stress", include_str!("../../../scenarios/stress.rhai")),
+    ("failure", include_str!("../../../scenarios/failure.rhai")),
     ("full", include_str!("../../../scenarios/full.rhai")),
 ];
 

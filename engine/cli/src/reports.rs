@@ -38,8 +38,8 @@ pub(crate) fn formats(asked: &[String], set: &[String]) -> Result<Vec<String>, F
             other => other,
         };
         format_of(Path::new(&format!("report.{suffix}"))).map_err(|_| {
-            let hint = engine_core::nearest::hint(name, ["json", "md", "csv", "junit", "txt"]);
-            Fatal::usage(format!("`--format`: no report format `{name}`{hint}: json, md, csv, junit or txt"))
+            let hint = engine_core::nearest::hint(name, ["json", "md", "csv", "junit", "txt", "html"]);
+            Fatal::usage(format!("`--format`: no report format `{name}`{hint}: json, md, csv, junit, txt or html"))
         })?;
         if !formats.iter().any(|known| known == suffix) {
             formats.push(suffix.to_owned());

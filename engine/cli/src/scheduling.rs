@@ -70,7 +70,7 @@ pub(crate) fn tell(app: &App) -> Result<(), Fatal> {
 
 /// Follows the schedules until `stop` is set. What goes wrong is said once and tried again: a full disk today is no
 /// reason for no runs tomorrow.
-pub(crate) fn follow(app: &App, stop: &Arc<AtomicBool>) -> Result<(), Fatal> {
+fn follow(app: &App, stop: &Arc<AtomicBool>) -> Result<(), Fatal> {
     let clock = SystemClock::start();
     let machine = Machine::new(&clock);
     let mut scheduler = Scheduler::new(&clock, &machine, &lock()?, &crate::machine::id());
@@ -103,8 +103,7 @@ pub(crate) fn follow(app: &App, stop: &Arc<AtomicBool>) -> Result<(), Fatal> {
     Ok(())
 }
 
-/// The same in a thread of its own, for a process that has something else to do.
-#[expect(dead_code, reason = "the dashboard starts it")]
+/// Follows the schedules in a thread of its own, until `stop` is set: for a process that has something else to do.
 pub(crate) fn start(app: &App, stop: &Arc<AtomicBool>) -> Result<JoinHandle<()>, Fatal> {
     let (app, stop) = (app.clone(), Arc::clone(stop));
     std::thread::Builder::new()

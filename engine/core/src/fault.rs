@@ -22,7 +22,10 @@ pub struct FaultShape {
     pub victim: VictimShape,
     /// By which fault, with its checked options.
     pub inject: Injection,
-    /// When: the time before is the baseline.
+    /// Time at the front that counts in no baseline.
+    #[serde(default)]
+    pub warmup: f64,
+    /// When: the time before, without the warm-up, is the baseline.
     pub after: f64,
     /// How long it stays; nothing for a crash, which is over when it has happened.
     pub lasts: f64,
@@ -120,13 +123,13 @@ impl FaultShape {
     pub fn seconds(&self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "a handful of windows")]
         let row = self.criteria.consecutive as f64 * self.window;
-        self.after + self.lasts + self.within + row
+        whole_micros(self.after + self.lasts + self.within + row)
     }
 
     /// When it is taken away.
     #[must_use]
     pub fn removed(&self) -> f64 {
-        self.after + self.lasts
+        whole_micros(self.after + self.lasts)
     }
 
     /// One line.
@@ -142,6 +145,12 @@ impl FaultShape {
             (self.seconds() * 10.0).round() / 10.0
         )
     }
+}
+
+/// A sum of decimal fractions without the noise of its last bits: an arrival that is due at the very end must not fall on both
+/// sides of it.
+fn whole_micros(seconds: f64) -> f64 {
+    (seconds * 1e6).round() / 1e6
 }
 
 /// What came of one repetition.
@@ -237,7 +246,6 @@ pub const FAULT_METRICS: &[MetricDef] = &[
     MetricDef::cost("failures", Unit::Count, "requests that failed from the fault on"),
     MetricDef::cost("area", Unit::Count, "good answers that did not come, from the fault to the recovery or the end"),
     MetricDef::cost("lost", Unit::Count, "what was acknowledged and is gone"),
-    MetricDef::fact("acknowledged", Unit::Count, "what was acknowledged"),
     MetricDef::fact("restarts", Unit::Count, "how often the victim was started again"),
 ];
 
@@ -262,6 +270,7 @@ mod tests {
                 port: None,
             },
             inject: Injection { id: "faults.hang".into(), args: Args::default() },
+            warmup: 0.0,
             after: 30.0,
             lasts: 5.0,
             within: 20.0,
@@ -279,6 +288,8 @@ mod tests {
         assert!(
             shape.describe().contains("faults.hang on the demo target, started again after 1 s after 30 s for 5 s")
         );
+        let tiny = FaultShape { after: 0.8, lasts: 0.3, within: 1.0, window: 0.1, ..shape.clone() };
+        assert!((tiny.seconds() - 2.6).abs() <= f64::EPSILON && (tiny.removed() - 1.1).abs() <= f64::EPSILON);
         let text = serde_json::to_string(&shape).unwrap();
         assert_eq!(serde_json::from_str::<FaultShape>(&text).unwrap(), shape);
     }

@@ -245,6 +245,17 @@ pub struct Finding {
     pub also: Vec<String>,
 }
 
+impl Finding {
+    /// The work whose time the gain is a share of: the step, or nothing for the user's work as a whole.
+    #[must_use]
+    pub fn work(&self) -> &str {
+        match self.gain.modelled().map(|modelled| &modelled.share) {
+            Some(Share::Part { given: true, .. }) => "",
+            _ => &self.subject,
+        }
+    }
+}
+
 /// A rule that could not be asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotAssessed {

@@ -36,7 +36,7 @@ pub struct Schedule {
     pub missing_after: f64,
     /// A run that raises an alert is repeated at once, and the alert is told when the second run says the same.
     pub confirm: bool,
-    /// When it was added.
+    /// When it was added, or last switched on.
     pub created: Timestamp,
 }
 

@@ -54,6 +54,26 @@ pub enum Fault {
     Dns,
 }
 
+impl Fault {
+    /// What it is called.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Crash(_) => "crash",
+            Self::Hang => "hang",
+            Self::Memory(_) => "memory",
+            Self::Disk => "disk",
+            Self::Descriptors(_) => "descriptors",
+            Self::Processes(_) => "processes",
+            Self::Cpu(_) => "cpu",
+            Self::Contention(..) => "contention",
+            Self::Neighbour(..) => "noisy neighbour",
+            Self::Clock(_) => "clock",
+            Self::Dns => "dns",
+        }
+    }
+}
+
 /// How a crash comes about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Crash {
@@ -66,6 +86,14 @@ pub enum Crash {
 }
 
 impl Crash {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Kill => "SIGKILL",
+            Self::Abort => "SIGABRT",
+            Self::Segv => "SIGSEGV",
+        }
+    }
+
     const fn signal(self) -> Signal {
         match self {
             Self::Kill => Signal::KILL,
@@ -140,7 +168,7 @@ pub fn inject(
     if let Some(ended) = victim.ended() {
         return Err(FaultError::Gone(ended.to_string()));
     }
-    let entry = journal.begin(&format!("{fault:?} on process {}", victim.process().pid), longest)?;
+    let entry = journal.begin(&format!("fault {} on process {}", fault.name(), victim.process().pid), longest)?;
     let mut scene = Scene { victim, entry: &entry, passed_over: Vec::new(), throttle: None };
     let beside = |id: &str, given: &BTreeMap<String, ArgValue>| -> Result<Stress, FaultError> {
         let stressor = find(id).ok_or_else(|| FaultError::Failed(format!("there is no stressor `{id}`")))?;
@@ -181,7 +209,11 @@ impl Scene<'_> {
     fn crash(&self, crash: Crash) -> Result<String, FaultError> {
         let sent =
             self.victim.process().signal(crash.signal()).map_err(|error| FaultError::Failed(error.to_string()))?;
-        if sent { Ok(format!("{crash:?} by pidfd")) } else { Err(FaultError::Gone("it ended meanwhile".to_owned())) }
+        if sent {
+            Ok(format!("{} by pidfd", crash.name()))
+        } else {
+            Err(FaultError::Gone("it ended meanwhile".to_owned()))
+        }
     }
 
     fn hang(&mut self) -> Result<String, FaultError> {

@@ -1,7 +1,7 @@
 // Draws charts from their data: axes with factor and unit, series with intervals, bands, heat, lanes. Reports and the
 // dashboard use the same data and the same drawing. Numbers are in base units and divided here.
 
-const DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "5px,2px", "1px,3px"];
+const DASHES = ["solid", "dash", "dot", "dashdot", "9px,3px", "9px,3px,1px,3px", "5px,2px", "1px,3px"];
 const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "cross", "x", "triangle-down", "star"];
 const CONFIG = {
   displaylogo: false, responsive: true, displayModeBar: false, scrollZoom: false, doubleClick: "reset",
@@ -47,8 +47,12 @@ function axisOf(axis, colours, more) {
     gridcolor: colours.line, linecolor: colours.strong, zerolinecolor: colours.line, tickcolor: colours.strong,
     tickfont: { size: 11, color: colours.soft }, automargin: true, nticks: 8, fixedrange: false, ...more,
   };
-  if (axis.log && !axis.ticks?.length) { out.exponentformat = "none"; out.nticks = 5; }
-  if (axis.log && !axis.ticks?.length && axis.decades > 1.5) out.dtick = Math.ceil(axis.decades / 5);
+  if (axis.log && !axis.ticks?.length && axis.span) {
+    const [low, high] = axis.span.map((end) => end / (axis.factor || 1));
+    out.tickmode = "array";
+    out.tickvals = steps(low, high);
+    out.ticktext = out.tickvals.map((at) => (at >= 1e6 || at < 1e-4 ? at.toExponential(0) : String(Number(at.toPrecision(2)))));
+  }
   if (axis.ticks?.length) {
     const some = thinned(axis);
     out.tickangle = 0;
@@ -71,13 +75,16 @@ function thinned(axis) {
 }
 
 function lineOf(series, number, chart, colours) {
-  const colour = series.colour ?? colours.series[number % 8];
+  const hue = (series.hue ?? number) % 8;
+  const colour = colours.series[hue];
+  // Old and new of one thing share its colour: the old one is dotted.
+  const dash = series.old === undefined ? DASHES[hue] : series.old ? "1px,3px" : "solid";
   const scale = (values, axis) => values.map((value) => (value === null ? null : axis.date ? value : value / (axis.factor || 1)));
   const points = series.style === "points" || series.style === "both";
   const trace = {
     type: "scatter", name: plain(series.name), x: scale(series.x, chart.x), y: scale(series.y, chart.y),
     mode: series.style === "points" ? "markers" : points ? "lines+markers" : "lines",
-    line: { color: colour, width: 1.6, dash: series.dash ?? DASHES[number % 8], shape: series.style === "steps" ? "hv" : "linear" },
+    line: { color: colour, width: 1.6, dash: series.dash ?? dash, shape: series.style === "steps" ? "hv" : "linear" },
     marker: { color: colour, size: series.style === "points" ? 6 : 5, symbol: series.symbol ?? SYMBOLS[number % 8] },
     hovertemplate: `%{y:.4~g} ${plain(chart.y.unit ?? "")}<extra>${plain(series.name)}</extra>`, connectgaps: false,
   };
@@ -122,19 +129,38 @@ function lanesOf(chart, colours) {
   return [bars("undisturbed", of(false), colours.series[0]), bars("disturbed", of(true), colours.bad)].filter((trace) => trace.x.length);
 }
 
-function decades(values) {
+/** Bands as far as there are data: what is still to come would squeeze what is there. */
+function bandsWithin(chart) {
+  const places = chart.heat ? chart.heat.x : (chart.series ?? []).flatMap((series) => series.x);
+  const last = places.reduce((most, at) => (at > most ? at : most), -Infinity);
+  return (chart.bands ?? []).filter((band) => band.from < last).map((band) => ({ ...band, to: Math.min(band.to, last) }));
+}
+
+/** Smallest and largest of what can be drawn on a logarithmic scale. */
+function spanOf(values) {
   const known = values.filter((value) => value > 0);
-  return known.length ? Math.log10(known.reduce((a, b) => Math.max(a, b)) / known.reduce((a, b) => Math.min(a, b))) : 0;
+  return known.length ? [known.reduce((a, b) => Math.min(a, b)), known.reduce((a, b) => Math.max(a, b))] : null;
+}
+
+/** Round numbers for a logarithmic scale: 1, 2, 5 of each power of ten where there are few, else the powers. */
+function steps(low, high) {
+  const [first, last] = [Math.floor(Math.log10(low)) - 1, Math.ceil(Math.log10(high)) + 1];
+  const parts = Math.log10(high / low) <= 2.2 ? [1, 2, 5] : [1];
+  const every = Math.max(1, Math.ceil((last - first) / 9));
+  const all = [];
+  for (let power = first; power <= last; power += every) for (const part of parts) all.push(part * 10 ** power);
+  return all;
 }
 
 /** Traces and layout of a chart in the colours of the page. */
 export function figure(chart) {
   const colours = theme();
   const lanes = chart.lanes?.length ?? 0;
+  const bands = bandsWithin(chart);
   let traces = (chart.series ?? []).map((series, number) => lineOf(series, number, chart, colours));
   if (chart.heat) traces = [heatOf(chart, colours)];
   if (lanes) traces = lanesOf(chart, colours);
-  const tall = chart.y.log ? { ...chart.y, decades: decades(chart.heat ? chart.heat.y : (chart.series ?? []).flatMap((one) => one.y)) } : chart.y;
+  const tall = chart.y.log ? { ...chart.y, span: spanOf(chart.heat ? chart.heat.y : (chart.series ?? []).flatMap((one) => one.y)) } : chart.y;
   const layout = {
     autosize: true, margin: { l: 52, r: 10, t: 24, b: 40 }, paper_bgcolor: "transparent", plot_bgcolor: "transparent", barmode: "overlay",
     font: { family: colours.font, size: 12, color: colours.ink }, hovermode: chart.heat || lanes || chart.series?.some((s) => s.style === "points") ? "closest" : "x unified",
@@ -144,7 +170,7 @@ export function figure(chart) {
     yaxis: lanes
       ? { tickmode: "array", tickvals: chart.lanes.map((_, number) => number), ticktext: chart.lanes.map((lane) => plain(lane.name.length > 24 ? `${lane.name.slice(0, 23)}…` : lane.name)), autorange: "reversed", automargin: true, tickfont: { size: 11, color: colours.soft }, gridcolor: colours.line, zeroline: false, fixedrange: true }
       : axisOf(tall, colours, { rangemode: chart.from_zero && !chart.y.log ? "tozero" : "normal", nticks: 6 }),
-    shapes: (chart.bands ?? []).map((band, number) => ({
+    shapes: bands.map((band, number) => ({
       type: "rect", xref: "x", yref: "paper", x0: band.from / (chart.x.factor || 1), x1: band.to / (chart.x.factor || 1), y0: 0, y1: 1,
       fillcolor: band.bad ? colours.bad : number % 2 ? "transparent" : colours.band, opacity: band.bad ? 0.15 : 1, line: { width: 0 }, layer: "below",
     })).concat((chart.lines ?? []).map((line) => ({
@@ -152,7 +178,7 @@ export function figure(chart) {
       y0: line.y === undefined ? 0 : line.y / (chart.y.factor || 1), y1: line.y === undefined ? 1 : line.y / (chart.y.factor || 1),
       line: { width: 1.2, color: line.bad ? colours.bad : colours.strong, dash: "dot" },
     }))),
-    annotations: (chart.bands ?? []).slice(0, 24).map((band) => ({
+    annotations: bands.slice(0, 24).map((band) => ({
       xref: "x", yref: "paper", x: band.from / (chart.x.factor || 1), y: 1, text: plain(band.name), showarrow: false, xanchor: "left", yanchor: "top", font: { size: 10, color: colours.soft },
     })),
     uirevision: chart.id ?? chart.title, dragmode: "zoom",

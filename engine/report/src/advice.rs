@@ -28,7 +28,7 @@ pub(crate) fn gain(finding: &Finding) -> String {
                 (Share::Unknown, _) | (_, None) => {
                     format!("what share of your work that is, the run does not say (`--share {}=30%`)", finding.rule)
                 }
-                (Share::Part { range, from }, Some(saved)) => {
+                (Share::Part { range, from, .. }, Some(saved)) => {
                     format!("{} of the time: {} {from}", percent(saved), Unit::Ratio.format(range.value))
                 }
                 (Share::Whole, Some(saved)) => format!("{} of the time of `{}`", percent(saved), finding.subject),

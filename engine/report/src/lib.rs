@@ -18,6 +18,7 @@ mod curve;
 mod diagnosis;
 pub mod executive;
 mod expectation;
+mod fault;
 pub mod github;
 pub mod html;
 mod input;

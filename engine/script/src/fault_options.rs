@@ -16,7 +16,8 @@ pub(crate) const FAULT: &[OptionDef] = &[
         "the load that comes all the time, in an open loop: `#{ arrivals: constant(\"100/s\"), journey: order }`, and more options of `load`",
     ),
     option("inject", Kind::Any, "the fault: `faults::crash()`, `faults::memory(#{ left: \"16 MiB\" })`, .."),
-    option("after", Kind::Time, "when it is injected, `\"30 s\"` by default; the time before is the baseline"),
+    option("warmup", Kind::Time, "time at the front that counts in no baseline; none by default"),
+    option("after", Kind::Time, "how long the baseline is, before the fault comes; `\"30 s\"` by default"),
     option("duration", Kind::Time, "how long it stays, `\"10 s\"` by default; a crash has none"),
     option(
         "recovers",

@@ -1,7 +1,7 @@
 // The frame: pages, addresses, keys, theme, connection, alerts.
 import * as api from "./api.js";
 import { badge, empty, fill, h } from "./dom.js";
-import { ago, count } from "./format.js";
+import { count } from "./format.js";
 import { Live } from "./live.js";
 import { pages } from "./pages/index.js";
 import { expandAny, release, repaint } from "./plots.js";
@@ -251,4 +251,3 @@ async function start() {
 }
 
 start();
-export { ago };

@@ -4,9 +4,9 @@ import { axis, isWide } from "./format.js";
 const time = (title) => ({ title, unit: "s", factor: 1 });
 
 /** Lines over the same places. */
-function lines(id, title, note, x, unit, goal, axisTitle, series, bands = []) {
+function lines(id, title, note, x, unit, goal, axisTitle, series, bands = [], linear = false) {
   const values = series.flatMap((one) => one.y);
-  const wide = isWide(values);
+  const wide = !linear && isWide(values);
   return { id, title, note, x, y: axis(axisTitle, unit, goal, values, { log: wide }), from_zero: !wide, series, bands };
 }
 
@@ -77,9 +77,9 @@ export function hostCharts(samples, marks, prefix = "host", kinds = null) {
   const bands = (marks ?? []).filter((mark) => mark.kind === "fault" && mark.end !== null).map((mark) => ({ from: mark.at, to: mark.end, name: mark.text, bad: true }));
   const charts = HOST.filter(([key]) => !kinds || kinds.includes(key)).map(([key, title, unit, axisTitle, wanted]) => {
     const series = wanted.map(([name, of]) => over(name, samples, (sample) => sample.at, of)).filter((one) => one.y.some((value) => value !== null && value !== 0));
-    return series.length ? { ...lines(`${prefix}-${key}`, title, "", time("since the start"), unit, "neutral", axisTitle, series, bands), from_zero: !["C", "Hz"].includes(unit) } : null;
+    return series.length ? { ...lines(`${prefix}-${key}`, title, "", time("since the start"), unit, "neutral", axisTitle, series, bands, true), from_zero: !["C", "Hz"].includes(unit) } : null;
   });
-  return charts.filter(Boolean).map((chart) => ({ ...chart, y: chart.y.log ? { ...chart.y, log: false } : chart.y }));
+  return charts.filter(Boolean);
 }
 
 /** Which step ran when, from the rounds of a results file. */
@@ -154,9 +154,9 @@ export function overlay(old, fresh) {
   if (fresh.heat || fresh.lanes) return null;
   const wanted = new Set(["p50", "p99", "ended well", "errors"]);
   const all = fresh.series.length;
-  const series = fresh.series.filter((line) => all <= 4 || wanted.has(line.name)).slice(0, 4).flatMap((line) => {
+  const series = fresh.series.filter((line) => all <= 4 || wanted.has(line.name)).slice(0, 4).flatMap((line, hue) => {
     const before = old.series.find((one) => one.name === line.name);
-    return before ? [{ ...before, name: `old: ${line.name}` }, { ...line, name: `new: ${line.name}` }] : [];
+    return before ? [{ ...before, name: `old: ${line.name}`, hue, old: true }, { ...line, name: `new: ${line.name}`, hue, old: false }] : [];
   });
   return series.length ? { ...fresh, id: `both-${fresh.id}`, series } : null;
 }

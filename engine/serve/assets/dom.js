@@ -32,6 +32,13 @@ const KINDS = new Map(Object.entries({
 /** The badge of a word that the engine uses. */
 export const wordBadge = (word, shown = word) => badge(KINDS.get(word) ?? "none", shown);
 
+/** A text with what stands between backticks as code. */
+export function ticked(text) {
+  const parts = String(text).split("`");
+  if (parts.length < 3 || parts.length % 2 === 0) return text;
+  return parts.map((part, at) => (at % 2 ? h("code", {}, part) : part));
+}
+
 /**
  * A table. Columns: `{ title, n?: number column, unit? }`; rows: lists of cells, or `{ cells, href?, id? }`. The first
  * cell heads its row.
@@ -42,7 +49,7 @@ export function table(columns, rows, { label = "", keep = "" } = {}) {
     const { cells, href } = Array.isArray(row) ? { cells: row } : row;
     const content = cells.map((cell, at) => {
       if (cell instanceof HTMLTableCellElement) return cell;
-      return h(at === 0 ? "th" : "td", { scope: at === 0 ? "row" : null, class: [columns[at]?.n ? "n" : "", columns[at]?.class ?? ""].join(" ").trim() || null }, cell);
+      return h(at === 0 ? "th" : "td", { scope: at === 0 ? "row" : null, class: [columns[at]?.n ? "n" : "", columns[at]?.class ?? ""].join(" ").trim() || null }, typeof cell === "string" && columns[at]?.class === "why" ? ticked(cell) : cell);
     });
     return h("tr", { "data-href": href, "data-id": row.id ?? null, class: href ? "go" : null }, content);
   };
@@ -52,7 +59,7 @@ export function table(columns, rows, { label = "", keep = "" } = {}) {
 
 /** What a page shows where there is nothing: why, and what to do next. */
 export function empty(title, ...next) {
-  return h("div", { class: "empty" }, h("h2", {}, title), next.map((line) => (typeof line === "string" ? h("p", {}, line) : line)));
+  return h("div", { class: "empty" }, h("h2", {}, title), next.map((line) => (typeof line === "string" ? h("p", {}, ticked(line)) : line)));
 }
 
 /** A command to copy. */
@@ -60,7 +67,7 @@ export const command = (text) => h("p", { class: "command" }, h("code", {}, text
 
 /** A section with its heading. */
 export function section(title, note, ...children) {
-  return h("section", {}, h("h2", {}, title, note ? h("small", {}, ` ${note}`) : null), children);
+  return h("section", {}, h("h2", {}, title, note ? h("small", {}, " ", ticked(note)) : null), children);
 }
 
 /** Terms and what they are. */
@@ -72,7 +79,7 @@ export function facts(pairs) {
 /** The block that says how it is: a word, and sentences. */
 export function verdict(kind, word, text, lines = []) {
   return h("div", { class: `verdict ${kind}` }, h("p", { class: "word" }, word),
-    h("div", {}, h("p", {}, text), lines.length ? h("ul", {}, lines.map((line) => h("li", {}, line))) : null));
+    h("div", {}, h("p", {}, text), lines.length ? h("ul", {}, lines.map((line) => h("li", {}, ticked(line)))) : null));
 }
 
 /** A field with its label. */
@@ -115,7 +122,7 @@ export function spark(values, { width = 96, height = 18, label = "" } = {}) {
 export function strip(change, threshold, reach, kind) {
   if (!change || !Number.isFinite(change.ratio)) return "";
   const space = "http://www.w3.org/2000/svg";
-  const place = (ratio) => 60 + 58 * Math.max(-1, Math.min(1, (ratio - 1) / reach));
+  const place = (ratio) => 60 + 55 * Math.max(-1, Math.min(1, (ratio - 1) / reach));
   const svg = document.createElementNS(space, "svg");
   svg.setAttribute("viewBox", "0 0 120 16");
   svg.setAttribute("class", `strip ${kind}`);

@@ -24,9 +24,18 @@ export function scale(unit, value) {
 export function digits(scaled) {
   const size = Math.abs(scaled);
   if (size === 0) return "0";
-  if (size >= 1e15 || size < 1e-4) return scaled.toExponential(3);
+  if (size >= 1e9 || size < 1e-4) return scaled.toExponential(3);
   if (size >= 1000) return Math.round(scaled).toString();
   return scaled.toFixed(Math.max(0, 3 - Math.floor(Math.log10(size)))).replace(/\.0+$/, "");
+}
+
+/** Number and unit apart, with three digits: for large type. */
+export function parts(unit, number) {
+  if (number === null || number === undefined || !Number.isFinite(number)) return ["–", ""];
+  const [factor, name] = scale(unit, number);
+  const scaled = number / factor;
+  const text = Math.abs(scaled) >= 100 || Number.isInteger(scaled) ? String(Math.round(scaled)) : scaled.toPrecision(3);
+  return [text, name];
 }
 
 /** `12.30 ms`; a dash where there is no number. */
@@ -41,7 +50,11 @@ export function value(unit, number) {
 export function range(unit, number, low, high) {
   if (low === null || high === null || low === undefined || high === undefined) return "";
   const [factor] = scale(unit, number);
-  return `${digits(low / factor)} .. ${digits(high / factor)}`;
+  const size = Math.abs(number / factor);
+  if (!(size >= 1e-4 && size < 1e9)) return `${digits(low / factor)} .. ${digits(high / factor)}`;
+  // As many decimals as the number itself has, so that they can be compared at a glance.
+  const decimals = Math.max(0, 3 - Math.floor(Math.log10(size)));
+  return `${(low / factor).toFixed(decimals)} .. ${(high / factor).toFixed(decimals)}`;
 }
 
 /** An estimate with its bound sign. */

@@ -24,6 +24,9 @@ export class Live extends EventTarget {
     this.frozen = false;
     this.tries = 0;
     this.follow = "live";
+    // Milliseconds from one drawing to the next, at least; and how many there were.
+    this.pace = 900;
+    this.drawn = 0;
   }
 
   /** Connects, and keeps at it. `follow` is `live` or the id of a run. */
@@ -124,11 +127,15 @@ export class Live extends EventTarget {
       else run.steps.push(step);
     }
     push(run.host, delta.host ?? []);
-    push(run.marks, delta.marks ?? [], 500);
+    for (const mark of delta.marks ?? []) {
+      const same = run.marks.findIndex((known) => known.kind === mark.kind && known.step === mark.step && known.text === mark.text && known.at === mark.at);
+      if (same >= 0) run.marks[same] = mark;
+      else push(run.marks, [mark], 500);
+    }
     for (const window of delta.windows ?? []) {
       let load = run.loads.find((known) => known.step === window.step);
       if (!load) {
-        load = { step: window.step, path: run.steps.find((step) => step.step === window.step)?.path ?? "load", windows: [] };
+        load = { step: window.step, path: window.path ?? "load", windows: [] };
         run.loads.push(load);
       }
       push(load.windows, [window]);

@@ -5,11 +5,14 @@ import { h } from "./dom.js";
 const LIBRARY = "/assets/vendor/plotly-cartesian-4.1.1.min.js";
 let loading;
 
-/** The chart library, fetched with the first chart. */
+/** The chart library, fetched with the first chart; where that fails, the next drawing tries again. */
 function library() {
-  loading ??= new Promise((done, failed) => {
-    const script = h("script", { src: LIBRARY, load: done, error: () => failed(new Error("the chart library could not be loaded")) });
-    document.head.append(script);
+  loading ??= new Promise((done) => {
+    const failed = () => {
+      loading = undefined;
+      done(false);
+    };
+    document.head.append(h("script", { src: LIBRARY, load: () => done(true), error: failed }));
   });
   return loading;
 }
@@ -27,7 +30,10 @@ const seen = new IntersectionObserver((entries) => {
 async function paint(element, plot) {
   if (document.hidden) return;
   plot.dirty = false;
-  await library();
+  if (!(await library())) {
+    plot.dirty = true;
+    return;
+  }
   if (!plots.has(element)) return;
   await draw(element, plot.chart);
   if (!plot.listens) {
@@ -94,8 +100,8 @@ export function plot(chart, { zoomed = null, clicked = null, height = null } = {
 }
 
 /** A grid of figures that keeps those whose chart has the same id, so that zoom and focus stay. */
-export function board() {
-  const element = h("div", { class: "charts" });
+export function board(size = "") {
+  const element = h("div", { class: `charts ${size}`.trim() });
   const known = new Map();
   element.show = (charts) => {
     const wanted = charts.filter((chart) => chart && (chart.heat || chart.lanes?.length || chart.series?.some((series) => series.y.some((value) => value !== null))));

@@ -40,7 +40,8 @@ pub fn is_resumable(record: &RunRecord) -> bool {
 /// off is sent anew: its round does not count.
 pub(crate) fn reopen(record: &mut RunRecord) {
     for step in &mut record.steps {
-        if step.stop == Some(StopReason::Interrupted) && step.plan.is_load() {
+        let at_once = step.plan.is_load() || matches!(step.plan.work, Work::Stress { .. });
+        if step.stop == Some(StopReason::Interrupted) && at_once {
             let rounds = step.measurements.iter_mut().flat_map(|measurement| &mut measurement.rounds);
             let last = rounds.max_by_key(|round| round.number).map(|round| round.number);
             let rounds = step.measurements.iter_mut().flat_map(|measurement| &mut measurement.rounds);

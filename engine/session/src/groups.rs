@@ -2,6 +2,7 @@
 //! rounds are the outer loop, steps the inner one.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use engine_core::event::StopReason;
 use engine_core::plan::{Group, Work};
@@ -96,7 +97,9 @@ impl Runner<'_, '_, '_> {
                     self.close(step, StopReason::Budget);
                     continue;
                 }
+                let started = Instant::now();
                 self.one(step, round);
+                self.progress.whole(step, started.elapsed());
             }
             let open = self.progress.open();
             if open.iter().all(|step| !steps.contains(step) || self.plan.steps[*step].work == Work::Finish) {
@@ -115,7 +118,11 @@ impl Runner<'_, '_, '_> {
     pub(crate) fn out_of_budget(&self, step: usize, more: bool) -> bool {
         let planned = &self.plan.steps[step];
         let estimate = if self.plan.parts.is_empty() { 0.0 } else { planned.estimate };
-        let typical = self.progress.typical(step).unwrap_or(estimate);
+        let typical = match self.plan.parts.is_empty() {
+            true => self.progress.typical(step),
+            false => self.progress.typical_whole(step),
+        };
+        let typical = typical.unwrap_or(estimate);
         let now = self.bus.elapsed();
         let run = self.plan.budget.is_some_and(|budget| now + typical > budget);
         let own = planned.budget.is_some_and(|budget| self.progress.used(step) + typical > budget);

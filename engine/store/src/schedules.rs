@@ -72,7 +72,9 @@ impl Store {
         if found.schedule.enabled == enabled {
             return Ok(found.schedule);
         }
-        let schedule = Schedule { enabled, ..found.schedule };
+        // From here on its runs are expected: that none came while it was off is no news.
+        let created = if enabled { now } else { found.schedule.created };
+        let schedule = Schedule { enabled, created, ..found.schedule };
         let data = self.schedule_text(&schedule)?;
         let due = if enabled { now.0 } else { found.mark.due.0 };
         let sql = "UPDATE schedules SET data = ?2, enabled = ?3, due = ?4, checked = ?5 WHERE name = ?1";

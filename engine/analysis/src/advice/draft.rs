@@ -185,9 +185,11 @@ impl Draft {
 fn shared(mut modelled: Modelled, subject: &str, facts: &Facts<'_>, share: Option<f64>) -> Modelled {
     if modelled.share == Share::Unknown {
         modelled.share = match share {
-            Some(share) => {
-                Share::Part { range: given(share), from: "of your work is this operation, as you said".to_owned() }
-            }
+            Some(share) => Share::Part {
+                range: given(share),
+                from: "of your work is this operation, as you said".to_owned(),
+                given: true,
+            },
             None if facts.is_workload_at(subject) => Share::Whole,
             None => Share::Unknown,
         };

@@ -51,47 +51,49 @@ impl<'a> Facts<'a> {
         self.run.steps.iter().filter(move |step| matches!(&step.plan.work, Work::Probe { id, .. } if id == probe))
     }
 
-    /// All values of a metric of a probe, each with its options and labels.
-    #[must_use]
-    pub fn all(&self, probe: &str, metric: &str) -> Vec<Seen> {
+    /// The measurements of a metric of a probe, each with its step, options and labels.
+    fn measured(&self, probe: &str, metric: &str) -> Vec<(&'a StepRecord, &'a Measurement, Labels)> {
         let mut all = Vec::new();
         for step in self.steps(probe) {
             for measurement in step.measurements.iter().filter(|measurement| measurement.metric.id == metric) {
-                all.extend(Seen::of(self.id(), step, measurement, Stat::Median, labels(step, measurement)));
+                all.push((step, measurement, labels(step, measurement)));
             }
         }
         all
     }
 
-    /// A metric of a probe under these options and labels; the one with most rounds where there are several.
+    /// All values of a metric of a probe, each with its options and labels.
+    #[must_use]
+    pub fn all(&self, probe: &str, metric: &str) -> Vec<Seen> {
+        let all = self.measured(probe, metric).into_iter();
+        all.filter_map(|(step, measurement, labels)| Seen::of(self.id(), step, measurement, Stat::Median, labels))
+            .collect()
+    }
+
+    /// A metric of a probe under these options and labels; the one with most rounds where there are several, of those the
+    /// first.
     ///
     /// # Errors
     /// When it was not measured.
     pub fn seen(&self, probe: &str, metric: &str, wanted: &[(&str, &str)]) -> Result<Seen, Missing> {
-        let fits = |seen: &Seen| wanted.iter().all(|(name, value)| seen.labels.get(name) == Some(*value));
-        let found = self.all(probe, metric).into_iter().filter(fits);
-        // Of equally many rounds the first.
-        found.min_by_key(|seen| std::cmp::Reverse(seen.rounds)).ok_or_else(|| {
-            let wanted: Labels = wanted.iter().copied().collect();
-            Missing(format!("no `{metric}` of `{probe}`{wanted}"))
-        })
+        self.statistic(probe, metric, wanted, Stat::Median)
     }
 
-    /// A statistic of a metric under these options and labels.
+    /// A statistic of a metric under these options and labels; see [`Self::seen`].
     ///
     /// # Errors
     /// When it was not measured.
     pub fn statistic(&self, probe: &str, metric: &str, wanted: &[(&str, &str)], stat: Stat) -> Result<Seen, Missing> {
-        let mut found = None;
-        for step in self.steps(probe) {
-            for measurement in step.measurements.iter().filter(|measurement| measurement.metric.id == metric) {
-                let labels = labels(step, measurement);
-                if wanted.iter().all(|(name, value)| labels.get(name) == Some(*value)) {
-                    found = found.or(Seen::of(self.id(), step, measurement, stat, labels));
-                }
-            }
-        }
-        found.ok_or_else(|| Missing(format!("no `{metric}` of `{probe}`")))
+        let fits = |labels: &Labels| wanted.iter().all(|(name, value)| labels.get(name) == Some(*value));
+        let found = self.measured(probe, metric).into_iter().filter(|(_, _, labels)| fits(labels));
+        let (step, measurement, labels) = found
+            .min_by_key(|(_, measurement, _)| std::cmp::Reverse(measurement.counted().count()))
+            .ok_or_else(|| {
+                let wanted: Labels = wanted.iter().copied().collect();
+                Missing(format!("no `{metric}` of `{probe}`{wanted}"))
+            })?;
+        Seen::of(self.id(), step, measurement, stat, labels)
+            .ok_or_else(|| Missing(format!("`{metric}` of `{probe}` has no value")))
     }
 
     /// Any metric of this name, whatever recorded it.
@@ -173,6 +175,25 @@ impl<'a> Facts<'a> {
         let mut seen = Seen::plain(format!("monitor.{name}"), self.id(), &values, value, unit);
         seen.times = self.run.host.last().map(|last| (0.0, last.at));
         Ok(seen)
+    }
+
+    /// The mean of a share of the monitor while a step took its rounds; none without a sample then.
+    #[must_use]
+    pub fn pressure_of(&self, path: &str, of: impl Fn(&HostSample) -> Option<f64>) -> Option<Seen> {
+        let step = self.run.steps.iter().find(|step| step.plan.path() == path)?;
+        let rounds: Vec<(f64, f64)> =
+            step.primary()?.counted().map(|round| (round.at, round.at + round.seconds)).collect();
+        // A sample tells of the second before it.
+        let within = |at: f64| rounds.iter().any(|(from, to)| at > *from && at - 1.0 < *to);
+        let samples = self.run.host.iter().filter(|sample| within(sample.at));
+        let values: Vec<f64> = samples.filter_map(of).filter(|value| value.is_finite()).collect();
+        if values.is_empty() {
+            return None;
+        }
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        let mut seen = Seen::plain("mean of monitor.pressure_io", self.id(), &values, mean, Unit::Ratio);
+        seen.times = Some((rounds.first()?.0, rounds.last()?.1));
+        Some(seen)
     }
 
     /// Whether a step is the user's own work: a load, or a program of theirs.

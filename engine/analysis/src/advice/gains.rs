@@ -30,7 +30,8 @@ pub fn unknown(reason: impl Into<String>) -> Gain {
 pub fn part_of(gain: Gain, part: f64, from: &str) -> Gain {
     match gain {
         Gain::Modelled(mut modelled) if part < 1.0 => {
-            modelled.share = Share::Part { range: Range::exact(part.clamp(0.0, 1.0)), from: from.to_owned() };
+            modelled.share =
+                Share::Part { range: Range::exact(part.clamp(0.0, 1.0)), from: from.to_owned(), given: false };
             Gain::Modelled(modelled)
         }
         other => other,

@@ -25,7 +25,7 @@ pub(super) fn potential(findings: &[Finding], objective: &str, workloads: usize)
             continue;
         };
         rules.push(finding.rule.clone());
-        let known = steps.entry(&finding.subject).or_default().entry(finding.resource).or_insert(saved);
+        let known = steps.entry(finding.work()).or_default().entry(finding.resource).or_insert(saved);
         *known = Range {
             value: known.value.max(saved.value),
             low: known.low.max(saved.low),
@@ -33,20 +33,32 @@ pub(super) fn potential(findings: &[Finding], objective: &str, workloads: usize)
         };
     }
     if steps.is_empty() {
-        let reason = match open.as_slice() {
-            [] => "nothing was found".to_owned(),
-            open => format!(
-                "of {} none is known to be a share of your work: name it with `--share RULE=30%`, or run your own work (a load, a command)",
-                open.iter().map(|rule| format!("`{rule}`")).collect::<Vec<_>>().join(", ")
-            ),
+        let names: Vec<String> = open.iter().take(3).map(|rule| format!("`{rule}`")).collect();
+        let more = if open.len() > 3 { format!(" and {} more", open.len() - 3) } else { String::new() };
+        let reason = if open.is_empty() {
+            "nothing was found".to_owned()
+        } else {
+            format!(
+                "of {}{more} none is known to be a share of your work: name it with `--share RULE=30%`, or run your own \
+                 work (a load, a program)",
+                names.join(", ")
+            )
         };
         return Potential::NotKnown { reason };
     }
+    // What the user gave as shares of all their work stands beside the mean of the steps.
+    let given = steps.remove("").map(|resources| of_step(&resources));
     let each: Vec<Range> = steps.values().map(of_step).collect();
-    let parts = each.len().max(workloads) as f64;
+    let parts = each.len().max(workloads).max(1) as f64;
     let mean = |of: fn(&Range) -> f64| each.iter().map(of).sum::<f64>() / parts;
-    let interval = Interval::new(mean(|range| range.low), mean(|range| range.high));
-    Potential::Known { objective: objective.to_owned(), value: mean(|range| range.value), interval, rules }
+    let steps = Range::new(mean(|range| range.value), mean(|range| range.low), mean(|range| range.high));
+    let all = given.map_or(steps, |given| Range {
+        value: (steps.value + given.value).min(MOST),
+        low: steps.low.max(given.low),
+        high: (steps.high + given.high).min(MOST),
+    });
+    let interval = Interval::new(all.low, all.high);
+    Potential::Known { objective: objective.to_owned(), value: all.value, interval, rules }
 }
 
 fn of_step(resources: &BTreeMap<Resource, Range>) -> Range {

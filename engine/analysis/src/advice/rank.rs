@@ -32,7 +32,7 @@ pub(super) fn rank(mut waiting: Vec<Finding>) -> Vec<Finding> {
 /// Share of the time left after those ranked before that a finding still saves, and which they are.
 fn left(finding: &Finding, before: &[Finding]) -> (Option<f64>, Option<String>) {
     let Some(saved) = finding.gain.saved() else { return (None, None) };
-    let earlier = before.iter().filter(|other| other.subject == finding.subject);
+    let earlier = before.iter().filter(|other| other.work() == finding.work());
     let mut names = Vec::new();
     // Shares of the time as it was: what earlier ones took, in all and of the same resource.
     let (mut gone, mut same) = (0.0_f64, 0.0_f64);

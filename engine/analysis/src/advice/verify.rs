@@ -4,6 +4,7 @@
 //! is taken within each round and the median over rounds counts, so that drift hits both alike.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use engine_core::finding::{Calibration, Experiment, Finding, Range, Trial, Verified};
 use engine_core::metric::Goal;
@@ -24,7 +25,8 @@ pub fn script(findings: &[&Finding]) -> Option<String> {
         let Some(experiment) = &finding.experiment else { continue };
         any = true;
         for (side, trial) in [("before", &experiment.before), ("after", &experiment.after)] {
-            out.push_str(&format!("bench(\"{}.{side}\", {});\n", finding.rule, call(trial)));
+            // Writing to a `String` cannot fail.
+            let _ = writeln!(out, "bench(\"{}.{side}\", {});", finding.rule, call(trial));
         }
     }
     any.then_some(out)

@@ -133,6 +133,8 @@ pub(crate) enum Kind {
     Http,
     /// The highest rate at which a service meets its service level.
     Capacity,
+    /// Something beside a busy neighbour.
+    Stress,
     /// Code in the scenario itself.
     Custom,
     /// A few fast checks for every change.

@@ -20,6 +20,9 @@ pub(crate) struct ServeArgs {
     /// The token that changes need, from a file that only you can read [default: $ENGINE_TOKEN, or a new one each time]
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
+    /// Do not follow the schedules: something else does
+    #[arg(long)]
+    pub(crate) no_schedules: bool,
     /// Let who has the token run scenarios, by name
     #[arg(long)]
     pub(crate) allow_run_from_web: bool,

@@ -14,6 +14,7 @@ const fn template(kind: Kind) -> &'static str {
         Kind::Command => include_str!("../../templates/scenarios/command.rhai"),
         Kind::Http => include_str!("../../templates/scenarios/http.rhai"),
         Kind::Capacity => include_str!("../../templates/scenarios/capacity.rhai"),
+        Kind::Stress => include_str!("../../templates/scenarios/stress.rhai"),
         Kind::Custom => include_str!("../../templates/scenarios/custom.rhai"),
         Kind::Ci => include_str!("../../templates/scenarios/ci.rhai"),
     }

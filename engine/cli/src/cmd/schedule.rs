@@ -312,7 +312,9 @@ fn follow(app: &App, once: bool) -> Result<Exit, Fatal> {
     }
     let number = app.store()?.schedules()?.len();
     app.note(&format!("following {number} schedules; Ctrl-C ends it"));
-    scheduling::follow(app, &stop)?;
+    if scheduling::start(app, &stop)?.join().is_err() {
+        return Err(Fatal::new(Exit::Internal, "the scheduler panicked"));
+    }
     // Being asked to end is how it ends.
     Ok(Exit::Pass)
 }

@@ -93,8 +93,8 @@ pub(crate) fn install(app: &App, args: &InstallArgs) -> Result<(), Fatal> {
     Ok(())
 }
 
-/// What the long-running service runs.
-const SERVICE: &[&str] = &["schedule", "run"];
+/// What the long-running service runs: the dashboard, and the scheduler beside it.
+const SERVICE: &[&str] = &["serve"];
 
 fn program(app: &App) -> Result<Program, Fatal> {
     let absolute = |path: &Path| std::path::absolute(path).map_err(|error| Fatal::usage(error.to_string()));

@@ -152,7 +152,7 @@ fn a_project_is_made_and_nothing_is_overwritten() {
 #[test]
 fn every_kind_of_new_scenario_checks_and_runs() {
     let sandbox = Sandbox::new();
-    for kind in ["probe", "command", "http", "capacity", "custom", "ci"] {
+    for kind in ["probe", "command", "http", "capacity", "stress", "custom", "ci"] {
         let name = format!("my-{kind}");
         let file = format!("{name}.rhai");
         sandbox.expect(0, &["new", "scenario", kind, &name]);
@@ -234,7 +234,7 @@ fn the_full_run_foretells_its_parts_and_heads_its_report_with_a_summary() {
     let check = sandbox.expect(0, &["--json", "check", "full"]).json();
     let parts = check["parts"].as_array().unwrap();
     let names: Vec<&str> = parts.iter().map(|part| part["name"].as_str().unwrap()).collect();
-    assert_eq!(names[..3], ["hardware", "code", "load"]);
+    assert_eq!(names[..4], ["hardware", "code", "load", "stress"]);
     let total = check["estimate_s"].as_f64().unwrap();
     assert!(total <= 20.0 * 60.0, "{total}");
     for part in parts {

@@ -185,6 +185,8 @@ fn completions_and_manual_pages_are_generated() {
     assert!(sandbox.expect(0, &["man"]).out.contains(".TH"));
     sandbox.expect(0, &["man", "--out", "pages"]);
     assert!(sandbox.path("pages/engine-run.1").exists());
+    let inner = std::fs::read_to_string(sandbox.path("pages/engine-runs-import.1")).unwrap();
+    assert!(inner.contains("engine\\-runs\\-import") && !sandbox.path("pages/engine-__round.1").exists(), "{inner}");
 }
 
 #[test]

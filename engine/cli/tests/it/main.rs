@@ -12,6 +12,7 @@ mod client;
 mod commands;
 mod configuration;
 mod documents;
+mod failure;
 mod faults;
 mod foreign;
 mod gate;

@@ -8,6 +8,7 @@ mod client;
 mod described;
 mod disk;
 mod everywhere;
+mod failure;
 mod integrate;
 mod kill;
 mod load;

@@ -57,7 +57,8 @@ impl Drop for Receiver {
 
 fn hook(sandbox: &Sandbox, receiver: &Receiver) {
     let text = format!(
-        "[webhook]\nenabled = true\nurl = \"http://127.0.0.1:{}/${{env:HOOK_TOKEN}}\"\nsigning_key = \"${{file:{}}}\"\n",
+        "[webhook]\nenabled = true\nurl = \"http://127.0.0.1:{}/${{env:HOOK_TOKEN}}\"\nsigning_key = \"${{file:{}}}\"\n\
+         [webhook.only]\nrules = [\"expectation\"]\n",
         receiver.port,
         sandbox.file("key", "s1gning-s3cret\n").display()
     );
@@ -98,7 +99,8 @@ fn mail_goes_by_starttls_with_a_password_and_plain_to_loopback_and_never_in_the_
     let mail = |port: u16, security: &str, rest: &str| {
         let text = format!(
             "[email]\nenabled = true\nrecipients = [\"Ann <ann@example.org>\", \"bob@example.org\"]\n\
-             sender = \"Engine <engine@example.org>\"\nhost = \"localhost\"\nport = {port}\nsecurity = \"{security}\"\n{rest}"
+             sender = \"Engine <engine@example.org>\"\nhost = \"localhost\"\nport = {port}\nsecurity = \"{security}\"\n{rest}\
+             [email.only]\nrules = [\"expectation\"]\n"
         );
         sandbox.file("config/notify.toml", text);
     };

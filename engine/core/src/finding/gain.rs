@@ -129,6 +129,8 @@ pub enum Share {
         range: Range,
         /// How it is known.
         from: String,
+        /// Whether the user gave it: then it is a share of all of their work, and not of one step.
+        given: bool,
     },
     /// The run does not say.
     Unknown,
@@ -205,7 +207,9 @@ mod tests {
 
     #[test]
     fn what_is_saved_follows_amdahls_law() {
-        let half = |k: f64| modelled(Range::exact(k), Share::Part { range: Range::exact(0.5), from: String::new() });
+        let half = |k: f64| {
+            modelled(Range::exact(k), Share::Part { range: Range::exact(0.5), from: String::new(), given: true })
+        };
         // Half of the time made twice as fast: a quarter goes, S = 1 / 0.75.
         assert_eq!(half(2.0).saved().map(|saved| saved.value), Some(0.25));
         // However fast, no more than the half.

@@ -88,6 +88,10 @@ impl Plan {
         let all = self.parts.is_empty();
         let in_part: Vec<bool> = self.steps.iter().map(|step| all || self.part_of(step).is_some()).collect();
         for (step, _) in self.steps.iter_mut().zip(in_part).filter(|(_, chosen)| *chosen) {
+            if step.rounds == Rounds::Exact(1) && !step.is_load() {
+                // It says that once is enough.
+                continue;
+            }
             let most = step.rounds.most().max(MOST_ROUNDS);
             // Narrow enough is only what does not vary at all.
             step.rounds = Rounds::Adaptive { min: 1, max: most, until: 0.0 };

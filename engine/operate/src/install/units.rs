@@ -74,7 +74,7 @@ pub fn service_alone(program: &Program, arguments: &[&str], folder: &str, target
     // A run that goes on is ended gracefully, and what it had is stored.
     let rest = "Restart=on-failure\nRestartSec=30\nTimeoutStopSec=120\nKillMode=mixed\n";
     let mut planned =
-        service(name, "Engine: scheduled runs and alerts", program, &command, folder, "exec", rest, target);
+        service(name, "Engine: scheduled runs, alerts and dashboard", program, &command, folder, "exec", rest, target);
     let wanted = if target.user { "default.target" } else { "multi-user.target" };
     planned.text += &format!("\n[Install]\nWantedBy={wanted}\n");
     vec![planned]

@@ -234,7 +234,7 @@ fn run(truth: &Truth, seed: u64, night: usize) -> RunRecord {
     record
 }
 
-fn header(truth: &Truth, night: usize) -> RunHeader {
+pub(crate) fn header(truth: &Truth, night: usize) -> RunHeader {
     let mut environment = Environment::default();
     let model = if night >= truth.machine { "Example 9000" } else { "Example 3000" };
     environment.cpu.model = Fact::Known(model.to_owned());

@@ -20,7 +20,7 @@ fn at(text: &str) -> Timestamp {
     Timestamp(text.parse::<jiff::Timestamp>().unwrap().as_microsecond())
 }
 
-fn schedule(name: &str, cron: &str, zone: &str) -> Schedule {
+pub(crate) fn schedule(name: &str, cron: &str, zone: &str) -> Schedule {
     Schedule {
         name: name.to_owned(),
         cron: cron.to_owned(),

@@ -60,6 +60,12 @@ pub struct Series {
     pub name: String,
     /// Whether points are joined.
     pub style: Style,
+    /// The number of its colour, where it is not that of its place among the series.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hue: Option<usize>,
+    /// Of two of one thing, whether it is the old one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub old: Option<bool>,
     /// Places along the axis.
     pub x: Vec<f64>,
     /// Values; null where there is none.

@@ -128,17 +128,14 @@ fn changes(page: &mut Page, comparison: &Comparison) {
     if !comparison.series.is_empty() {
         page.section("changes", "Changes", "the worst first");
         let reach = reach(comparison);
-        put!(
-            page.out,
-            "<div class=\"scroll\" tabindex=\"0\"><table data-table=\"changes\"><thead><tr><th scope=\"col\">verdict</th><th scope=\"col\">series</th><th scope=\"col\" class=\"n\">old</th><th scope=\"col\" class=\"n\">new</th><th scope=\"col\" class=\"n\">change</th><th scope=\"col\" class=\"n\">95 % interval</th><th scope=\"col\">±{}</th><th scope=\"col\">why</th></tr></thead><tbody>",
-            number::share(reach)
-        );
-        for one in words::sorted(comparison) {
-            if page.row() {
-                change(&mut page.out, one, comparison.threshold, reach);
-            }
+        let all = words::sorted(comparison);
+        let (first, rest) = all.split_at(if all.len() > FIRST + 5 { FIRST } else { all.len() });
+        table(page, first, comparison.threshold, reach);
+        if !rest.is_empty() {
+            put!(page.out, "<details class=\"more\"><summary>{} more series</summary>", rest.len());
+            table(page, rest, comparison.threshold, reach);
+            page.out.push_str("</details>");
         }
-        page.out.push_str("</tbody></table></div>");
         page.end();
     }
     for (word, ids) in [("old", &comparison.only_old), ("new", &comparison.only_new)] {
@@ -147,6 +144,26 @@ fn changes(page: &mut Page, comparison: &Comparison) {
             put!(page.out, "<p>Only in the {word} run: {}</p>", names.join(", "));
         }
     }
+}
+
+/// Series that are seen at once.
+const FIRST: usize = 30;
+
+fn table(page: &mut Page, series: &[&SeriesVerdict], threshold: f64, reach: f64) {
+    put!(
+        page.out,
+        "<div class=\"scroll\" tabindex=\"0\"><table data-table=\"changes\"><thead><tr><th scope=\"col\">verdict</th><th \
+         scope=\"col\">series</th><th scope=\"col\" class=\"n\">old</th><th scope=\"col\" class=\"n\">new</th><th \
+         scope=\"col\" class=\"n\">change</th><th scope=\"col\" class=\"n\">95 % interval</th><th scope=\"col\">±{}</th><th \
+         scope=\"col\">why</th></tr></thead><tbody>",
+        number::share(reach)
+    );
+    for one in series {
+        if page.row() {
+            change(&mut page.out, one, threshold, reach);
+        }
+    }
+    page.out.push_str("</tbody></table></div>");
 }
 
 /// How far the strips reach: what nine of ten intervals need, at least three times what counts.
@@ -204,7 +221,7 @@ fn change(out: &mut String, one: &SeriesVerdict, threshold: f64, reach: f64) {
 /// The interval of a change on a line with no change in its middle and what counts shaded.
 fn strip(out: &mut String, one: &SeriesVerdict, threshold: f64, reach: f64) {
     let Some(change) = one.change.filter(|change| change.ratio.is_finite()) else { return };
-    let place = |ratio: f64| 60.0 + 58.0 * ((ratio - 1.0) / reach).clamp(-1.0, 1.0);
+    let place = |ratio: f64| 60.0 + 55.0 * ((ratio - 1.0) / reach).clamp(-1.0, 1.0);
     let (left, right) = (place(1.0 - threshold), place(1.0 + threshold));
     let (class, _) = verdict(one.verdict);
     put!(
@@ -271,10 +288,21 @@ fn laid_over(old: &Chart, mut new: Chart) -> Option<Chart> {
     }
     let all = new.series.len();
     let mut series = Vec::new();
-    for line in std::mem::take(&mut new.series).into_iter().filter(|line| chosen(&line.name, all)).take(LINES) {
+    let lines = std::mem::take(&mut new.series).into_iter().filter(|line| chosen(&line.name, all)).take(LINES);
+    for (hue, line) in lines.enumerate() {
         let Some(before) = old.series.iter().find(|other| other.name == line.name) else { continue };
-        series.push(super::chart::Series { name: format!("old: {}", line.name), ..before.clone() });
-        series.push(super::chart::Series { name: format!("new: {}", line.name), ..line });
+        series.push(super::chart::Series {
+            name: format!("old: {}", line.name),
+            hue: Some(hue),
+            old: Some(true),
+            ..before.clone()
+        });
+        series.push(super::chart::Series {
+            name: format!("new: {}", line.name),
+            hue: Some(hue),
+            old: Some(false),
+            ..line
+        });
     }
     new.series = series;
     new.y.factor = new.y.factor.max(f64::MIN_POSITIVE);

@@ -12,9 +12,19 @@ pub(super) fn cell(text: &str) -> String {
     markup(&clean::clip(text, CELL))
 }
 
-/// A sentence.
+/// A sentence, with what stands between backticks as code.
 pub(super) fn sentence(text: &str) -> String {
-    markup(&clean::clip(text, SENTENCE))
+    let text = markup(&clean::clip(text, SENTENCE));
+    let parts: Vec<&str> = text.split('`').collect();
+    if parts.len() < 3 || parts.len().is_multiple_of(2) {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len() + 26);
+    for (at, part) in parts.iter().enumerate() {
+        let code = at % 2 == 1;
+        put!(out, "{}{part}{}", if code { "<code>" } else { "" }, if code { "</code>" } else { "" });
+    }
+    out
 }
 
 /// Every character that could begin or end markup or an attribute is an entity.
@@ -50,5 +60,7 @@ mod tests {
         );
         assert_eq!(cell("a\u{202e}b\nc"), "a\\u{202e}b\\nc");
         assert!(sentence(&"x<".repeat(10_000)).len() < 4000);
+        assert_eq!(sentence("run `a<b` now"), "run <code>a&lt;b</code> now");
+        assert_eq!(sentence("a ` b"), "a ` b");
     }
 }

@@ -1,6 +1,5 @@
 //! A load: its charts, and the tables of requests, phases and errors.
 
-use engine_core::run::RunRecord;
 use engine_core::unit::Unit;
 
 use super::charts;
@@ -14,12 +13,12 @@ pub(super) fn loads(page: &mut Page, report: &Report<'_>) {
     let record = report.record;
     for step in &record.steps {
         if let Some(view) = load::view(record, step).filter(|_| page.row()) {
-            one(page, record, &view);
+            one(page, &view);
         }
     }
 }
 
-fn one(page: &mut Page, _record: &RunRecord, view: &LoadView<'_>) {
+fn one(page: &mut Page, view: &LoadView<'_>) {
     page.section("load", &format!("Load: {}", view.step.plan.path()), "");
     put!(page.out, "<p class=\"lead\">{}</p>", sentence(&view.shape.describe()));
     if let Some(achieved) = view.total.as_ref().and_then(load::achieved) {

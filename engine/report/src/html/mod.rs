@@ -7,6 +7,7 @@
 //! Every number in a table carries its exact value in `data-v`, and the data of the charts of a full report lie in it as
 //! compressed JSON, so that a program can read back what people see.
 
+mod advice;
 pub mod assets;
 pub mod chart;
 mod charts;

@@ -3,7 +3,7 @@
 use super::chart::Chart;
 use super::charts::Detail;
 use super::page::Page;
-use super::{Kind, diagnostics, load, results, sections};
+use super::{Kind, advice, diagnostics, load, results, sections};
 use crate::input::Report;
 use crate::{clean, json};
 
@@ -45,6 +45,7 @@ fn page(report: &Report<'_>, kind: Kind, detail: Detail) -> Page {
     sections::header(&mut page, report);
     sections::expectations(&mut page, report);
     sections::findings(&mut page, report);
+    advice::advice(&mut page, report);
     load::loads(&mut page, report);
     results::results(&mut page, report);
     sections::machine(&mut page, report);

@@ -56,7 +56,7 @@ pub(super) fn results(page: &mut Page, report: &Report<'_>) {
     let rounds: Vec<_> = groups.iter().filter_map(charts::rounds).collect();
     if !rounds.is_empty() {
         page.out.push_str(
-            "<details class=\"more\"><summary>Every round over the time of the run</summary><div class=\"charts\">",
+            "<details class=\"more\"><summary>Every round over the time of the run</summary><div class=\"charts small\">",
         );
         rounds.into_iter().for_each(|chart| page.chart(chart));
         page.out.push_str("</div></details>");

@@ -280,7 +280,7 @@ pub(super) fn timeline(page: &mut Page, report: &Report<'_>) {
         return;
     }
     page.section("timeline", "Timeline", "");
-    page.out.push_str("<div class=\"charts\">");
+    page.out.push_str("<div class=\"charts small\">");
     for chart in charts {
         page.chart(chart);
     }

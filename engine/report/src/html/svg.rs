@@ -20,7 +20,13 @@ pub(super) fn svg(out: &mut String, chart: &Chart) {
     if chart.series.len() > 1 {
         out.push_str("<p class=\"legend\">");
         for (number, series) in chart.series.iter().enumerate() {
-            put!(out, "<span class=\"k{}\">{}</span> ", number % COLOURS, cell(&series.name));
+            let old = if series.old == Some(true) { " old" } else { "" };
+            put!(
+                out,
+                "<span class=\"k{}{old}\">{}</span> ",
+                series.hue.unwrap_or(number) % COLOURS,
+                cell(&series.name)
+            );
         }
         out.push_str("</p>");
     }
@@ -95,7 +101,7 @@ pub(super) fn svg(out: &mut String, chart: &Chart) {
         }
     }
     for (number, series) in chart.series.iter().enumerate() {
-        line(out, series, number % COLOURS, &x, &y);
+        line(out, series, series.hue.unwrap_or(number) % COLOURS, &x, &y);
     }
     out.push_str("</svg>");
 }
@@ -196,7 +202,12 @@ fn line(out: &mut String, series: &Series, colour: usize, x: &Scale, y: &Scale) 
             put!(points, "<circle cx=\"{px:.1}\" cy=\"{py:.1}\" r=\"3\"/>");
         }
     }
-    put!(out, "<g class=\"s{colour}\">");
+    let pair = match series.old {
+        Some(true) => " old",
+        Some(false) => " new",
+        None => "",
+    };
+    put!(out, "<g class=\"s{colour}{pair}\">");
     if series.style != Style::Points {
         put!(out, "<path class=\"l\" d=\"{path}\"/>");
     }

@@ -39,7 +39,7 @@ pub(super) fn document(report: &Report<'_>) -> Document {
         }),
         summary: summary(report),
         plan: plan(record),
-        steps: record.steps.iter().map(|one| step(record, one, &expected)).collect(),
+        steps: record.steps.iter().enumerate().map(|(number, one)| step(record, number, one, &expected)).collect(),
         cases: report.cases.iter().map(case).collect(),
         expectations: record.judged.iter().map(expectation).collect(),
         health: report.health.map(|health| HealthResult {
@@ -160,7 +160,7 @@ fn plan(record: &RunRecord) -> PlanText {
     }
 }
 
-fn step(record: &RunRecord, step: &StepRecord, expected: &Expected) -> StepResult {
+fn step(record: &RunRecord, number: usize, step: &StepRecord, expected: &Expected) -> StepResult {
     let plan = &step.plan;
     let (probe, options) = match &plan.work {
         Work::Probe { id, args } => {
@@ -188,6 +188,7 @@ fn step(record: &RunRecord, step: &StepRecord, expected: &Expected) -> StepResul
         metrics: step.measurements.iter().map(|measurement| metric(step, measurement, expected)).collect(),
         load: super::load::load(record, step),
         interference: super::interference::interference(record, step),
+        fault: super::fault::fault(record, number),
     }
 }
 

@@ -8,6 +8,7 @@
 mod advice;
 mod comparison;
 mod document;
+mod fault;
 mod fill;
 mod interference;
 mod list;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::fault::FaultText;
 use super::interference::InterferenceText;
 use super::load::LoadText;
 
@@ -46,6 +47,8 @@ pub(super) struct StepResult {
     pub(super) load: Option<LoadText>,
     /// What only stress has; null for other steps.
     pub(super) interference: Option<InterferenceText>,
+    /// What only a fault has; null for other steps.
+    pub(super) fault: Option<FaultText>,
 }
 
 /// How a step ended.

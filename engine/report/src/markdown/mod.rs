@@ -4,6 +4,7 @@ mod advice;
 mod comparison;
 mod escape;
 mod executive;
+mod fault;
 mod interference;
 mod load;
 mod report;

@@ -2,7 +2,7 @@
 
 use crate::input::Report;
 
-use super::{advice, comparison, executive, interference, load, results, sections};
+use super::{advice, comparison, executive, fault, interference, load, results, sections};
 
 /// The whole report of a run.
 #[must_use]
@@ -12,6 +12,7 @@ pub fn report(report: &Report<'_>) -> String {
     executive::executive(&mut out, report);
     sections::expectations(&mut out, report);
     comparison::against_baseline(&mut out, report);
+    fault::faults(&mut out, report);
     load::loads(&mut out, report);
     interference::stress(&mut out, report);
     results::results(&mut out, report);
@@ -32,6 +33,7 @@ pub fn step_summary(report: &Report<'_>) -> String {
     sections::expectations(&mut out, report);
     comparison::against_baseline(&mut out, report);
     let mut details = String::new();
+    fault::faults(&mut details, report);
     load::loads(&mut details, report);
     interference::stress(&mut details, report);
     results::results(&mut details, report);

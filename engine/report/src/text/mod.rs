@@ -9,6 +9,7 @@ mod diagnostics;
 mod executive;
 mod expectations;
 mod explanation;
+mod fault;
 mod interference;
 mod list;
 mod load;

@@ -6,7 +6,7 @@ use engine_core::run::ValidityLevel;
 use super::style::{Paint, Style};
 use super::table::{Cell, Column, Table};
 use super::wrap::hanging;
-use super::{advice, diagnostics, executive, expectations, interference, load, machine, results};
+use super::{advice, diagnostics, executive, expectations, fault, interference, load, machine, results};
 use crate::clean::clip;
 use crate::diagnosis::level;
 use crate::expectation::tally;
@@ -25,6 +25,7 @@ pub fn summary(report: &Report<'_>, style: Style) -> String {
     expectations::expectations(&mut out, &report.record.judged, style);
     let groups: Vec<_> = view::groups(report.record).into_iter().filter(|group| !group.is_apart()).collect();
     results::results(&mut out, &groups, report.cases, style);
+    fault::faults(&mut out, report.record, style);
     load::loads(&mut out, report.record, style);
     interference::stress(&mut out, report.record, style);
     machine::machine(&mut out, report.record, style);

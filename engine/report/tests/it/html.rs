@@ -3,6 +3,7 @@
 use std::io::Read as _;
 
 use data_encoding::BASE64;
+use engine_core::finding::{Advice, Bottleneck, Potential, ResourceUse};
 use engine_core::measurement::Stat;
 use engine_core::run::RunRecord;
 use engine_core::series::SeriesId;
@@ -261,6 +262,43 @@ fn verdicts_and_findings_come_before_the_numbers() {
         assert!(at(pair[0]) < at(pair[1]), "{pair:?}");
     }
     assert!(file.find("✗</b> fail").unwrap() < file.find("✓</b> pass").unwrap(), "the worst first");
+}
+
+#[test]
+fn advice_stands_before_the_numbers_and_is_only_text() {
+    let row = ResourceUse {
+        name: "CPU <i>".into(),
+        utilisation: None,
+        saturation: None,
+        errors: None,
+        limits: true,
+        unknown: vec![],
+    };
+    let advice = Advice {
+        run: "01k9x8y7z6abcdefghjkmnpqrs".into(),
+        objective: "<b>time</b> of all steps".into(),
+        findings: vec![],
+        quiet: vec!["memory.latency".into()],
+        not_assessed: vec![],
+        bottlenecks: vec![Bottleneck {
+            step: String::new(),
+            rows: vec![row],
+            limits: Some("CPU".into()),
+            first: None,
+            verdict: "the CPU limits: see `cpu.primes`".into(),
+        }],
+        potential: Potential::NotKnown { reason: "no share is known".into() },
+        calibration: vec![],
+    };
+    let record = fixture::run();
+    let file = html::report(&Report { advice: Some(&advice), ..Report::of(&record) }, Kind::Lite);
+    let at = |text: &str| file.find(text).unwrap_or_else(|| panic!("no `{text}`"));
+    assert!(at("id=\"advice\"") < at("id=\"results\""));
+    for text in
+        ["&lt;b&gt;time&lt;/b&gt;", "CPU &lt;i&gt;", "see <code>cpu.primes</code>", "not known: no share is known"]
+    {
+        assert!(file.contains(text), "{text}");
+    }
 }
 
 #[test]

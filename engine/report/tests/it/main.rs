@@ -4,6 +4,7 @@
 
 mod comparison;
 mod csv;
+mod fault;
 mod fixture;
 mod github;
 mod hostile;

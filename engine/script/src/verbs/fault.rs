@@ -2,7 +2,8 @@
 
 use engine_core::arrivals::Spacing;
 use engine_core::expect::{Expectation, Op, Value};
-use engine_core::fault::{Criteria, FaultShape, VictimKind};
+use engine_core::fault::{Criteria, FaultShape, PHASES, VictimKind};
+use engine_core::load::PhaseShape;
 use engine_core::measurement::Stat;
 use engine_core::plan::Profile;
 use engine_core::series::Labels;
@@ -57,17 +58,19 @@ fn point(host: &Host, ctx: &NativeCallContext<'_>, given: &Given, labels: &Label
     let (mut criteria, mut within, own) = recovers(host, given)?;
     let mut after = seconds("after", 30.0);
     let mut lasts = if def.instant { 0.0 } else { seconds("duration", 10.0) };
+    let mut warmup = given.get("warmup").and_then(|value| time(value).ok()).unwrap_or(0.0);
     let mut window = own.unwrap_or_else(|| seconds("window", 1.0));
     if tiny {
         (after, lasts, within) = (after.min(TINY.0), lasts.min(TINY.1), within.min(TINY.2));
-        window = window.min(TINY.3);
+        (warmup, window) = (warmup.min(TINY.1), window.min(TINY.3));
         (criteria.least, criteria.requests, criteria.consecutive) = (3, 10, criteria.consecutive.min(3));
     }
     let verify = verify(host, ctx, given)?;
     let fault = FaultShape {
         victim,
         inject: inject.injection(),
-        after,
+        warmup,
+        after: warmup + after,
         lasts,
         within,
         window,
@@ -171,21 +174,21 @@ fn steady(host: &Host, given: &Given) -> Raised<Coming> {
 
 /// A baseline that is too short to say anything is an error now, and not after a run.
 fn enough(given: &Given, fault: &FaultShape, rate: f64) -> Raised<()> {
-    let windows = (fault.after / fault.window + 1e-9).floor();
+    let before = fault.after - fault.warmup;
+    let windows = (before / fault.window + 1e-9).floor();
     #[expect(clippy::cast_precision_loss, reason = "a handful of windows, and some thousands of requests")]
     let (least, requests) = (fault.criteria.least as f64, fault.criteria.requests as f64);
     if windows < least {
         let message =
-            format!("the {} s before the fault are {windows} windows: at least {least} make a baseline", fault.after);
+            format!("the {before} s before the fault are {windows} windows: at least {least} make a baseline");
         return Err(
             given.raise(wrong(message).help("wait longer (`after`), or take shorter windows (`window`)"), "after")
         );
     }
-    if rate * fault.after < requests {
+    if rate * before < requests {
         let message = format!(
-            "in the {} s before the fault {:.0} users come: at least {requests} requests make a baseline",
-            fault.after,
-            rate * fault.after
+            "in the {before} s before the fault {:.0} users come: at least {requests} requests make a baseline",
+            rate * before
         );
         return Err(given.raise(wrong(message).help("wait longer (`after`), or let more come (`arrivals`)"), "after"));
     }
@@ -281,4 +284,17 @@ fn recovers(host: &Host, given: &Given) -> Raised<(Criteria, f64, Option<f64>)> 
 /// How often: each repetition is a round.
 pub(crate) fn repetitions(given: &Given) -> Option<u32> {
     given.get("repeat").and_then(whole).and_then(|count| u32::try_from(count).ok())
+}
+
+/// The phases of the load around a fault.
+pub(super) fn phases(fault: &FaultShape, model: &Model) -> Vec<PhaseShape> {
+    let rate = model.shapes().first().and_then(|phase| phase.rate);
+    let ends = [fault.after, fault.removed(), fault.seconds()];
+    let mut start = fault.warmup;
+    let shape = |(name, end): (&&str, f64)| {
+        let shape = PhaseShape { name: (*name).to_owned(), start, end, rate, users: None };
+        start = end;
+        shape
+    };
+    PHASES.iter().zip(ends).map(shape).filter(|phase| phase.end > phase.start).collect()
 }

@@ -425,7 +425,10 @@ impl LoadPoint {
             target: self.target.describe(),
             model: self.model.describe(),
             journeys: self.journeys.iter().map(|journey| journey.name.clone()).collect(),
-            phases: self.model.shapes(),
+            phases: match &self.trials {
+                TrialsOf::Fault(fault) => super::fault::phases(fault, &self.model),
+                _ => self.model.shapes(),
+            },
         };
         let seconds = self.model.seconds();
         // Tried once it takes what its requests take.

@@ -1,4 +1,4 @@
-//! Whether what was acknowledged is still there: one user asks for one key after the other.
+//! Whether what was acknowledged is still there: a few users ask for one key after the other.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -17,6 +17,9 @@ use super::Copies;
 use crate::host::Host;
 use crate::journey::{Purpose, ScriptJourney};
 use crate::live::Request;
+
+/// Who ask at the same time: enough that service times of milliseconds do not add up to minutes.
+const USERS: f64 = 8.0;
 
 /// Asks at the address `target` for everything that the last load acknowledged.
 pub(super) fn verify(
@@ -38,7 +41,7 @@ pub(super) fn verify(
     let blueprint = Arc::new(copies.blueprint(Purpose::Verify(index, labels.clone()), setup));
     let journey = ScriptJourney { blueprint, number: 0, name: "verify".to_owned() };
     let duration = deadline.saturating_duration_since(Instant::now()).as_secs_f64().clamp(0.1, 1e9);
-    let phase = UserPhase { name: "verify".to_owned(), from: 1.0, to: 1.0, duration };
+    let phase = UserPhase { name: "verify".to_owned(), from: USERS, to: USERS, duration };
     let workload = Workload::Users { phases: vec![phase], iterations: Iterations::PerUser(1), spread: 0.0 };
     let permissions = copies.options.permissions.clone();
     let load = Load {

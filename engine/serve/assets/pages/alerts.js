@@ -1,5 +1,5 @@
 // What went wrong and who looks after it.
-import { badge, empty, field, fill, h, section, select, table, wordBadge } from "../dom.js";
+import { badge, empty, field, fill, h, select, table, ticked, wordBadge } from "../dom.js";
 import { ago, count, short, time } from "../format.js";
 
 export default { path: "alerts", title: "Alerts", key: "a", about: "what went wrong and who looks after it", show };
@@ -66,11 +66,11 @@ function card(page, alert, load, chosen) {
   const steps = alert.steps.map((step) => [time(step.at), wordBadge(step.state), step.who ?? "", step.why ?? "", step.run ? h("a", { href: `/runs/${step.run}` }, short(step.run)) : ""]);
   return h("article", { class: `card pick${chosen ? " chosen" : ""}`, "data-id": alert.id },
     h("header", { class: "line" }, wordBadge(alert.state), badge("none", alert.rule), h("h2", {}, alert.subject), h("small", { class: "end" }, `updated ${ago(alert.updated)}`)),
-    h("p", {}, alert.summary),
+    h("p", {}, ticked(alert.summary)),
     h("p", { class: "quiet" }, [`raised ${time(alert.raised)}`, count(alert.times, "time"), alert.scenario, alert.branch ? `branch ${alert.branch}` : "", alert.until ? `silent until ${time(alert.until)}` : "", alert.label ? `labelled ${alert.label}` : ""].filter(Boolean).join(" · ")),
     h("p", { class: "row" }, h("a", { href: `/runs/${alert.last_run}` }, "Last run"), alert.first_run === alert.last_run ? null : h("a", { href: `/runs/${alert.first_run}` }, "First run"),
       alert.first_run === alert.last_run ? null : h("a", { href: `/compare?${new URLSearchParams({ old: alert.began ?? alert.first_run, new: alert.last_run })}` }, "Compare them"), alert.rule === "change-point" || alert.rule === "verdict" ? h("a", { href: `/trends?${new URLSearchParams({ series: `${alert.scenario}/${alert.subject}` })}` }, "Its trend") : null),
     may ? h("div", { class: "acts" }, open ? [act("acknowledge", "Acknowledge", "I look after it"), act("silence", "Silence", "known, until the next release", length), act("resolve", "Resolve", "mended by 1a2b3c4d")] : null, act("label", "Label", "what it was", truth))
-      : h("p", { class: "quiet" }, `To acknowledge or silence it, ${page.api.WHY_NOT}.`),
-    said, h("details", {}, h("summary", {}, `History: ${count(steps.length, "step")}`), table([{ title: "At" }, { title: "State" }, { title: "Who" }, { title: "Why", class: "why" }, { title: "Run" }], steps, { label: "History" })));
+      : h("p", { class: "quiet" }, ticked(`To acknowledge or silence it, ${page.api.WHY_NOT}.`)),
+    said, h("details", {}, h("summary", {}, `History: ${count(steps.length, "step")}`), table([{ title: "At", class: "nb" }, { title: "State" }, { title: "Who" }, { title: "Why", class: "why" }, { title: "Run" }], steps, { label: "History" })));
 }

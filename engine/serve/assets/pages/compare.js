@@ -58,10 +58,19 @@ function paint(page, body, found) {
     verdict(kind, word, tally || "The runs have no series in common.", [`A change of more than ${share(found.threshold_ratio)} counts.`, ...(unlike ? [`The environments are unlike in ${unlike} respects: see below.`] : [])]),
     facts([["Old", side(found.old)], ["New", side(found.new)]]),
     found.refusals.length ? section("Not compared", "", table([{ title: "What" }, { title: "Why", class: "why" }, { title: "Remedy", class: "why" }], found.refusals.map((one) => [one.subject ?? "all of it", one.reason, one.remedy]), { label: "Not compared" })) : null,
-    rows.length ? section("Changes", "the worst first", table([{ title: "Verdict" }, { title: "Series" }, { title: "Old", n: true }, { title: "New", n: true }, { title: "Change", n: true }, { title: "95 % interval", n: true }, { title: `−${share(reach)} .. +${share(reach)}` }, { title: "Why", class: "why" }], rows, { label: "Changes", keep: "changes" })) : null,
+    rows.length ? section("Changes", "the worst first", long([{ title: "Verdict" }, { title: "Series" }, { title: "Old", n: true }, { title: "New", n: true }, { title: "Change", n: true }, { title: "95 % interval", n: true }, { title: `−${share(reach)} .. +${share(reach)}` }, { title: "Why", class: "why" }], rows, { label: "Changes", keep: "changes" })) : null,
     h("section", { class: "both", hidden: true }, h("h2", {}, "Both runs", h("small", {}, " each from its own start"))),
     found.only_old.length ? h("p", {}, `Only in the old run: ${found.only_old.join(", ")}`) : null, found.only_new.length ? h("p", {}, `Only in the new run: ${found.only_new.join(", ")}`) : null,
     found.differences.length ? section("Environments differ", "", table([{ title: "Field" }, { title: "Old" }, { title: "New" }, { title: "" }], found.differences.map((one) => [h("code", {}, one.field), one.old, one.new, one.unlike ? badge("warn", "unlike") : ""]), { label: "Environments differ" })) : h("p", { class: "quiet" }, "The environments are alike."));
+}
+
+/** A long table shows its first rows, and all on demand. */
+function long(columns, rows, options) {
+  const most = 30;
+  if (rows.length <= most + 5) return table(columns, rows, options);
+  const place = h("div", { class: "stack" });
+  fill(place, table(columns, rows.slice(0, most), options), h("p", {}, h("button", { type: "button", click: () => fill(place, table(columns, rows, options)) }, `Show all ${rows.length}`)));
+  return place;
 }
 
 async function overlays(page, place, found) {

@@ -21,7 +21,7 @@ async function show(page) {
   const kind = warnings.length ? "warn" : "good";
   fill(root, h("header", { class: "line" }, h("h1", {}, "Machine")),
     verdict(kind, warnings.length ? count(warnings.length, "warning") : "Ready", `${count(of("ok").length, "check")} fine, ${missing.length} missing.`, missing.length ? ["What is missing is skipped in a run, with the reason; nothing else suffers."] : []),
-    facts([["Machine", found.machine], ["Profile", found.profile?.name ?? "no profile fits: measured against what the machine declares"]]),
+    facts([["Machine", found.machine], ["Profile", found.profile?.name ?? found.profile ?? "no profile fits: measured against what the machine declares"]]),
     section("Checks", "as `engine doctor` makes them", table([{ title: "Check" }, { title: "" }, { title: "Found", class: "why" }, { title: "What to do", class: "why" }],
       rows.map((row) => [row.name, row.status === "missing" ? badge("none", "missing") : wordBadge(row.status), row.found ?? "", row.fix ?? ""]), { label: "Checks" })),
     section("Environment", count(environment.length, "field"),

@@ -1,7 +1,7 @@
 // What is being measured right now.
 import { hostCharts, loadCharts } from "../curves.js";
-import { badge, command, empty, facts, fill, h, section, spark, table, wordBadge } from "../dom.js";
-import { arrow, ago, count, digits, direction, duration, range, scale, share, short, time, value } from "../format.js";
+import { badge, command, empty, facts, fill, h, section, spark, table, ticked, wordBadge } from "../dom.js";
+import { arrow, ago, count, digits, direction, duration, parts, range, short, time, value } from "../format.js";
 import { board } from "../plots.js";
 
 export default { path: "now", title: "Now", key: "n", about: "what is being measured", show };
@@ -11,9 +11,9 @@ async function show(page) {
   const head = h("div", {});
   const tiles = h("div", { class: "tiles" });
   const loads = board();
-  const machine = board();
+  const machine = board("small");
   const steps = h("div", {});
-  const marks = h("div", {});
+  const marks = h("div", { class: "stack" });
   const body = h("div", { class: "stack" }, head, tiles, loads, steps, h("section", {}, h("h2", {}, "The machine"), machine), marks);
   const idle = h("div", { class: "stack" });
   let painted = 0;
@@ -36,12 +36,13 @@ async function show(page) {
     }
     // At most one drawing a second, however fast messages come.
     const now = performance.now();
-    if (now - painted < 900) {
+    if (now - painted < live.pace) {
       clearTimeout(page.timer);
-      page.timer = setTimeout(paint, 950 - (now - painted));
+      page.timer = setTimeout(paint, live.pace + 50 - (now - painted));
       return;
     }
     painted = now;
+    live.drawn += 1;
     fill(head, header(run));
     fill(tiles, figures(run));
     loads.show(run.loads.flatMap((load) => loadCharts(load, run.marks, run.heat_bounds_seconds, "now")));
@@ -66,7 +67,7 @@ async function show(page) {
 function header(run) {
   const running = run.state === "running";
   const bar = h("progress", { max: "1", value: String(run.progress ?? 0), "aria-label": "Progress" });
-  const current = run.current ? `${run.current.path}${run.current.round === null ? "" : `, round ${run.current.round + 1}`}` : running ? "between steps" : "";
+  const current = run.current ? `${run.current.path}${run.current.round === null ? "" : `, round ${run.current.round + 1}`}` : !running ? "" : run.source === "store" ? "run by another process: up to 2 s behind" : "between steps";
   const eta = running && run.eta_seconds !== null && run.eta_seconds !== undefined ? `about ${duration(run.eta_seconds)} left` : "";
   return h("header", { class: "hero" },
     h("div", { class: "line" }, h("h1", {}, run.scenario), wordBadge(run.state), run.validity?.level && run.validity.level !== "valid" ? wordBadge(run.validity.level) : null,
@@ -76,8 +77,10 @@ function header(run) {
     (run.validity?.reasons ?? []).map((reason) => h("p", { class: "quiet" }, reason)));
 }
 
+/** A figure: a text, or a unit with its number. */
 function tile(title, shown, note = "") {
-  return h("div", { class: "tile" }, h("p", {}, title), h("p", { class: "big" }, shown), h("p", { class: "quiet" }, note || "\u00a0"));
+  const [number, unit] = Array.isArray(shown) ? parts(...shown) : [shown, ""];
+  return h("div", { class: "tile" }, h("p", {}, title), h("p", { class: "big" }, number, unit ? h("small", {}, `\u00a0${unit}`) : null), h("p", { class: "quiet" }, note || "\u00a0"));
 }
 
 /** The figures of this moment: those of the load where there is one, else those of the machine. */
@@ -89,11 +92,11 @@ function figures(run) {
   if (last) {
     const failed = last.failed + last.timed_out + last.cut_off;
     const ended = last.ok + failed;
-    all.push(tile("Rate", value("1/s", last.rate), "ended well"), tile("Users", String(last.users), last.phase));
-    for (const [name, key] of [["p50", "p50"], ["p90", "p90"], ["p95", "p95"], ["p99", "p99"], ["p99.9", "p99_9"]]) all.push(tile(name, value("s", last[key]), "↓ lower is better"));
-    all.push(tile("Errors", ended ? share(failed / ended) : "–", ended ? `${failed} of ${ended}` : "nothing ended"));
+    all.push(tile("Rate", ["1/s", last.rate], "ended well"), tile("Users", String(last.users), last.phase));
+    for (const [name, key] of [["p50", "p50"], ["p90", "p90"], ["p95", "p95"], ["p99", "p99"], ["p99.9", "p99_9"]]) all.push(tile(name, ["s", last[key]], "lower is better"));
+    all.push(tile("Errors", ["ratio", ended ? failed / ended : null], ended ? `${failed} of ${ended}` : "nothing ended"));
   }
-  if (host) all.push(tile("CPU", share(host.cpu), "busy"), tile("Memory", share(host.memory), "in use"));
+  if (host) all.push(tile("CPU", ["ratio", host.cpu], "busy"), tile("Memory", ["ratio", host.memory], "in use"));
   const done = run.steps.filter((step) => ["measured", "skipped", "failed"].includes(step.status)).length;
   all.push(tile("Steps", `${done} of ${run.steps.length}`, `${run.steps.filter((step) => step.status === "failed").length} failed`));
   return all;
@@ -117,7 +120,7 @@ function markList(run) {
   const expected = (run.expectations ?? []).map((one) => [wordBadge(one.judgement), one.step, h("code", {}, one.text), h("span", { class: "quiet" }, one.reason)]);
   return [
     expected.length ? section("Expectations", "as far as they can be told", table([{ title: "So far" }, { title: "Step" }, { title: "Expected" }, { title: "Why", class: "why" }], expected, { label: "Expectations" })) : null,
-    wanted.length ? section("What happened", "newest first", table([{ title: "At", n: true }, { title: "What" }, { title: "" }], wanted.map((mark) => [`${digits(mark.at)} s`, badge(mark.level === "warning" ? "warn" : "none", mark.kind), h("span", {}, mark.step ? h("b", {}, `${mark.step} `) : null, mark.text)]), { label: "Events" })) : null,
+    wanted.length ? section("What happened", "newest first", table([{ title: "At" }, { title: "" }, { title: "What", class: "why" }], wanted.map((mark) => [`${digits(mark.at)} s`, badge(mark.level === "warning" ? "warn" : "none", mark.kind), h("span", {}, mark.step ? h("b", {}, `${mark.step} `) : null, ticked(mark.text))]), { label: "Events" })) : null,
   ];
 }
 
@@ -127,8 +130,7 @@ async function rest(page, root) {
   const { items } = await page.get("/runs", { limit: 8 });
   if (!items.length) return;
   const rows = items.map((run) => ({ href: `/runs/${run.id}`, cells: [h("a", { href: `/runs/${run.id}` }, run.scenario), time(run.started), ago(run.started), wordBadge(run.state), wordBadge(run.validity.level), duration(run.duration_seconds)] }));
-  root.append(section("The last runs", "", table([{ title: "Scenario" }, { title: "Started" }, { title: "" }, { title: "State" }, { title: "Trust" }, { title: "Took", n: true }], rows, { label: "The last runs" }), h("p", {}, h("a", { href: "/runs" }, "All runs"))));
+  root.append(section("The last runs", "", table([{ title: "Scenario" }, { title: "Started", class: "nb" }, { title: "", class: "nb" }, { title: "State" }, { title: "Trust" }, { title: "Took", n: true }], rows, { label: "The last runs" }), h("p", {}, h("a", { href: "/runs" }, "All runs"))));
   const health = await page.get("/health");
   root.append(facts([["Store", count(health.store.runs, "run")], ["Server", `version ${health.version}, started ${ago(health.started)}`]]));
-  void scale;
 }

@@ -1,6 +1,7 @@
 // Everything of one run.
 import { curveCharts, distributionChart, hostCharts, laneChart, loadCharts, roundCharts } from "../curves.js";
-import { badge, facts, field, fill, h, section, table, verdict, wordBadge } from "../dom.js";
+import { badge, facts, field, fill, h, section, table, ticked, verdict, wordBadge } from "../dom.js";
+import { adviceOf, findingCard, levelOf } from "../findings.js";
 import { ago, arrow, count, direction, duration, estimate, interval, range, share, time, value } from "../format.js";
 import { board } from "../plots.js";
 
@@ -13,8 +14,8 @@ async function show(page) {
   const { run, report } = detail;
   page.title(run.scenario);
   const charts = board();
-  const machine = board();
-  const rounds = board();
+  const machine = board("small");
+  const rounds = board("small");
   const loads = report.steps.filter((step) => step.load);
   const body = h("div", { class: "stack" },
     header(page, detail), verdictOf(run, report), factsOf(run, report), expectations(report), findings(report),
@@ -100,10 +101,11 @@ function findings(report) {
     ...report.steps.filter((step) => step.load?.analysis.length).map((step) => [badge("none", "load"), step.path, step.load.analysis]),
     ...report.steps.filter((step) => step.outcome.status === "failed").map((step) => [badge("bad", "failed"), step.path, [step.outcome.reason]]),
     ...report.notes.filter((note) => note.level === "warning").map((note) => [badge("warn", "warning"), note.step ?? "", [note.message]]),
-    ...report.cases.map((one) => [wordBadge(one.verdict), one.step, [`${one.metric} of ${one.case}: ${one.change?.ratio?.toFixed(3) ?? "no ratio"} × ${one.reference}${one.change?.interval ? ` [${one.change.interval.low.toFixed(3)}, ${one.change.interval.high.toFixed(3)}]` : ""}; ${one.reason}`]]),
+    ...report.cases.filter((one) => ["better", "worse"].includes(one.verdict)).map((one) => [wordBadge(one.verdict), one.step, [`${one.metric} of ${one.case}: ${one.change?.ratio?.toFixed(3) ?? "no ratio"} × ${one.reference}${one.change?.interval ? ` [${one.change.interval.low.toFixed(3)}, ${one.change.interval.high.toFixed(3)}]` : ""}; ${one.reason}`]]),
   ];
-  if (!items.length) return null;
-  return section("Findings", "", h("ul", { class: "findings" }, items.map(([mark, subject, lines]) => h("li", {}, mark, " ", h("b", {}, subject), lines.filter(Boolean).map((line) => h("p", {}, line))))));
+  const advice = adviceOf(report.advice);
+  if (!items.length && !advice.findings.length) return null;
+  return section("Findings", "", advice.findings.filter((finding) => levelOf(finding) !== "low").map(findingCard), h("ul", { class: "findings" }, items.map(([mark, subject, lines]) => h("li", {}, mark, " ", h("b", {}, subject), lines.filter(Boolean).map((line) => h("p", {}, ticked(line)))))));
 }
 
 function lineTable(title, first, lines) {
@@ -121,7 +123,7 @@ function loadSection(step) {
   return section(`Load: ${step.path}`, "response times: lower is better", h("p", { class: "quiet" }, `${load.model}, ${load.journeys.join(", ")} against ${load.target}`),
     load.total ? lineTable("Requests", "endpoint", [load.total, ...load.endpoints]) : h("p", {}, "Nothing was measured."), load.phases.length ? lineTable("Phases", "phase", load.phases) : null,
     load.errors.length ? [h("h3", {}, "Errors"), table([{ title: "class" }, { title: "times", n: true }, { title: "example", class: "why" }], load.errors.map((error) => [error.class, String(error.count), error.example ?? ""]), { label: "Errors" })] : null,
-    load.generator.length ? h("details", {}, h("summary", {}, "Generator"), load.generator.map((text) => h("p", { class: "quiet" }, text))) : null);
+    load.generator.length ? h("details", {}, h("summary", {}, "Generator"), load.generator.map((text) => h("p", { class: "quiet" }, ticked(text)))) : null);
 }
 
 /** Labels that all metrics of a step carry: the path by which its results came. */
@@ -191,7 +193,7 @@ function annotations(page, { run, annotations: all, rejected }) {
       said.textContent = `${error.message}${error.hint ? `: ${error.hint}` : ""}`;
     }
   } }, field("Remark", text), h("button", { type: "submit", disabled: !may, title: may ? "" : page.api.WHY_NOT }, "Add"), said);
-  return section("Remarks", "", rejected ? h("p", { class: "quiet" }, `Kept out of history: ${rejected}`) : null, list, form, may ? null : h("p", { class: "quiet" }, `To add one, ${page.api.WHY_NOT}.`));
+  return section("Remarks", "", rejected ? h("p", { class: "quiet" }, `Kept out of history: ${rejected}`) : null, list, form, may ? null : h("p", { class: "quiet" }, ticked(`To add one, ${page.api.WHY_NOT}.`)));
 }
 
 function notes(report) {

@@ -77,7 +77,7 @@ async function show(page) {
     return {
       href: `/runs/${run.id}`, id: run.id,
       cells: [
-        h("span", {}, h("a", { href: `/runs/${run.id}` }, run.scenario), h("small", { class: "under" }, run.short)), box,
+        h("span", {}, h("a", { href: `/runs/${run.id}` }, run.scenario), h("small", { class: "under nb" }, run.short)), box,
         h("span", {}, time(run.started), h("small", { class: "under" }, ago(run.started))), h("span", {}, wordBadge(run.state), " ", run.validity.level === "valid" ? null : wordBadge(run.validity.level)),
         judged.length ? h("span", { class: "badges" }, judged) : h("span", { class: "quiet" }, "none"), `${measured} / ${planned}`, duration(run.duration_seconds),
         h("span", {}, run.commit ? h("code", {}, run.commit.slice(0, 10)) : h("span", { class: "quiet" }, "no commit"), run.dirty ? " +" : "", run.branch ? h("small", { class: "under" }, run.branch) : null), h("small", {}, extras.join(" · ")),
@@ -89,4 +89,4 @@ async function show(page) {
   await load();
 }
 
-const COLUMNS = [{ title: "Scenario" }, { title: "" }, { title: "Started" }, { title: "State" }, { title: "Expectations" }, { title: "Measured", n: true }, { title: "Took", n: true }, { title: "Code" }, { title: "Notes" }];
+const COLUMNS = [{ title: "Scenario" }, { title: "" }, { title: "Started", class: "nb" }, { title: "State" }, { title: "Expectations" }, { title: "Measured", n: true }, { title: "Took", n: true }, { title: "Code", class: "nb" }, { title: "Notes" }];

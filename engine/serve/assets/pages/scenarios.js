@@ -1,5 +1,5 @@
 // What can be measured: the scenarios, their plans, and a start where that is allowed.
-import { badge, command, empty, facts, field, fill, h, section, select, table, wordBadge } from "../dom.js";
+import { command, empty, facts, field, fill, h, section, select, table, ticked, wordBadge } from "../dom.js";
 import { count, duration } from "../format.js";
 
 export default { path: "scenarios", title: "Scenarios", key: "s", about: "what can be measured", show };
@@ -22,7 +22,7 @@ async function show(page) {
     h("span", {}, one.name), h("small", {}, [one.title, one.source].filter(Boolean).join(" · ")))));
   const started = async () => {
     const all = (await page.get("/jobs")).items;
-    fill(jobs, all.length ? section("Started from here", "", table([{ title: "Scenario" }, { title: "State" }, { title: "Exit code", n: true }, { title: "Run" }, { title: "" }], all.map((job) => [`${job.scenario}, ${job.profile}`, wordBadge(job.state === "running" ? "running" : job.exit_code === 0 ? "ok" : "failed", job.state === "running" ? "running" : "ended"), job.exit_code ?? "", job.run ? h("a", { href: `/runs/${job.run}` }, "its run") : "", job.output ? h("details", {}, h("summary", {}, "Output"), h("pre", {}, job.output)) : ""]), { label: "Jobs" })) : null);
+    fill(jobs, all.length ? section("Started from here", "", table([{ title: "Scenario" }, { title: "State" }, { title: "Exit code", n: true }, { title: "" }], all.map((job) => [[job.scenario, job.profile].filter(Boolean).join(", "), wordBadge(job.state === "running" ? "running" : job.exit_code === 0 ? "ok" : "failed", job.state === "running" ? "running" : "ended"), job.exit_code ?? "", job.output ? h("details", {}, h("summary", {}, "Output"), h("pre", {}, job.output)) : ""]), { label: "Jobs" })) : null);
   };
   await started();
   page.on(page.live, "end", () => started().catch(() => null));
@@ -53,12 +53,11 @@ async function show(page) {
   const errors = plan.diagnostics ?? [];
   fill(body,
     h("header", { class: "line" }, h("h2", {}, plan.scenario), h("span", { class: "end row" }, field("Profile", select(PROFILES, profile, (text) => { page.set({ name, profile: text === "default" ? null : text }); page.go(location.pathname + location.search, { replace: true }); })), run)),
-    plan.title ? h("p", { class: "lead" }, plan.title) : null, found.may_run ? null : h("p", { class: "quiet" }, found.why_not ?? ""), said,
+    plan.title ? h("p", { class: "lead" }, plan.title) : null, found.may_run ? null : h("p", { class: "quiet" }, ticked(found.why_not ?? "")), said,
     facts([["Takes", plan.estimate_seconds === null ? "unknown" : `about ${duration(plan.estimate_seconds)}`], ["Steps", String(plan.steps.length)], ["Source", plan.source], ["May", (plan.permissions ?? []).length ? h("code", {}, plan.permissions.join(" ")) : "nothing beyond the default"]]),
     errors.length ? section("Diagnostics", "", errors.map((one) => h("article", { class: "card" }, h("p", {}, wordBadge(one.severity), " ", one.message), h("p", { class: "quiet" }, `${one.file ?? ""}:${one.line ?? ""}:${one.column ?? ""}`), one.help ? h("p", {}, one.help) : null))) : null,
     section("Plan", count(plan.steps.length, "step"), table([{ title: "Step" }, { title: "What" }, { title: "Rounds", n: true }, { title: "Estimate", n: true }], plan.steps.map((step) => [step.path, step.what, step.rounds ?? "", step.estimate_seconds === null ? "" : duration(step.estimate_seconds)]), { label: "Plan" })),
     plan.phases?.length ? section("Phases", "", table([{ title: "Step" }, { title: "Phase" }, { title: "From", n: true }, { title: "To", n: true }, { title: "" }], plan.phases.map((phase) => [phase.step, phase.name, duration(phase.start), duration(phase.end), phase.text]), { label: "Phases" })) : null,
     plan.params?.length ? section("Parameters", "`-p NAME=VALUE`", table([{ title: "Name" }, { title: "Value" }, { title: "" }], plan.params.map((one) => [h("code", {}, one.name), one.value, one.help ?? ""]), { label: "Parameters" })) : null,
     h("p", { class: "quiet" }, "In the terminal: ", h("code", {}, `engine run ${plan.source?.endsWith?.(".rhai") ? plan.source : name}`)));
-  void badge;
 }

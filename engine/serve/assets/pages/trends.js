@@ -40,7 +40,7 @@ async function show(page) {
         for (const other of list.querySelectorAll("button")) other.setAttribute("aria-pressed", String(other === event.currentTarget));
         series().catch(failed);
       },
-    }, h("span", {}, `${one.step}.${one.metric}`), h("small", {}, [one.scenario, ...Object.entries(one.labels ?? {}).map(([key, text]) => `${key}=${text}`)].join(" · ")))));
+    }, ...named(one))));
     return found.items[0].selector;
   }
 
@@ -89,7 +89,7 @@ function trend(page, one) {
   if (marked.length) series.push({ name: "remark", style: "points", symbol: "star", x: marked.map(({ run }) => run.started), y: marked.map(({ run }) => run.value), texts: marked.map(({ note }) => note.text) });
   const [from, to] = [page.query.get("from"), page.query.get("to")];
   const chart = {
-    id: `trend-${one.name}`, title: `${one.step}.${one.metric}${labels(one)}`, note: [one.machine, one.branch ? `branch ${one.branch}` : "all branches", count(one.n, "run"), direction(one.goal)].filter(Boolean).join(" · "),
+    id: `trend-${one.name}`, title: `${one.step}.${one.metric}${labels(one)}`, note: [one.machine, one.branch ? `branch ${one.branch}` : "all branches", count(one.n, "run")].filter(Boolean).join(" · "),
     x, y: { ...axis(one.metric, one.unit, one.goal, values), direction: direction(one.goal) }, series, from_zero: false,
     lines: one.change_points.map((point) => ({ x: new Date(at(point.index)).toISOString(), bad: point.direction === "worse" })),
     ...(from && to ? { range: [from, to] } : {}),
@@ -104,7 +104,14 @@ function trend(page, one) {
     side(point.last_old), side(point.first_new), point.remarks.join("; "),
   ]);
   return h("article", { class: "stack" }, figure, left.length ? h("p", { class: "quiet" }, `Left out of this history: ${left.join(", ")}.`) : null, one.apart?.length ? h("p", { class: "quiet" }, one.apart.join("; ")) : null,
-    rows.length ? section("Where it changed", "", table([{ title: "Direction" }, { title: "At" }, { title: "Size", n: true }, { title: "95 % interval", n: true }, { title: "Sure" }, { title: "Last before" }, { title: "First after" }, { title: "Remarks", class: "why" }], rows, { label: "Changes" })) : h("p", { class: "quiet" }, one.n < 8 ? "Too few runs to look for changes." : "No change was found."));
+    rows.length ? section("Where it changed", "", table([{ title: "Direction" }, { title: "At", class: "nb" }, { title: "Size", n: true }, { title: "95 % interval", n: true }, { title: "Sure" }, { title: "Last before" }, { title: "First after" }, { title: "Remarks", class: "why" }], rows, { label: "Changes" })) : h("p", { class: "quiet" }, one.n < 8 ? "Too few runs to look for changes." : "No change was found."));
+}
+
+/** `step.metric` with the scenario and the labels below it. */
+function named(one) {
+  const series = one.selector.startsWith(`${one.scenario}/`) ? one.selector.slice(one.scenario.length + 1) : one.selector;
+  const at = series.indexOf("{");
+  return [h("span", {}, at < 0 ? series : series.slice(0, at)), h("small", {}, [one.scenario, at < 0 ? "" : series.slice(at + 1, -1)].filter(Boolean).join(" · "))];
 }
 
 const labels = (one) => {

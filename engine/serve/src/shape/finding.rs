@@ -1,6 +1,6 @@
 //! Findings: what limits, what to do about it, and what that should bring.
 
-use engine_core::finding::{Advice, Finding};
+use engine_core::finding::{Advice, Finding, Range};
 use engine_report::clean;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -22,55 +22,37 @@ pub(crate) struct AdviceRow {
     pub(crate) not_assessed: Vec<NotAssessedRow>,
 }
 
-/// What a rule found.
+/// What a rule found; the same members as in the results file.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct FindingRow {
     /// Id of the rule.
-    pub(crate) id: String,
+    pub(crate) rule: String,
     /// One line.
     pub(crate) title: String,
     /// The step that it was found at.
     pub(crate) subject: String,
     /// `low`, `medium`, `high` or `critical`.
-    pub(crate) severity: &'static str,
-    /// Its place among the findings, from 1.
-    pub(crate) priority: usize,
+    pub(crate) priority: &'static str,
     /// How the priority was computed.
     pub(crate) calculation: String,
     /// Why it is so.
     pub(crate) cause: String,
     /// What to do.
-    pub(crate) steps: Vec<String>,
+    pub(crate) action: String,
     /// `minutes`, `hours` or `days`.
     pub(crate) effort: &'static str,
-    /// The numbers that it rests on.
-    pub(crate) evidence: Vec<EvidenceRow>,
-    /// What it should bring; null where that is not known.
-    pub(crate) gain: Option<GainRow>,
+    /// The numbers that it rests on, with value, interval and limit.
+    pub(crate) evidence: Vec<String>,
+    /// Name of the model; null where the gain is unknown.
+    pub(crate) model: Option<&'static str>,
+    /// How many times as fast: value, lower and upper end; null where that is unknown.
+    pub(crate) speedup: Option<Vec<f64>>,
+    /// Share of the objective's time that would go: value, lower and upper end; null where that is unknown.
+    pub(crate) saved_ratio: Option<Vec<f64>>,
     /// How far it can be trusted, 0 to 1.
     pub(crate) confidence: Option<f64>,
     /// When it is wrong.
     pub(crate) wrong_when: String,
-}
-
-/// One number that a finding rests on.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct EvidenceRow {
-    /// In words, with value, interval and limit.
-    pub(crate) text: String,
-}
-
-/// How many times as fast it should be.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct GainRow {
-    /// The best value.
-    pub(crate) value: Option<f64>,
-    /// Lower end.
-    pub(crate) low: Option<f64>,
-    /// Upper end.
-    pub(crate) high: Option<f64>,
-    /// In words, with the model.
-    pub(crate) text: String,
 }
 
 /// A rule that could not be asked.
@@ -89,7 +71,7 @@ impl AdviceRow {
         Self {
             run: run.to_owned(),
             objective: clean::line(&advice.objective),
-            findings: advice.findings.iter().enumerate().map(|(place, finding)| row(place + 1, finding)).collect(),
+            findings: advice.findings.iter().map(row).collect(),
             quiet: advice.quiet.clone(),
             not_assessed: advice
                 .not_assessed
@@ -104,28 +86,23 @@ impl AdviceRow {
     }
 }
 
-fn row(priority: usize, finding: &Finding) -> FindingRow {
-    let gain = finding.gain.modelled().map(|modelled| {
-        let range = modelled.speedup;
-        GainRow {
-            value: finite(range.value),
-            low: finite(range.low),
-            high: finite(range.high),
-            text: format!("{:.2} to {:.2} times as fast ({})", range.low, range.high, modelled.model.name()),
-        }
-    });
+fn row(finding: &Finding) -> FindingRow {
+    let ends =
+        |range: Range| [range.value, range.low, range.high].into_iter().map(finite).collect::<Option<Vec<f64>>>();
+    let modelled = finding.gain.modelled();
     FindingRow {
-        id: clean::line(&finding.rule),
+        rule: clean::line(&finding.rule),
         title: clean::line(&finding.title),
         subject: clean::line(&finding.subject),
-        severity: finding.priority.level.name(),
-        priority,
+        priority: finding.priority.level.name(),
         calculation: clean::line(&finding.priority.calculation),
         cause: clean::line(&finding.cause),
-        steps: vec![clean::line(&finding.action)],
+        action: clean::line(&finding.action),
         effort: finding.effort.name(),
-        evidence: finding.evidence.iter().map(|one| EvidenceRow { text: clean::line(&one.to_string()) }).collect(),
-        gain,
+        evidence: finding.evidence.iter().map(|one| clean::line(&one.to_string())).collect(),
+        model: modelled.map(|modelled| modelled.model.name()),
+        speedup: modelled.and_then(|modelled| ends(modelled.speedup)),
+        saved_ratio: finding.gain.saved().and_then(ends),
         confidence: finite(finding.confidence.value),
         wrong_when: clean::line(&finding.wrong_when),
     }

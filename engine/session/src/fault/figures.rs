@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use engine_core::fault::{DataCheck, FaultShape, PHASES, Recovery, Window, fault_metric};
+use engine_core::load::WARM_UP;
 use engine_core::measurement::Record;
 use engine_core::series::Labels;
 use engine_load::record::{Kind, Label, Row};
@@ -27,13 +28,15 @@ pub(super) fn windows(rows: &BTreeMap<Label, Row>, fault: &FaultShape) -> Vec<Wi
             p95: p95.filter(|_| row.ok > 0),
         }
     };
-    slices.into_iter().map(window).filter(|window| window.length > 1e-9).collect()
+    let counts = |window: &Window| window.length > 1e-9 && window.start > fault.warmup - 1e-9;
+    slices.into_iter().map(window).filter(counts).collect()
 }
 
-/// When the phases around the fault end, in seconds.
+/// When the phases around the fault end, in seconds; the warm-up is one of its own.
 pub(super) fn phases(fault: &FaultShape) -> Vec<(String, f64)> {
     let ends = [fault.after, fault.removed(), fault.seconds()];
-    PHASES.iter().zip(ends).map(|(name, end)| ((*name).to_owned(), end)).collect()
+    let warmup = (fault.warmup > 0.0).then(|| (WARM_UP.to_owned(), fault.warmup));
+    warmup.into_iter().chain(PHASES.iter().zip(ends).map(|(name, end)| ((*name).to_owned(), end))).collect()
 }
 
 /// The rows with the phase around the fault in the place of the slice: by the middle of the slice.
@@ -67,7 +70,6 @@ pub(super) fn records(recovery: &Recovery, data: Option<&DataCheck>, restarts: u
     }
     if let Some(data) = data {
         put("lost", Some(data.lost as f64));
-        put("acknowledged", Some(data.acknowledged as f64));
     }
     put("restarts", Some(restarts as f64));
     records

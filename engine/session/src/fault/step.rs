@@ -22,6 +22,7 @@ use super::act::{Acted, act};
 use super::figures;
 use super::scene::{Scene, Who, of_fault};
 use crate::custom;
+use crate::ending::next_attempt;
 use crate::load::LoadRequest;
 use crate::load::parts::{Collector, Drive, Driven, Due, Naming, Sums, Watching, doubts, notes, wanted, window};
 use crate::round::drift;
@@ -58,7 +59,7 @@ impl Runner<'_, '_, '_> {
         self.bus.send(Event::Sampled(Sampled {
             step,
             round,
-            attempt: 0,
+            attempt: self.bus.with(|record| next_attempt(record, step, round)),
             at: self.bus.at(started),
             seconds: taken.took.as_secs_f64(),
             taints: taken.taints,
@@ -146,7 +147,7 @@ impl Runner<'_, '_, '_> {
         let grace = Duration::from_secs_f64(load.grace);
         let sources = load.threads.min(load.most_users());
         let (watched, refused) = wanted(request, &load, None);
-        let collector = Collector::new(step, round, sources, naming, phases.clone());
+        let collector = Collector::new(step, round, sources, naming, phases.clone()).without(fault.warmup);
         let runner = LoadRunner::new(load).map_err(|error| ProbeError::failed(error.to_string()))?;
         let stopper = runner.stopper();
         // The generator crowds the machine itself, and so may the fault: pressure of its own making is no disturbance.
@@ -204,10 +205,13 @@ impl Runner<'_, '_, '_> {
                 rows: &figures::banded(&outcome.totals.rows, fault),
                 naming,
                 phases: &phases,
-                warmup: 0.0,
+                warmup: fault.warmup,
                 seconds: outcome.seconds,
                 plan: plan.as_ref(),
-                due: Due { scheduled: conservation.scheduled, dropped: conservation.dropped },
+                due: Due {
+                    scheduled: conservation.scheduled.saturating_sub(driven.before.scheduled),
+                    dropped: conservation.dropped.saturating_sub(driven.before.dropped),
+                },
                 under_way: false,
                 windows: &course,
                 host: record.host.get(host_before..).unwrap_or_default(),
@@ -219,7 +223,7 @@ impl Runner<'_, '_, '_> {
         for (id, value) in [("generator.cpu", busiest), ("generator.memory", health.resident as f64)] {
             records.extend(metric_of(id).map(|def| Record::value(def.metric(), mark.clone(), value)));
         }
-        let (own, unread) = watching.finish(0.0, &mark);
+        let (own, unread) = watching.finish(fault.warmup, &mark);
         records.extend(own);
         said.extend(unwatched.into_iter().chain(unread).chain(refused).map(|note| (NoteLevel::Warning, note)));
         let mut marks = marks(injected, removed, &mechanism, &recovery);

@@ -17,6 +17,7 @@ fn shape() -> FaultShape {
             port: None,
         },
         inject: Injection { id: "faults.hang".into(), args: Args::default() },
+        warmup: 0.0,
         after: 2.0,
         lasts: 1.0,
         within: 1.5,

@@ -16,6 +16,7 @@ use engine_probes::ProbeError;
 use super::background::{Lost, Running};
 use super::figures::Figures;
 use crate::bus::Bus;
+use crate::ending::next_attempt;
 use crate::load::trials::{Gave, Trials};
 use crate::round::RoundRequest;
 use crate::runner::{Runner, Settings};
@@ -86,7 +87,7 @@ impl Runner<'_, '_, '_> {
         self.bus.send(Event::Sampled(Sampled {
             step,
             round,
-            attempt: 0,
+            attempt: self.bus.with(|record| next_attempt(record, step, round)),
             at: self.bus.at(started),
             seconds: took.as_secs_f64(),
             taints: gave.taints,

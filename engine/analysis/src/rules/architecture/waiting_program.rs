@@ -37,7 +37,9 @@ fn check(facts: &Facts<'_>, limits: &Limits<'_>) -> Checked {
             user.range().high + system.range().high,
         );
         let busy = cpu.over(wall.range());
-        if busy.value > limits.of("busy") {
+        // Waiting for storage is told by `storage.program_waits`.
+        let storage = facts.pressure_of(&wall.step, |sample| sample.pressure_io).is_some_and(|seen| seen.value >= 0.3);
+        if storage || busy.value > limits.of("busy") {
             continue;
         }
         let waits = busy.map(|busy| (1.0 - busy).clamp(0.0, 0.99));

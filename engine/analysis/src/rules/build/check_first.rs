@@ -42,7 +42,7 @@ mod tests {
     fn run(slow: f64, fast: f64) -> Made {
         Made::new().probe("build.debug", "debuginfo=profile", &[m("wall", Unit::Seconds, slow)]).probe(
             "build.check",
-            "",
+            "debuginfo=profile",
             &[m("wall", Unit::Seconds, fast)],
         )
     }

@@ -10,4 +10,5 @@ pub(super) mod pinning;
 pub(super) mod scaling_limit;
 pub(super) mod smt;
 pub(super) mod threads;
+pub(super) mod threads_fight;
 pub(super) mod vectorisation;

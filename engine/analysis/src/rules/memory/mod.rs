@@ -2,6 +2,7 @@
 
 pub(super) mod allocator;
 pub(super) mod bandwidth_limit;
+pub(super) mod bus_share;
 pub(super) mod fault_share;
 pub(super) mod huge_pages;
 pub(super) mod leak;
@@ -12,3 +13,4 @@ pub(super) mod page_faults;
 pub(super) mod pressure;
 pub(super) mod streaming_stores;
 pub(super) mod vcache;
+pub(super) mod working_set;

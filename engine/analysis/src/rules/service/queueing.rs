@@ -65,7 +65,8 @@ mod tests {
 
     fn run(wait: f64) -> Made {
         let sweep = [ml("response", "users=1", Unit::Seconds, 0.005)];
-        Made::new().sweep("users", &[1.0, 8.0], &sweep).load("shop", &[times("response", &[(wait, 1000)])], &[100.0])
+        let metrics = [times("response", &[(wait, 1000)]), m("rate", Unit::PerSecond, 100.0)];
+        Made::new().sweep("users", &[1.0, 8.0], &sweep).load("shop", &metrics, &[100.0])
     }
 
     #[test]
@@ -78,7 +79,8 @@ mod tests {
 
     #[test]
     fn without_a_part_of_low_load_it_is_not_guessed() {
-        let run = Made::new().load("shop", &[times("response", &[(0.05, 1000)])], &[100.0; 12]).record();
+        let metrics = [times("response", &[(0.05, 1000)]), m("rate", Unit::PerSecond, 100.0)];
+        let run = Made::new().load("shop", &metrics, &[100.0; 12]).record();
         assert!(ask(&RULE, &run).expect_err("nothing to compare with").contains("low load"));
     }
 }

@@ -45,6 +45,7 @@ pub(in crate::html) fn along(title: &str, goal: Goal, curves: &[&Curve<'_>]) -> 
             y: curve.points.iter().map(|point| Some(point.figures.estimate.value)).collect(),
             low: ends(|interval| interval.low),
             high: ends(|interval| interval.high),
+            ..Series::default()
         }
     });
     let series: Vec<Series> = series.collect();

@@ -4,6 +4,9 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+/// The token of every server here.
+pub(crate) const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
 /// Nothing here takes so long; a server that hangs fails the test.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -114,7 +117,7 @@ pub(crate) fn get(to: SocketAddr, path: &str) -> Answer {
 
 /// Changes, with the token.
 pub(crate) fn change(to: SocketAddr, method: &str, path: &str, body: &str) -> Answer {
-    let token = format!("Bearer {}", super::fixture::TOKEN);
+    let token = format!("Bearer {}", TOKEN);
     request(to, method, path, &[("Authorization", &token), ("Content-Type", "application/json")], body)
 }
 

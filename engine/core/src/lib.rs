@@ -39,3 +39,4 @@ pub mod stats;
 pub mod step;
 pub mod taint;
 pub mod unit;
+pub mod usage;

@@ -97,8 +97,8 @@ impl Body {
         let Frame { state, caches, scope } = &mut *frame;
         state.num_operations = 0;
         scope.push_dynamic(self.user.clone(), user);
-        let result = EvalContext::new(engine, state, caches, scope, None)
-            .eval_expression_tree_raw(&(&self.block).into(), true);
+        let result =
+            EvalContext::new(engine, state, caches, scope, None).eval_expression_tree_raw(&(&self.block).into(), true);
         let error = match result {
             Ok(value) => {
                 self.give_back(frame);

@@ -128,6 +128,14 @@ pub(crate) fn unlike_work(before: (&Work, u32), after: (&Work, u32)) -> Option<(
         {
             Some((format!("the sweep was `{}` and is `{}`", before.describe(), after.describe()), INSIST))
         }
+        (Work::Stress { shape: old }, Work::Stress { shape: new }) if old.same() != new.same() => {
+            Some((format!("the stress was `{}` and is `{}`", old.describe(), new.describe()), INSIST))
+        }
+        (Work::Fault { shape: old, fault: before, .. }, Work::Fault { shape: new, fault: after, .. })
+            if (before, &old.model, &old.journeys) != (after, &new.model, &new.journeys) =>
+        {
+            Some((format!("the fault was `{}` and is `{}`", before.describe(), after.describe()), INSIST))
+        }
         (old, new) if std::mem::discriminant(old) != std::mem::discriminant(new) => {
             Some(("steps of unlike kinds do not measure the same".to_owned(), "give the new step another name"))
         }

@@ -2,19 +2,18 @@
 //!
 //! The engine's own probes load the machine on purpose, so its total load says nothing. What is held against the limits:
 //!
-//! - **CPU**: the share of all CPUs used by *other* processes, from the system monitor (total minus our own process).
-//!   Taken is the lower quartile over the samples, that is, a load that was there for three quarters of the time.
-//!   Samples during rounds that run child processes are left out, since children count as others. Without samples, the
-//!   load average before the run stands in; it may still hold what ran before, so it can only acquit.
+//! - **CPU**: the share of all CPUs used by *other* processes, from the system monitor (total minus our own process and
+//!   all that it started). Taken is the lower quartile over the samples, that is, a load that was there for three quarters
+//!   of the time. Without samples, the load average before the run stands in; it may still hold what ran before, so it
+//!   can only acquit.
 //! - **memory**: the largest share in use in any sample, our own included.
-//! - **latency**: the largest 99th percentile of any metric called `latency` that is a time.
+//! - **latency**: the largest 99th percentile of any metric called `latency` or (of a load) `response` that is a time.
 //! - **disturbed rounds** (only when the run is not fully valid): the share of rounds that were disturbed. It has no
 //!   limit and decides nothing, but an invalid run leaves the health unknown.
 
 use engine_core::health::{Health, HealthRow, HealthVerdict};
 use engine_core::host_sample::HostSample;
 use engine_core::measurement::Stat;
-use engine_core::plan::{PlannedStep, Work};
 use engine_core::run::{RunRecord, ValidityLevel};
 use engine_core::stats::quantile::{quantile, sorted};
 use engine_core::unit::Unit;
@@ -38,9 +37,6 @@ impl Default for Thresholds {
     }
 }
 
-/// Areas of probes whose rounds start child processes.
-const CHILD_AREAS: [&str; 4] = ["command", "tool", "build", "ffi"];
-
 /// Share of the samples above which a load counts as lasting: all but the lowest quarter.
 const LASTING: f64 = 0.25;
 
@@ -56,7 +52,7 @@ pub fn health(run: &RunRecord, thresholds: &Thresholds) -> Health {
     Health::of(rows)
 }
 
-/// The share of all CPUs that processes other than our own used, 0 to 1. Children of ours count as others.
+/// The share of all CPUs that processes other than our own used, 0 to 1.
 pub(crate) fn used_by_others(sample: &HostSample) -> f64 {
     let cpus = sample.cores.len().max(1) as f64;
     (sample.cpu - sample.own_cpu / cpus).clamp(0.0, 1.0)
@@ -75,57 +71,21 @@ fn cpu(run: &RunRecord, limit: f64) -> HealthRow {
     let environment = &run.header.environment;
     let cpus = environment.cpu.logical_cpus.copied().unwrap_or(1).max(1);
     let before = environment.load.before.average_1.copied().map(|load| load / f64::from(cpus));
-    let quiet = samples_without_children(run);
-    if quiet.is_empty() {
-        let name = "CPU";
-        return match before {
-            Some(load) if load < limit => {
-                let reason = "load average before the run per CPU; the monitor has no sample without child processes";
-                row(name, Some(load), limit, Unit::Ratio, reason.to_owned())
-            }
-            Some(load) => HealthRow {
-                verdict: HealthVerdict::Unknown,
-                ..row(
-                    name,
-                    Some(load),
-                    limit,
-                    Unit::Ratio,
-                    "only the load average before the run is known, and it may hold what ran before".to_owned(),
-                )
-            },
-            None => row(name, None, limit, Unit::Ratio, "the monitor took no sample".to_owned()),
+    if run.host.is_empty() {
+        let Some(load) = before else {
+            return row("CPU", None, limit, Unit::Ratio, "the monitor took no sample".to_owned());
         };
+        let reason = "only the load average before the run is known, per CPU; it may hold what ran before";
+        let found = row("CPU", Some(load), limit, Unit::Ratio, reason.to_owned());
+        let verdict = if load < limit { found.verdict } else { HealthVerdict::Unknown };
+        return HealthRow { verdict, ..found };
     }
-    let shares: Vec<f64> = quiet.iter().map(|sample| used_by_others(sample)).collect();
+    let shares: Vec<f64> = run.host.iter().map(used_by_others).collect();
     let lasting = quantile(&sorted(&shares), LASTING);
     let earlier = before
         .map_or_else(String::new, |load| format!("; load average before the run {} per CPU", Unit::Ratio.format(load)));
     let reason = format!("used by other processes for most of the run ({} samples){earlier}", shares.len());
     row("CPU", Some(lasting), limit, Unit::Ratio, reason)
-}
-
-/// The samples whose period no round with child processes touches.
-fn samples_without_children(run: &RunRecord) -> Vec<&HostSample> {
-    let mut busy: Vec<(f64, f64)> = Vec::new();
-    for step in run.steps.iter().filter(|step| runs_children(&step.plan)) {
-        for round in step.measurements.iter().flat_map(|measurement| &measurement.rounds) {
-            busy.push((round.at, round.at + round.seconds));
-        }
-    }
-    let mut start = 0.0;
-    let mut quiet = Vec::new();
-    for sample in &run.host {
-        if !busy.iter().any(|(from, to)| *from < sample.at && *to > start) {
-            quiet.push(sample);
-        }
-        start = sample.at;
-    }
-    quiet
-}
-
-fn runs_children(step: &PlannedStep) -> bool {
-    let Work::Probe { id, .. } = &step.work else { return step.isolate };
-    step.isolate || CHILD_AREAS.contains(&id.split('.').next().unwrap_or(id))
 }
 
 fn memory(host: &[HostSample], limit: f64) -> HealthRow {
@@ -146,7 +106,9 @@ fn memory(host: &[HostSample], limit: f64) -> HealthRow {
 fn latency(run: &RunRecord, limit: f64) -> HealthRow {
     let worst = series(run)
         .into_iter()
-        .filter(|(id, measurement)| id.metric == "latency" && measurement.metric.unit == Unit::Seconds)
+        .filter(|(id, measurement)| {
+            matches!(id.metric.as_str(), "latency" | "response") && measurement.metric.unit == Unit::Seconds
+        })
         .filter_map(|(id, measurement)| Some((measurement.statistic(Stat::Percentile(99.0))?.value, id)))
         .max_by(|a, b| a.0.total_cmp(&b.0));
     match worst {

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod accuracy;
+pub mod advice;
 mod alike;
 mod cases;
 pub mod change;
@@ -23,6 +24,7 @@ pub mod policy;
 pub mod queueing;
 pub mod recovery;
 mod residuals;
+pub mod rules;
 mod scaling;
 pub mod series_file;
 mod sets;
@@ -48,7 +50,7 @@ pub use health::{Thresholds, health};
 pub use judge::judge_run;
 pub use scaling::scaling;
 pub use sets::{compare_sets, window_record};
-pub use signals::signals;
+pub use signals::{environment_signal, signals};
 pub use significance::adjusted;
 pub use timeline::{dated, timelines};
 pub use verdict::{Criteria, Decided, decide};

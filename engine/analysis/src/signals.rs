@@ -6,12 +6,13 @@
 use engine_core::alert::{Rule, Signal, Strength};
 use engine_core::change::Tier;
 use engine_core::comparison::Comparison;
+use engine_core::environment::Environment;
 use engine_core::health::{Health, HealthVerdict};
 use engine_core::history::Timeline;
 use engine_core::judgement::{Judgement, Severity, Verdict};
 use engine_core::metric::Goal;
 use engine_core::plan::Profile;
-use engine_core::run::{RunRecord, RunState, ValidityLevel};
+use engine_core::run::{RunId, RunRecord, RunState, ValidityLevel};
 use engine_core::step::Outcome;
 
 /// By how many runs the place of a change may move as more runs come.
@@ -36,6 +37,21 @@ pub fn signals(
     let own = |timeline: &&Timeline| timeline.history.points.last().is_some_and(|point| point.run == run.header.id);
     all.extend(timelines.iter().filter(own).filter_map(history));
     all
+}
+
+/// What the environments of a run and of the one before it, `before`, say: one signal however much of it changed.
+#[must_use]
+pub fn environment_signal(old: &Environment, new: &Environment, before: &RunId) -> Signal {
+    let subject = "environment";
+    let changes = old.notable(new);
+    if changes.is_empty() {
+        return Signal::well(Rule::Environment, subject);
+    }
+    let shown: Vec<String> =
+        changes.iter().take(4).map(|one| format!("`{}` was {} and is {}", one.field, one.a, one.b)).collect();
+    let more = if changes.len() > 4 { format!(" and {} more", changes.len() - 4) } else { String::new() };
+    let summary = format!("{}{more} (run {} before)", shown.join(", "), before.short());
+    Signal::raised(Rule::Environment, subject, Strength::Strong, summary)
 }
 
 fn failures(run: &RunRecord) -> Vec<Signal> {

@@ -53,6 +53,44 @@ impl App {
         }
     }
 
+    /// The configuration file in use.
+    pub(crate) fn config_path(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// The file that says who is told of alerts: `$ENGINE_NOTIFY`, else beside the configuration file, else in the usual
+    /// places for one.
+    pub(crate) fn notify_file(&self) -> Result<Option<PathBuf>, Fatal> {
+        if let Some(path) = std::env::var_os("ENGINE_NOTIFY").filter(|path| !path.is_empty()).map(PathBuf::from) {
+            if !path.is_file() {
+                return Err(Fatal::usage(format!("ENGINE_NOTIFY: there is no file `{}`", path.display())));
+            }
+            return Ok(Some(path));
+        }
+        let beside = |file: &Path| {
+            let folder = file.parent().unwrap_or_else(|| Path::new("")).to_owned();
+            ["notify.toml", "notify.json"].map(|name| folder.join(name))
+        };
+        let places: Vec<PathBuf> = match &self.file {
+            Some(file) => beside(file).to_vec(),
+            None => usual_files().iter().flat_map(|file| beside(file)).collect(),
+        };
+        Ok(places.into_iter().find(|path| path.is_file()))
+    }
+
+    /// The folder of the user's rules: as set, else beside the configuration file, else in the usual places for one.
+    pub(crate) fn rule_folders(&self) -> Vec<PathBuf> {
+        let set = &self.loaded.config.advice.rules;
+        if !set.is_empty() {
+            return vec![PathBuf::from(set)];
+        }
+        let beside = |file: &Path| file.parent().unwrap_or_else(|| Path::new("")).join("rules");
+        match &self.file {
+            Some(file) => vec![beside(file)],
+            None => usual_files().iter().map(|file| beside(file)).collect(),
+        }
+    }
+
     /// The settings.
     pub(crate) const fn config(&self) -> &Config {
         &self.loaded.config
@@ -143,7 +181,10 @@ pub(crate) fn now() -> Timestamp {
 
 /// A time on the command line: `10min`, `7d`, `90 s`; in seconds.
 pub(crate) fn time(flag: &str, text: &str) -> Result<f64, Fatal> {
-    let quantity: Quantity = text.parse().map_err(|error| Fatal::usage(format!("`{flag}`: {error}")))?;
+    // `45m` is how people say it; a metre is no time.
+    let minutes = text.strip_suffix('m').filter(|number| number.trim_end().ends_with(|c: char| c.is_ascii_digit()));
+    let spelled = minutes.map_or_else(|| text.to_owned(), |number| format!("{number} min"));
+    let quantity: Quantity = spelled.parse().map_err(|error| Fatal::usage(format!("`{flag}`: {error}")))?;
     if quantity.dimension != Dimension::TIME || quantity.value < 0.0 {
         return Err(Fatal::usage(format!("`{flag}` must be a time such as `10 min` or `7 d`, got `{text}`")));
     }

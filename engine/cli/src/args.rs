@@ -1,10 +1,16 @@
 //! The command line.
 
+mod advise;
 mod alerts;
+mod automate;
 mod baseline;
 mod faults;
 mod journey;
+#[cfg(test)]
+mod quoted;
+mod schedule;
 mod series;
+mod serve;
 mod stored;
 mod target;
 
@@ -13,11 +19,15 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use advise::AdviseArgs;
 pub(crate) use alerts::{AccuracyArgs, AlertsCommand, DeedArgs, LabelName, PatternsArgs, SimulateArgs};
+pub(crate) use automate::{AbArgs, CiCommand, DemoArgs, InitArgs, Kind, NewCommand, PinArgs, Provider};
 pub(crate) use baseline::{AcceptArgs, BaselineCommand, CloneArgs, SetArgs};
 pub(crate) use faults::FaultsCommand;
 pub(crate) use journey::{HttpArgs, ImportCommand, PlanArgs};
+pub(crate) use schedule::{AddArgs, InstallArgs, ScheduleCommand};
 pub(crate) use series::{AnomalyArgs, DetectorName, GoalName, TrendArgs, WhichRuns};
+pub(crate) use serve::ServeArgs;
 pub(crate) use stored::{ConfigCommand, DbCommand, ImportArgs, RunsCommand};
 pub(crate) use target::TargetArgs;
 
@@ -76,6 +86,20 @@ pub(crate) enum Command {
     Probe(ProbeArgs),
     /// Load one address: engine http URL -r 200/s -d 30s
     Http(Box<HttpArgs>),
+    /// Two builds side by side, in alternation: engine ab './old' './new'
+    Ab(Box<AbArgs>),
+    /// Write down what scenarios are made of, so that a run under the lock refuses what has changed
+    Pin(PinArgs),
+    /// Files for continuous integration: engine ci init github
+    #[command(subcommand)]
+    Ci(CiCommand),
+    /// Make a project: configuration, a folder of scenarios with an example, .gitignore, a CI file
+    Init(InitArgs),
+    /// A new scenario to start from: engine new scenario http shop
+    #[command(subcommand)]
+    New(NewCommand),
+    /// Ten seconds of load against a demo target of its own, and the report: nothing to set up, no network
+    Demo(DemoArgs),
     /// Write a scenario from what a browser or curl sent
     #[command(subcommand)]
     Import(ImportCommand),
@@ -98,9 +122,12 @@ pub(crate) enum Command {
     /// Runs to compare with by name, and levels accepted as the new normal
     #[command(subcommand)]
     Baseline(BaselineCommand),
-    /// What is wrong now: list, acknowledge, silence, resolve, label
+    /// What is wrong now: list, acknowledge, silence, resolve, label, and who is told
     #[command(subcommand)]
     Alerts(AlertsCommand),
+    /// Runs at times of a pattern of cron: add, list, run, install
+    #[command(subcommand)]
+    Schedule(ScheduleCommand),
     /// How right the alerts were that somebody labelled: precision, recall and delay, by rule
     Accuracy(AccuracyArgs),
     /// What would be found in the stored histories: the smallest change, after how many runs, how many false alarms
@@ -110,8 +137,14 @@ pub(crate) enum Command {
     /// Stored runs
     #[command(subcommand)]
     Runs(RunsCommand),
+    /// Name what limits, what to do about it, and what that should bring: engine advise @last
+    Advise(AdviseArgs),
     /// Write the report of a stored run: engine report @last -o r.md
     Report(ReportArgs),
+    /// The dashboard and its REST API, on this machine: http://127.0.0.1:5000
+    Serve(ServeArgs),
+    /// What this machine does now, drawn in the terminal: CPUs, memory, disks, networks, pressure
+    Top(TopArgs),
     /// Run the demo target alone: a small shop on 127.0.0.1 that is as slow, full or broken as it is told to be
     Target(Box<TargetArgs>),
     /// The file of the results: check it, or copy it while it is in use
@@ -127,6 +160,9 @@ pub(crate) enum Command {
     Explain {
         /// Such as 12, inconclusive, degraded, unknown-option, or the id of a verdict
         what: Option<String>,
+        /// Everything as the page docs/troubleshooting.md
+        #[arg(long, conflicts_with = "what")]
+        markdown: bool,
     },
     /// Completions for a shell
     Completions {
@@ -200,6 +236,9 @@ pub(crate) struct Reading {
     /// Leave out steps whose name matches a glob
     #[arg(long, value_name = "GLOB", value_delimiter = ',')]
     pub(crate) skip: Vec<String>,
+    /// Spend about this time, such as 45m: more rounds where there is more
+    #[arg(long, value_name = "TIME")]
+    pub(crate) budget: Option<String>,
     /// Folder searched for `std/..` modules before the built-in ones
     #[arg(long, value_name = "DIR")]
     pub(crate) stdlib: Option<PathBuf>,
@@ -211,7 +250,7 @@ pub(crate) struct Reading {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RunArgs {
     /// Files, built-in scenarios (quick, hardware, full), or `-` for standard input
-    #[arg(value_name = "SCENARIO", required_unless_present_any = ["eval"])]
+    #[arg(value_name = "SCENARIO", required_unless_present_any = ["eval", "resume"])]
     pub(crate) scenarios: Vec<String>,
     /// Script text
     #[arg(short = 'e', long, value_name = "SCRIPT", conflicts_with = "scenarios")]
@@ -227,6 +266,15 @@ pub(crate) struct RunArgs {
     /// Profile of what the machine should reach [default: the one that fits; see `engine list machines`]
     #[arg(long, value_name = "NAME")]
     pub(crate) machine: Option<String>,
+    /// Go on with a run that was interrupted or killed: what it has is not measured again
+    #[arg(long, value_name = "RUN", conflicts_with = "eval")]
+    pub(crate) resume: Option<String>,
+    /// Refuse scenarios that are not in the lock; without this, a lock beside a scenario that names it is obeyed
+    #[arg(long)]
+    pub(crate) locked: bool,
+    /// The lock [default: engine.lock beside the scenario]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) lock: Option<PathBuf>,
     /// What makes the run fail beside expectations
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     pub(crate) fail_on: Vec<FailOn>,
@@ -242,6 +290,12 @@ pub(crate) struct RunArgs {
     /// Show every event with its values
     #[arg(long)]
     pub(crate) trace: bool,
+    /// Show the run in the browser while it runs [default port: 5000, or the next free one]
+    #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub(crate) dashboard: Option<String>,
+    /// Draw the run in the terminal while it goes on: machine, steps, rate, percentiles, errors; ? shows the keys
+    #[arg(long, conflicts_with = "trace")]
+    pub(crate) tui: bool,
 }
 
 /// Where results and reports go.
@@ -250,9 +304,12 @@ pub(crate) struct Storing {
     /// Folder of the report files
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// Write a report here as well; the suffix says which: json md csv xml txt
+    /// Write a report here as well; the suffix says which: json md csv xml txt html
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Vec<PathBuf>,
+    /// Report files to write into the folder: json, md, csv, junit, txt, html [default: the configuration's]
+    #[arg(long, value_name = "FORMAT", value_delimiter = ',')]
+    pub(crate) format: Vec<String>,
     /// Label the run
     #[arg(long = "tag", value_name = "K=V")]
     pub(crate) tags: Vec<String>,
@@ -434,18 +491,38 @@ pub(crate) struct CompareArgs {
     /// Smaller changes do not count, such as 2%
     #[arg(long, value_name = "SHARE")]
     pub(crate) min_effect: Option<String>,
-    /// Write Markdown here
+    /// Write it here: Markdown, or HTML where the name ends in .html
     #[arg(long, short, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    /// HTML without a script
+    #[arg(long)]
+    pub(crate) lite: bool,
 }
 
 /// `engine report`.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ReportArgs {
     /// @last, @-2, @NAME, an id or its prefix, an exported file
     #[arg(default_value = "@last")]
     pub(crate) run: String,
-    /// The file; its suffix says what: json md csv xml txt [default: text on standard output]
+    /// The file; its suffix says what: json md csv xml txt html [default: text on standard output]
     #[arg(long, short, value_name = "FILE")]
     pub(crate) out: Vec<PathBuf>,
+    /// What goes to standard output: json md csv xml txt html
+    #[arg(long, value_name = "NAME", conflicts_with = "out")]
+    pub(crate) format: Option<String>,
+    /// HTML without a script: smaller, for mail and for places that forbid scripts
+    #[arg(long)]
+    pub(crate) lite: bool,
+}
+
+/// `engine top`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct TopArgs {
+    /// Time between two samples
+    #[arg(long, value_name = "TIME", default_value = "1 s")]
+    pub(crate) period: String,
+    /// Samples after which it ends by itself
+    #[arg(long, value_name = "N")]
+    pub(crate) count: Option<u64>,
 }

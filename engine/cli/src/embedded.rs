@@ -6,6 +6,9 @@ pub(crate) const SCENARIOS: &[(&str, &str)] = &[
     ("hardware", include_str!("../../../scenarios/hardware.rhai")),
     ("code", include_str!("../../../scenarios/code.rhai")),
     ("load", include_str!("../../../scenarios/load.rhai")),
+    ("optimization", include_str!("../../../scenarios/optimization.rhai")),
+    ("stress", include_str!("../../../scenarios/stress.rhai")),
+    ("failure", include_str!("../../../scenarios/failure.rhai")),
     ("full", include_str!("../../../scenarios/full.rhai")),
 ];
 

@@ -123,7 +123,7 @@ pub(crate) const MEANINGS: [Meaning; 17] = [
         31,
         "partial results",
         "The run ended early: its budget was used up or it was cut off. What it had is stored and reported.",
-        "Raise `budget`, or lower `rounds`.",
+        "`engine run --resume RUN` goes on with one that was cut off; else raise `budget`, or lower `rounds`.",
     ),
     meaning(
         Exit::Overloaded,
@@ -132,8 +132,20 @@ pub(crate) const MEANINGS: [Meaning; 17] = [
         "The generator was the bottleneck, so the numbers describe the generator.",
         "Lower the rate, or give the generator more cores.",
     ),
-    meaning(Exit::Interrupted, 130, "interrupted", "Ctrl-C. What there was is stored and reported.", "Run it again."),
-    meaning(Exit::Terminated, 143, "terminated", "SIGTERM. What there was is stored and reported.", "Run it again."),
+    meaning(
+        Exit::Interrupted,
+        130,
+        "interrupted",
+        "Ctrl-C. What there was is stored and reported.",
+        "`engine run --resume @last` goes on.",
+    ),
+    meaning(
+        Exit::Terminated,
+        143,
+        "terminated",
+        "SIGTERM. What there was is stored and reported.",
+        "`engine run --resume @last` goes on.",
+    ),
 ];
 
 impl Exit {
@@ -189,6 +201,7 @@ impl From<engine_store::Error> for Fatal {
             | E::BadBaseline { .. }
             | E::UnknownAlert { .. }
             | E::BadAlert { .. }
+            | E::BadSchedule { .. }
             | E::Exists { .. } => Exit::Usage,
             _ => Exit::Store,
         };

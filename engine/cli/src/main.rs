@@ -1,6 +1,7 @@
 //! The binary `engine`: arguments, configuration, exit codes, wiring.
 #![forbid(unsafe_code)]
 
+mod advising;
 mod alerting;
 mod app;
 mod args;
@@ -10,16 +11,24 @@ mod config;
 mod embedded;
 mod exit;
 mod journey;
+mod lock;
 mod machine;
 mod machines;
+mod notify;
 mod output;
 mod pipeline;
 mod reports;
+mod resume;
+mod scaffold;
+mod scheduling;
+mod serving;
 mod signals;
 mod source;
 mod stream;
 mod terminal;
 mod verdicts;
+mod verifying;
+mod view;
 
 use std::process::ExitCode;
 

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use engine_core::comparison::Comparison;
 use engine_core::environment::Environment;
+use engine_core::fault::{FaultRecord, FaultVerdict, Recovery};
 use engine_core::judgement::{Judgement, Severity, Verdict};
-use engine_core::plan::Plan;
+use engine_core::plan::{Plan, Work};
 use engine_core::run::{RunHeader, RunId, RunRecord, RunState, ScenarioRef, ValidityLevel};
 use engine_core::step::{FailureKind, Outcome};
 use engine_report::{Cause, Report, TimeZone, text};
@@ -20,7 +21,7 @@ use crate::args::{FailOn, Reading, Storing, Unsure};
 use crate::baselines::Subject;
 use crate::exit::{Exit, Fatal};
 use crate::terminal::Terminal;
-use crate::{cmd, config, machine, machines, reports, signals, source, stream};
+use crate::{cmd, config, machine, machines, reports, signals, source, stream, view};
 
 /// One run, as asked.
 #[derive(Debug)]
@@ -35,6 +36,17 @@ pub(crate) struct Request {
     pub(crate) budget: Option<f64>,
     pub(crate) trace: bool,
     pub(crate) once: bool,
+    /// `--budget`.
+    pub(crate) reading: Reading,
+    /// The run to go on with.
+    pub(crate) resume: Option<Box<RunRecord>>,
+    /// The lock to obey.
+    pub(crate) lock: Option<crate::lock::Asked>,
+    /// Whether cases are held against their references as `fail_on` says.
+    pub(crate) cases: bool,
+    /// What is told of the run while it runs, where a dashboard shows it.
+    pub(crate) hub: Option<engine_serve::Hub>,
+    pub(crate) tui: bool,
 }
 
 impl Request {
@@ -56,6 +68,12 @@ impl Request {
             budget: None,
             trace: false,
             once: false,
+            reading: reading.clone(),
+            resume: None,
+            lock: None,
+            cases: false,
+            hub: None,
+            tui: false,
         })
     }
 }
@@ -68,17 +86,21 @@ struct Finished {
 }
 
 /// Runs one scenario to its exit code.
-pub(crate) fn run(app: &App, request: Request) -> Result<Exit, Fatal> {
+pub(crate) fn run(app: &App, mut request: Request) -> Result<Exit, Fatal> {
     let label = source::label(&request.source);
     let folder = source::folder(&request.source);
     let mut scenario = read(app, &request)?;
-    let plan = adjusted(&request, scenario.plan());
+    if let Some(asked) = &request.lock {
+        crate::lock::obey(asked, &request.source, scenario.sources())?;
+    }
+    let plan = adjusted(&request, scenario.plan())?;
     if plan.steps.is_empty() {
         return Err(Fatal::new(Exit::NothingRan, format!("{label}: the filters `--only` and `--skip` leave no step")));
     }
     for path in &request.storing.report {
         reports::format_of(path)?;
     }
+    let formats = reports::formats(&request.storing.format, &app.config().reports.formats)?;
     let targets = request.storing.stream.iter().map(|text| -> Result<(&str, stream::Target), Fatal> {
         let target = stream::Target::parse(text).map_err(|error| Fatal::usage(format!("`--stream` {error}")))?;
         Ok((text.as_str(), target))
@@ -86,7 +108,11 @@ pub(crate) fn run(app: &App, request: Request) -> Result<Exit, Fatal> {
     let targets: Vec<(&str, stream::Target)> = targets.collect::<Result<_, _>>()?;
     let scratch = Scratch::new(&cmd::scratch_base(app))?;
     let store = app.store()?;
-    let header = header(app, &request, &label, &folder, &scratch.0, plan, scenario.hash())?;
+    let resumed = request.resume.take();
+    let header = match &resumed {
+        Some(record) => crate::resume::checked(app, record, &plan, scenario.hash(), &scratch.0)?,
+        None => header(app, &request, &label, &folder, &scratch.0, plan, scenario.hash())?,
+    };
     let against = request
         .baseline
         .as_deref()
@@ -95,6 +121,9 @@ pub(crate) fn run(app: &App, request: Request) -> Result<Exit, Fatal> {
         .unwrap_or_default();
     let baseline = against.record();
     announce(app, &header);
+    if let Some(record) = &resumed {
+        crate::resume::announce(app, record);
+    }
     if let Some(remark) = &against.remark {
         app.note(&engine_report::clean::line(remark));
     }
@@ -107,10 +136,14 @@ pub(crate) fn run(app: &App, request: Request) -> Result<Exit, Fatal> {
         settings.retakes = 0;
     }
     let style = app.style();
-    let mut sinks: Vec<Box<dyn Sink>> = vec![
-        Box::new(StoreSink { sender: writer.sender(), interrupt: signals::interrupt() }),
-        Box::new(Terminal::new(app.output, style, app.config().output.progress, request.trace)),
-    ];
+    let screen = if request.tui { view::start(app, &header)? } else { None };
+    let lines: Box<dyn Sink> = match &screen {
+        Some(screen) => Box::new(view::Drawn::on(screen)),
+        None => Box::new(Terminal::new(app.output, style, app.config().output.progress, request.trace)),
+    };
+    let mut sinks: Vec<Box<dyn Sink>> =
+        vec![Box::new(StoreSink { sender: writer.sender(), interrupt: signals::interrupt() }), lines];
+    sinks.extend(request.hub.clone().map(crate::serving::sink));
     let mut streams = Vec::new();
     for (name, target) in &targets {
         let (sink, stream) =
@@ -118,7 +151,12 @@ pub(crate) fn run(app: &App, request: Request) -> Result<Exit, Fatal> {
         sinks.push(sink);
         streams.push(stream);
     }
-    let record = engine_session::run(header.clone(), settings, Some(&mut scenario), sinks);
+    let record = match resumed {
+        Some(record) => engine_session::resume(crate::resume::forgiven(*record), settings, Some(&mut scenario), sinks),
+        None => engine_session::run(header.clone(), settings, Some(&mut scenario), sinks),
+    };
+    // The terminal is given back before anything else is said.
+    drop(screen);
     let stored = writer.finish();
     for lost in streams.into_iter().filter_map(stream::Stream::finish) {
         app.output.err(&format!("warning: {lost}"));
@@ -138,7 +176,7 @@ pub(crate) fn run(app: &App, request: Request) -> Result<Exit, Fatal> {
     } else if request.baseline.is_some() && request.fail_on.contains(&FailOn::Inconclusive) {
         causes.push((Exit::Inconclusive, "there is no accepted run to compare with yet".to_owned()));
     }
-    conclude(app, &request, Finished { record, comparison, causes })
+    conclude(app, &request, &formats, Finished { record, comparison, causes })
 }
 
 /// Reads the scenario; its errors are shown with place and hint.
@@ -153,15 +191,16 @@ fn read(app: &App, request: &Request) -> Result<Scenario, Fatal> {
 }
 
 /// The plan with what the command line changes.
-fn adjusted(request: &Request, plan: &Plan) -> Plan {
+fn adjusted(request: &Request, plan: &Plan) -> Result<Plan, Fatal> {
     let mut plan = plan.clone();
+    cmd::spend(&request.reading, &mut plan)?;
     if request.once {
         cmd::once(&mut plan);
     }
     if let Some(budget) = request.budget {
         plan.budget = Some(plan.budget.map_or(budget, |own| own.min(budget)));
     }
-    plan
+    Ok(plan)
 }
 
 fn header(
@@ -241,7 +280,10 @@ fn settings<'a>(
         monitor: (period > 0.0).then(|| Duration::from_secs_f64(period)),
         watch: Some(Box::new(move |sample| watch.observe(sample))),
         after,
+        stress: crate::cmd::stress_ground(&myself),
         scaling: &engine_analysis::scaling,
+        faults: cmd::faults(),
+        recovery: &engine_analysis::recovery::recovery,
         judge,
     })
 }
@@ -267,6 +309,7 @@ fn causes(record: &RunRecord, unsure: Unsure) -> Vec<(Exit, String)> {
             causes.push((exit, format!("{} failed: {}", step.plan.path(), failure.message)));
         }
     }
+    causes.extend(faults(record));
     for judged in &record.judged {
         let text = format!("{}: {}: {}", judged.step, judged.text, judged.reason);
         match (judged.judgement, judged.severity, unsure) {
@@ -286,6 +329,27 @@ fn causes(record: &RunRecord, unsure: Unsure) -> Vec<(Exit, String)> {
     }
     causes.sort_by_key(|(exit, _)| *exit);
     causes
+}
+
+/// What became of victims: one that is not well again, or was not steady before, decides how the run ends.
+fn faults(record: &RunRecord) -> Vec<(Exit, String)> {
+    let cause = |fault: &FaultRecord| {
+        let step = record.steps.get(fault.step)?;
+        let Work::Fault { fault: shape, .. } = &step.plan.work else { return None };
+        let (path, round) = (step.plan.path(), fault.round + 1);
+        let cause = match &fault.recovery {
+            Recovery::Inconclusive { reason } => {
+                (Exit::Inconclusive, format!("{path}, repetition {round}: inconclusive: {reason}"))
+            }
+            Recovery::Seen(_) if fault.verdict() == FaultVerdict::NotRecovered => {
+                let within = shape.within;
+                (Exit::NotRecovered, format!("{path}, repetition {round}: not well again within {within} s"))
+            }
+            Recovery::Seen(_) => return None,
+        };
+        shape.judged.then_some(cause)
+    };
+    record.faults.iter().filter_map(cause).collect()
 }
 
 /// Notes that a run was worse than its baseline, so that it is no part of the next automatic one. A store that cannot be
@@ -329,20 +393,26 @@ pub(crate) fn regressions(comparison: &Comparison, fail_on: &[FailOn]) -> Vec<(E
 }
 
 /// Writes the reports, shows the summary, and decides the exit code.
-fn conclude(app: &App, request: &Request, finished: Finished) -> Result<Exit, Fatal> {
+fn conclude(app: &App, request: &Request, formats: &[String], finished: Finished) -> Result<Exit, Fatal> {
     let Finished { record, comparison, mut causes } = finished;
+    let cases = engine_analysis::case_ratios(&record, &app.comparing(None, false).criteria);
+    if request.cases {
+        causes.extend(cmd::against_reference(&record, &cases, &request.fail_on));
+    }
     causes.sort_by_key(|(exit, _)| *exit);
     let exit = Exit::of(&causes.iter().map(|(exit, _)| *exit).collect::<Vec<_>>());
     let shown = engine_report::Exit {
         code: exit.code(),
         causes: causes.iter().map(|(exit, reason)| Cause { code: exit.code(), reason: reason.clone() }).collect(),
     };
-    let cases = engine_analysis::case_ratios(&record, &app.comparing(None, false).criteria);
     let health = engine_analysis::health(&record, &machine::thresholds(app));
+    let advice = crate::advising::of(app, &record);
     let mut report = Report {
         record: &record,
         cases: &cases,
+        comparison: comparison.as_ref(),
         health: Some(&health),
+        advice: advice.as_ref(),
         exit: Some(&shown),
         written: &[],
         unsure: match request.unsure {
@@ -353,7 +423,7 @@ fn conclude(app: &App, request: &Request, finished: Finished) -> Result<Exit, Fa
         zone: TimeZone::system(),
     };
     let folder = app.reports(request.storing.out.as_deref())?;
-    let mut places = reports::places(&folder, &record.header.scenario.name, &report, &app.config().reports.formats);
+    let mut places = reports::places(&folder, &record.header.scenario.name, &report, formats);
     for path in &request.storing.report {
         places.push((reports::format_of(path)?, path.clone()));
     }
@@ -379,6 +449,7 @@ fn conclude(app: &App, request: &Request, finished: Finished) -> Result<Exit, Fa
     }
     github(app, &report)?;
     crate::alerting::after_run(app, &record, comparison.as_ref(), &health);
+    crate::notify::after_run(app);
     match failed {
         // The numbers are stored, but not where they were asked for.
         Some(error) => {

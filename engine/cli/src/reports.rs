@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use engine_report::{Report, TimeZone, csv, file_names, json, junit, load_file_names, markdown, text};
+use engine_report::{Report, TimeZone, csv, file_names, html, json, junit, load_file_names, markdown, text};
 
 use crate::exit::Fatal;
 
@@ -14,21 +14,48 @@ pub(crate) fn render(report: &Report<'_>, format: &str) -> Result<String, Fatal>
         "csv" => csv::rounds(report),
         "xml" => junit::testsuites(report),
         "txt" => text::summary(report, text::Style::new(120, false, true)),
+        "html" => html::report(report, html::Kind::Full),
         other => {
-            let hint = engine_core::nearest::hint(other, ["json", "md", "csv", "xml", "txt"]);
-            return Err(Fatal::usage(format!("no report format `{other}`{hint}: json, md, csv, xml (JUnit) or txt")));
+            let hint = engine_core::nearest::hint(other, ["json", "md", "csv", "xml", "txt", "html"]);
+            return Err(Fatal::usage(format!(
+                "no report format `{other}`{hint}: json, md, csv, xml (JUnit), txt or html"
+            )));
         }
     })
+}
+
+/// The formats that `--format` names, else those of the settings.
+pub(crate) fn formats(asked: &[String], set: &[String]) -> Result<Vec<String>, Fatal> {
+    if asked.is_empty() {
+        return Ok(set.to_vec());
+    }
+    let mut formats = Vec::new();
+    for name in asked {
+        let suffix = match name.as_str() {
+            "junit" => "xml",
+            "markdown" => "md",
+            "text" => "txt",
+            other => other,
+        };
+        format_of(Path::new(&format!("report.{suffix}"))).map_err(|_| {
+            let hint = engine_core::nearest::hint(name, ["json", "md", "csv", "junit", "txt", "html"]);
+            Fatal::usage(format!("`--format`: no report format `{name}`{hint}: json, md, csv, junit, txt or html"))
+        })?;
+        if !formats.iter().any(|known| known == suffix) {
+            formats.push(suffix.to_owned());
+        }
+    }
+    Ok(formats)
 }
 
 /// The format of a file, by its suffix.
 pub(crate) fn format_of(path: &Path) -> Result<String, Fatal> {
     let suffix = path.extension().and_then(|suffix| suffix.to_str()).unwrap_or_default();
-    if ["json", "md", "csv", "xml", "txt"].contains(&suffix) {
+    if ["json", "md", "csv", "xml", "txt", "html"].contains(&suffix) {
         return Ok(suffix.to_owned());
     }
     Err(Fatal::usage(format!(
-        "`{}`: the suffix says the format: .json, .md, .csv, .xml (JUnit) or .txt",
+        "`{}`: the suffix says the format: .json, .md, .csv, .xml (JUnit), .txt or .html",
         path.display()
     )))
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use engine_core::event::{Envelope, Event, NoteLevel};
 use engine_core::load::LoadWindow;
+use engine_core::progress::Progress;
 use engine_core::run::RunRecord;
 use engine_core::step::Outcome;
 use engine_report::text::{self, Style};
@@ -19,10 +20,10 @@ pub(crate) struct Terminal {
     style: Style,
     trace: bool,
     bar: Option<ProgressBar>,
-    total: f64,
-    done: f64,
     /// The load that runs: its step, how far it is in seconds, and its last second in words.
     load: Option<(usize, f64, String)>,
+    /// The part that runs: `code (2 of 6)`.
+    part: Option<String>,
 }
 
 impl Terminal {
@@ -35,7 +36,7 @@ impl Terminal {
             }
             bar
         });
-        Self { output, style, trace, bar, total: 0.0, done: 0.0, load: None }
+        Self { output, style, trace, bar, load: None, part: None }
     }
 
     fn line(&self, text: &str) {
@@ -62,38 +63,29 @@ impl Terminal {
         self.load = Some((window.step, window.end(), text));
     }
 
-    /// Progress in rounds, weighted by what a round of the step is expected to take.
     fn advance(&mut self, record: &RunRecord, at: f64) {
         let Some(bar) = &self.bar else { return };
-        let weight = |step: &engine_core::run::StepRecord| step.plan.estimate.max(0.01);
-        self.total = record.steps.iter().map(|step| weight(step) * f64::from(step.plan.rounds.most())).sum();
-        self.done = record
-            .steps
-            .iter()
-            .enumerate()
-            .map(|(index, step)| {
-                let most = f64::from(step.plan.rounds.most());
-                let taken = u32::try_from(step.rounds()).map_or(most, f64::from).min(most);
-                let under_way = self.load.as_ref().filter(|(of, ..)| *of == index);
-                let part = under_way.map_or(0.0, |(_, seconds, _)| (seconds / weight(step)).min(1.0));
-                weight(step) * if step.outcome.is_some() { most } else { (taken + part).min(most) }
-            })
-            .sum();
-        let share = (self.done / self.total.max(1e-9)).clamp(0.0, 1.0);
-        let by_rate = if share > 0.02 { at * (1.0 - share) / share } else { record.header.plan.estimate() };
-        let left = record.header.plan.budget.map_or(by_rate, |budget| by_rate.min((budget - at).max(0.0)));
+        let progress = Progress::of(record, self.load.as_ref().map(|(step, seconds, _)| (*step, *seconds)), at);
         bar.set_length(1000);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share in thousandths")]
-        bar.set_position((share * 1000.0) as u64);
-        let left = Duration::from_secs_f64(left.max(0.0)).as_secs();
+        bar.set_position((progress.share * 1000.0) as u64);
+        let left = Duration::from_secs_f64(progress.left).as_secs();
         let load = self.load.as_ref().map(|(_, _, text)| format!("  {text}")).unwrap_or_default();
-        bar.set_message(format!("about {}:{:02} left{load}", left / 60, left % 60));
+        let part = self.part.as_ref().map(|part| format!("{part}, ")).unwrap_or_default();
+        bar.set_message(format!("{part}about {}:{:02} left{load}", left / 60, left % 60));
     }
 }
 
 impl Sink for Terminal {
     fn event(&mut self, envelope: &Envelope, record: &RunRecord) {
         match &envelope.event {
+            Event::RoundStarted { step, .. } => {
+                let parts = &record.header.plan.parts;
+                let part = record.steps.get(*step).and_then(|step| record.header.plan.part_of(&step.plan));
+                let number = part.and_then(|part| parts.iter().position(|known| known.name == part.name));
+                self.part =
+                    part.zip(number).map(|(part, number)| format!("{} ({} of {})", part.name, number + 1, parts.len()));
+            }
             Event::StepFinished { step, outcome, .. } => {
                 self.load = None;
                 if let Some(step) = record.steps.get(*step) {

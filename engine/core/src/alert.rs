@@ -20,11 +20,23 @@ pub enum Rule {
     Health,
     /// A step failed, or the run did.
     Failure,
+    /// The machine or its software is not what it was in the run before.
+    Environment,
+    /// A scheduled run did not come.
+    MissingRun,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Expectation, Self::Verdict, Self::ChangePoint, Self::Health, Self::Failure];
+    pub const ALL: [Self; 7] = [
+        Self::Expectation,
+        Self::Verdict,
+        Self::ChangePoint,
+        Self::Health,
+        Self::Failure,
+        Self::Environment,
+        Self::MissingRun,
+    ];
 
     /// The word in lists and in the store.
     #[must_use]
@@ -35,6 +47,8 @@ impl Rule {
             Self::ChangePoint => "change-point",
             Self::Health => "health",
             Self::Failure => "failure",
+            Self::Environment => "environment",
+            Self::MissingRun => "missing-run",
         }
     }
 

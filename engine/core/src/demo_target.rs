@@ -93,6 +93,27 @@ impl Warmup {
     }
 }
 
+/// Where orders are kept when they are kept in a database, and whether that is done rightly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Store {
+    /// An order is acknowledged when it was written.
+    Right,
+    /// An order is acknowledged before it is written: a crash loses what was acknowledged last.
+    Wrong,
+}
+
+impl Store {
+    /// As the command line says it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Right => "right",
+            Self::Wrong => "wrong",
+        }
+    }
+}
+
 /// All settings of the demo target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -119,6 +140,8 @@ pub struct DemoTarget {
     pub leak: u64,
     /// File in which orders are kept, so that they survive a crash; only in memory without.
     pub orders: Option<String>,
+    /// Keeps orders in SQLite, in the file of `orders` or in memory.
+    pub store: Option<Store>,
     /// What `X-Admin` must hold for `POST /admin/reset`; anybody may without.
     pub admin: Option<String>,
     /// Whether its port refuses connections.
@@ -142,6 +165,7 @@ impl Default for DemoTarget {
             warmup: None,
             leak: 0,
             orders: None,
+            store: None,
             admin: None,
             down: false,
             seed: 1,

@@ -6,6 +6,7 @@
 //! clpeak record.
 
 mod compare;
+mod notable;
 #[cfg(test)]
 mod tests;
 

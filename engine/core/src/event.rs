@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::environment::Environment;
+use crate::fault::FaultRecord;
 use crate::host_sample::HostSample;
 use crate::judgement::Judged;
 use crate::load::LoadWindow;
@@ -50,6 +51,8 @@ pub enum Event {
     Sampled(Sampled),
     /// A second of a load is over.
     Window(Box<LoadWindow>),
+    /// A repetition of a fault is over.
+    Fault(Box<FaultRecord>),
     /// A step takes no more rounds.
     StepFinished {
         /// Index in the plan.

@@ -50,7 +50,7 @@ pub struct HostSample {
     pub load: Option<f64>,
     /// Bytes of memory that this process holds.
     pub own_memory: u64,
-    /// CPU time of this process over time: 1 is one whole CPU.
+    /// CPU time of this process and of all that it started, over time: 1 is one whole CPU.
     pub own_cpu: f64,
     /// CPU seconds that the monitor itself spent since the sample before.
     pub cost: f64,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::demo_target::{DemoTarget, DemoTargetError, ServiceTime, Stall, TextError, Warmup};
+pub use crate::demo_target::{DemoTarget, DemoTargetError, ServiceTime, Stall, Store, TextError, Warmup};
 use crate::histogram::Packed;
 use crate::series::Labels;
 use crate::unit::Unit;

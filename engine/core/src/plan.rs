@@ -3,13 +3,19 @@
 //! A plan is plain data. With its seed it fixes the order of every round, so that a stored plan and the rounds done so
 //! far are enough to resume a run.
 
+mod parts;
+
 use serde::{Deserialize, Serialize};
 
+pub use parts::{Forecast, Group, MOST_ROUNDS, Part};
+
 use crate::args::Args;
+use crate::fault::FaultShape;
 use crate::load::{CapacityShape, LoadShape, ScaleShape};
 use crate::series::Labels;
 use crate::stats::rng::Stream;
 use crate::step::Place;
+use crate::stress::StressShape;
 
 /// How much of everything is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -130,6 +136,20 @@ pub enum Work {
         /// Which levels.
         sweep: ScaleShape,
     },
+    /// Measures something quiet and with stressors in the background.
+    Stress {
+        /// What, beside what.
+        shape: StressShape,
+    },
+    /// Breaks a victim under load, and watches it get well.
+    Fault {
+        /// Which load of the scenario is sent.
+        index: usize,
+        /// The load.
+        shape: LoadShape,
+        /// The fault.
+        fault: Box<FaultShape>,
+    },
     /// Runs the scenario's `finish` after all rounds. The session adds this step when the plan has one.
     Finish,
 }
@@ -163,7 +183,7 @@ impl PlannedStep {
     /// Whether it sends load: once, or in trials.
     #[must_use]
     pub const fn is_load(&self) -> bool {
-        matches!(self.work, Work::Load { .. } | Work::Capacity { .. } | Work::Scale { .. })
+        matches!(self.work, Work::Load { .. } | Work::Capacity { .. } | Work::Scale { .. } | Work::Fault { .. })
     }
 
     /// `name{labels}`, unique within the plan.
@@ -226,6 +246,12 @@ pub struct Plan {
     pub params: Labels,
     /// Permissions that it uses beyond the default, as flags.
     pub permissions: Vec<String>,
+    /// Included scenarios that run one after another, each with a share of the time. Empty: everything interleaves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
+    /// Whether steps take rounds until the time is used up ([`Plan::spend`]).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub spends: bool,
 }
 
 impl Plan {
@@ -247,8 +273,13 @@ impl Plan {
     /// Estimated duration of the whole, in seconds: at most the budget.
     #[must_use]
     pub fn estimate(&self) -> f64 {
-        // A load has no round of warm-up.
-        let rounds = |step: &PlannedStep| step.rounds.most() + u32::from(!step.is_load());
+        if self.spends {
+            let seconds: f64 = self.forecast().iter().map(|group| group.seconds).sum();
+            return self.budget.map_or(seconds, |budget| seconds.min(budget));
+        }
+        // A load has no round of warm-up, and neither has stress.
+        let warms = |step: &PlannedStep| !step.is_load() && !matches!(step.work, Work::Stress { .. });
+        let rounds = |step: &PlannedStep| step.rounds.most() + u32::from(warms(step));
         let steps: f64 = self.steps.iter().map(|step| step.estimate * f64::from(rounds(step))).sum();
         self.budget.map_or(steps, |budget| steps.min(budget))
     }

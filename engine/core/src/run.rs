@@ -10,6 +10,7 @@ use crate::code::CodeUnderTest;
 use crate::environment::Environment;
 use crate::event::{Envelope, Event, Note, StopReason};
 use crate::expected::ChosenProfile;
+use crate::fault::FaultRecord;
 use crate::host_sample::HostSample;
 use crate::judgement::Judged;
 use crate::load::{LoadWindow, keep};
@@ -202,6 +203,9 @@ pub struct RunRecord {
     pub duration: f64,
     /// The steps, as planned.
     pub steps: Vec<StepRecord>,
+    /// What became of the victim in each repetition of each fault.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<FaultRecord>,
     /// Expectations with their judgements.
     pub judged: Vec<Judged>,
     /// What the system monitor saw.
@@ -236,6 +240,7 @@ impl RunRecord {
             validity: Validity::default(),
             duration: 0.0,
             steps,
+            faults: Vec::new(),
             judged: Vec::new(),
             host: Vec::new(),
             notes: Vec::new(),
@@ -255,6 +260,7 @@ impl RunRecord {
             Event::RunStarted(_) | Event::StepStarted { .. } | Event::RoundStarted { round: None, .. } => {}
             Event::RoundStarted { step, round: Some(round) } => {
                 // A load that begins anew, in a run that was resumed, begins without a course.
+                self.faults.retain(|fault| (fault.step, fault.round) != (*step, *round));
                 if let Some(step) = self.steps.get_mut(*step) {
                     step.windows.retain(|window| window.round != *round);
                 }
@@ -292,6 +298,12 @@ impl RunRecord {
                     keep(&mut step.windows, (**window).clone());
                 }
             }
+            Event::Fault(fault) if fault.step < self.steps.len() => {
+                self.faults.retain(|known| (known.step, known.round) != (fault.step, fault.round));
+                self.faults.push((**fault).clone());
+                self.faults.sort_by_key(|fault| (fault.round, fault.step));
+            }
+            Event::Fault(_) => {}
             Event::StepFinished { step, outcome, stop } => {
                 if let Some(step) = self.steps.get_mut(*step) {
                     step.outcome = Some(outcome.clone());
@@ -307,6 +319,11 @@ impl RunRecord {
                 self.after = after.as_deref().cloned();
             }
         }
+    }
+
+    /// The repetitions of a step's fault, by its index in the plan.
+    pub fn faults_of(&self, step: usize) -> impl Iterator<Item = &FaultRecord> {
+        self.faults.iter().filter(move |fault| fault.step == step)
     }
 
     /// A step by its path, `name` or `name{labels}`.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// Crates that only some of ours may use.
 const PLACES: &[(&str, &[&str])] = &[
     ("rhai", &["script"]),
-    ("rusqlite", &["store"]),
+    ("rusqlite", &["store", "target"]),
     ("axum", &["serve", "target"]),
     ("crossterm", &["tui"]),
     ("ratatui", &["tui"]),
@@ -36,6 +36,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("store", &[]),
     ("analysis", &["htm", "nam"]),
     ("report", &[]),
+    ("operate", &["analysis", "report", "store"]),
+    ("serve", &["store", "analysis", "report"]),
     ("target", &[]),
 ];
 

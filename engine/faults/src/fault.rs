@@ -3,6 +3,11 @@
 //! What would undo a fault is in the journal before the fault is there. A mechanism is chosen by trying, best first; where
 //! none works the fault is a typed skip with its reason and remedy, never silent.
 
+mod catalogue;
+mod neighbour;
+mod subject;
+mod throttle;
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
@@ -14,9 +19,13 @@ use rustix::process::{Rlimit, Signal};
 
 use crate::caps::{Caps, Refused};
 use crate::journal::{Ending, Entry, Journal, JournalError, Limit, Undo, limit};
-use crate::process::{Ident, descendants};
+use crate::process::Ident;
 use crate::stress::{Start, Stress, StressError, find};
-use crate::victim::{Controller, Victim};
+use crate::victim::Controller;
+
+pub use catalogue::{FaultDef, Plan, find as find_fault, registry as fault_registry};
+pub use subject::{NotIt, Subject, process as foreign};
+use throttle::Throttle;
 
 /// What is done to a victim.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,10 +42,36 @@ pub enum Fault {
     Descriptors(u64),
     /// Lets it start only so many processes beyond those that it has now.
     Processes(u64),
+    /// Leaves it only so large a share of a processor, 0 to 1.
+    Cpu(f64),
     /// Takes processors, disk or memory away from it: a stressor with its options.
     Contention(String, BTreeMap<String, ArgValue>),
+    /// A stressor on the very processor to which the victim is bound.
+    Neighbour(String, BTreeMap<String, ArgValue>),
+    /// Puts its calendar clock forward, in seconds; back when that is negative.
+    Clock(f64),
     /// Makes its name resolution fail.
     Dns,
+}
+
+impl Fault {
+    /// What it is called.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Crash(_) => "crash",
+            Self::Hang => "hang",
+            Self::Memory(_) => "memory",
+            Self::Disk => "disk",
+            Self::Descriptors(_) => "descriptors",
+            Self::Processes(_) => "processes",
+            Self::Cpu(_) => "cpu",
+            Self::Contention(..) => "contention",
+            Self::Neighbour(..) => "noisy neighbour",
+            Self::Clock(_) => "clock",
+            Self::Dns => "dns",
+        }
+    }
 }
 
 /// How a crash comes about.
@@ -51,6 +86,14 @@ pub enum Crash {
 }
 
 impl Crash {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Kill => "SIGKILL",
+            Self::Abort => "SIGABRT",
+            Self::Segv => "SIGSEGV",
+        }
+    }
+
     const fn signal(self) -> Signal {
         match self {
             Self::Kill => Signal::KILL,
@@ -92,6 +135,7 @@ pub struct Injected {
     pub passed_over: Vec<String>,
     entry: Entry,
     stress: Option<Stress>,
+    throttle: Option<Throttle>,
 }
 
 impl Injected {
@@ -100,10 +144,11 @@ impl Injected {
     /// # Errors
     /// When something could not be put back; the janitor goes on trying.
     pub fn heal(mut self) -> Result<Ending, FaultError> {
-        if let Some(stress) = self.stress.take() {
-            stress.stop()?;
-        }
+        drop(self.throttle.take());
+        // The entry is undone whatever became of the stressor.
+        let stopped = self.stress.take().map_or(Ok(()), |stress| stress.stop().map(drop));
         let ending = self.entry.revert()?;
+        stopped?;
         if ending.problems.is_empty() { Ok(ending) } else { Err(JournalError::Left(ending.problems.join("; ")).into()) }
     }
 }
@@ -115,7 +160,7 @@ impl Injected {
 pub fn inject(
     journal: &Arc<Journal>,
     caps: &Caps,
-    victim: &Victim,
+    victim: &Subject<'_>,
     fault: &Fault,
     longest: f64,
 ) -> Result<Injected, FaultError> {
@@ -123,8 +168,15 @@ pub fn inject(
     if let Some(ended) = victim.ended() {
         return Err(FaultError::Gone(ended.to_string()));
     }
-    let entry = journal.begin(&format!("{fault:?} on process {}", victim.process().pid), longest)?;
-    let mut scene = Scene { victim, entry: &entry, passed_over: Vec::new() };
+    let entry = journal.begin(&format!("fault {} on process {}", fault.name(), victim.process().pid), longest)?;
+    let mut scene = Scene { victim, entry: &entry, passed_over: Vec::new(), throttle: None };
+    let beside = |id: &str, given: &BTreeMap<String, ArgValue>| -> Result<Stress, FaultError> {
+        let stressor = find(id).ok_or_else(|| FaultError::Failed(format!("there is no stressor `{id}`")))?;
+        let mut given = given.clone();
+        given.insert("duration".to_owned(), ArgValue::Text(format!("{} s", longest.as_secs_f64())));
+        let start = Start { seed: 1, plant: None, scratch: victim.folder() };
+        Ok(Stress::start(journal, caps, stressor, &given, false, &start)?)
+    };
     let (mechanism, stress) = match fault {
         Fault::Crash(crash) => (scene.crash(*crash)?, None),
         Fault::Hang => (scene.hang()?, None),
@@ -133,36 +185,40 @@ pub fn inject(
         Fault::Descriptors(room) => (scene.descriptors(*room)?, None),
         Fault::Processes(room) => (scene.processes(*room)?, None),
         Fault::Dns => (scene.dns()?, None),
-        Fault::Contention(id, given) => {
-            let stressor = find(id).ok_or_else(|| FaultError::Failed(format!("there is no stressor `{id}`")))?;
-            let mut given = given.clone();
-            given.insert("duration".to_owned(), ArgValue::Text(format!("{} s", longest.as_secs_f64())));
-            let scratch = victim.folder();
-            let start = Start { seed: 1, plant: None, scratch: Some(scratch) };
-            (format!("{id} beside it"), Some(Stress::start(journal, caps, stressor, &given, false, &start)?))
+        Fault::Cpu(share) => (scene.cpu(*share)?, None),
+        Fault::Clock(by) => (scene.clock(*by)?, None),
+        Fault::Contention(id, given) => (format!("{id} beside it"), Some(beside(id, given)?)),
+        Fault::Neighbour(id, given) => {
+            let stress = beside(id, given)?;
+            (scene.neighbour(id, &stress.request().processors)?, Some(stress))
         }
     };
-    let passed_over = scene.passed_over;
-    Ok(Injected { mechanism, passed_over, entry, stress })
+    let (passed_over, throttle) = (scene.passed_over, scene.throttle);
+    Ok(Injected { mechanism, passed_over, entry, stress, throttle })
 }
 
 /// A fault in the making.
 struct Scene<'a> {
-    victim: &'a Victim,
+    victim: &'a Subject<'a>,
     entry: &'a Entry,
     passed_over: Vec<String>,
+    throttle: Option<Throttle>,
 }
 
 impl Scene<'_> {
     fn crash(&self, crash: Crash) -> Result<String, FaultError> {
         let sent =
             self.victim.process().signal(crash.signal()).map_err(|error| FaultError::Failed(error.to_string()))?;
-        if sent { Ok(format!("{crash:?} by pidfd")) } else { Err(FaultError::Gone("it ended meanwhile".to_owned())) }
+        if sent {
+            Ok(format!("{} by pidfd", crash.name()))
+        } else {
+            Err(FaultError::Gone("it ended meanwhile".to_owned()))
+        }
     }
 
     fn hang(&mut self) -> Result<String, FaultError> {
         let group = self.victim.group();
-        if let Some(folder) = group.folder(Controller::Freezer) {
+        if let Some((group, folder)) = group.and_then(|group| Some((group, group.folder(Controller::Freezer)?))) {
             self.entry.will(Undo::Thaw { folder: folder.to_owned() })?;
             let (file, word) = if group.version(Controller::Freezer) == 2 {
                 ("cgroup.freeze", "1")
@@ -184,8 +240,8 @@ impl Scene<'_> {
     }
 
     fn memory(&mut self, room: u64) -> Result<String, FaultError> {
-        let group = self.victim.group();
-        if let (Some(file), Some(used)) = (group.memory_limit(), group.memory_used()) {
+        let limits = self.victim.group().and_then(|group| Some((group, group.memory_limit()?, group.memory_used()?)));
+        if let Some((group, file, used)) = limits {
             let before = std::fs::read_to_string(&file).map_err(|error| FaultError::Failed(error.to_string()))?;
             self.entry.will(Undo::RestoreControl { path: file.clone(), content: unlimited(before.trim()) })?;
             match std::fs::write(&file, used.saturating_add(room).to_string()) {
@@ -227,7 +283,8 @@ impl Scene<'_> {
     }
 
     fn processes(&mut self, room: u64) -> Result<String, FaultError> {
-        if let Some(folder) = self.victim.group().folder(Controller::Pids) {
+        let group = self.victim.group();
+        if let Some((group, folder)) = group.and_then(|group| Some((group, group.folder(Controller::Pids)?))) {
             let now: u64 = std::fs::read_to_string(folder.join("pids.current"))
                 .ok()
                 .and_then(|text| text.trim().parse().ok())
@@ -235,7 +292,7 @@ impl Scene<'_> {
             let file = folder.join("pids.max");
             self.entry.will(Undo::RestoreControl { path: file.clone(), content: "max".to_owned() })?;
             match std::fs::write(&file, now.saturating_add(room).to_string()) {
-                Ok(()) => return Ok(format!("pids cgroup, version {}", self.victim.group().version(Controller::Pids))),
+                Ok(()) => return Ok(format!("pids cgroup, version {}", group.version(Controller::Pids))),
                 Err(error) => self.passed_over.push(format!("pids cgroup: {error}")),
             }
         } else {
@@ -268,12 +325,23 @@ impl Scene<'_> {
         Ok("resolver configuration in a mount namespace".to_owned())
     }
 
+    fn clock(&self, by: f64) -> Result<String, FaultError> {
+        let Some(path) = self.victim.clock() else {
+            return Err(FaultError::Skip(Skip::new(
+                SkipKind::Tool,
+                "the victim has no calendar clock of its own: libfaketime is not there, or it was started without",
+                "install libfaketime (Debian: `apt-get install libfaketime`)",
+            )));
+        };
+        let content = std::fs::read_to_string(path).map_err(|error| FaultError::Failed(error.to_string()))?;
+        self.entry.will(Undo::RestoreControl { path: path.to_owned(), content })?;
+        std::fs::write(path, format!("{by:+}\n")).map_err(|error| FaultError::Failed(error.to_string()))?;
+        Ok("libfaketime, preloaded into it alone".to_owned())
+    }
+
     /// The victim and all that descend from it.
     fn processes_of(&self) -> Vec<Ident> {
-        let first = self.victim.process();
-        let more = descendants(first.pid).into_iter();
-        let more = more.map(|stat| Ident { pid: stat.pid, start: stat.start, boot: first.boot.clone() });
-        std::iter::once(first.clone()).chain(more).collect()
+        self.victim.processes()
     }
 
     /// Lowers a soft limit; the hard one stays, so that it can be raised again without privileges.

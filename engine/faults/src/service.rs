@@ -1,6 +1,6 @@
 //! A service under supervision: started on a free port, awaited until it is ready, started again when it ends, and ended.
 //!
-//! `{port}` in its command is the port; `$PORT` says it too. It is ready when the port takes a connection, or when an HTTP
+//! `{port}` in its command is the port; `$PORT` says it too. `{data}` is a folder that survives its restarts. It is ready when the port takes a connection, or when an HTTP
 //! request is answered with the wanted status. When it ends it is started again after a pause that doubles up to a bound,
 //! and goes back to the first one when the service has stayed up for a while.
 
@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::caps::Caps;
-use crate::journal::{Journal, JournalError};
+use crate::caps::{Caps, Refused};
+use crate::journal::{Entry, Journal, JournalError, Undo};
 use crate::victim::{Ended, Spec, Victim, VictimError};
 
 /// How often readiness is asked for.
@@ -20,6 +20,9 @@ const ASK: Duration = Duration::from_millis(20);
 
 /// Longest pause before a restart.
 const LONGEST: Duration = Duration::from_secs(30);
+
+/// The folder of its data may stay so much longer than the victim.
+const DATA: Duration = Duration::from_secs(30);
 
 /// Up for so long, a service has recovered from whatever made it end.
 const STEADY: Duration = Duration::from_secs(10);
@@ -83,6 +86,17 @@ pub enum ServiceError {
         /// The end of what it printed.
         output: String,
     },
+    /// Its data have no place.
+    #[error("{}: {source}", path.display())]
+    Data {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Beyond the caps.
+    #[error("the service is refused: {0}")]
+    Refused(#[from] Refused),
     /// Something of it is left.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -132,8 +146,11 @@ struct State {
 #[derive(Debug)]
 pub struct Service {
     address: SocketAddr,
+    began: Instant,
     state: Arc<Mutex<State>>,
     thread: Option<JoinHandle<()>>,
+    /// The folder of its data goes last.
+    _data: Entry,
 }
 
 /// Where services are started.
@@ -166,6 +183,11 @@ impl Service {
             *word = word.replace("{port}", &port.to_string());
         }
         filled.victim.environment.insert("PORT".to_owned(), port.to_string());
+        let data = place.journal.begin("data of a service", place.caps.duration(filled.victim.longest)? + DATA)?;
+        let folder = place.scratch.join(data.name("data"));
+        data.will(Undo::RemoveFolder { path: folder.clone() })?;
+        std::fs::create_dir(&folder).map_err(|source| ServiceError::Data { path: folder.clone(), source })?;
+        filled.victim.data = Some(folder);
         let began = Instant::now();
         let state = Arc::new(Mutex::new(State::default()));
         let note = |what: What| locked(&state).happened.push(Happened { at: began.elapsed(), what });
@@ -178,13 +200,19 @@ impl Service {
         let watch = move || watch(&place, &filled, address, began, &watched);
         let thread =
             std::thread::Builder::new().name("service".to_owned()).spawn(watch).map_err(ServiceError::NoPort)?;
-        Ok(Self { address, state, thread: Some(thread) })
+        Ok(Self { address, began, state, thread: Some(thread), _data: data })
     }
 
     /// Where it listens.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// When it was first started.
+    #[must_use]
+    pub const fn began(&self) -> Instant {
+        self.began
     }
 
     /// What runs now; none while it is down.

@@ -32,6 +32,12 @@ impl Stopper {
         let _ = self.shared.stop.compare_exchange(RUN, END_GRACEFULLY, Ordering::Relaxed, Ordering::Relaxed);
     }
 
+    /// Seconds since the load's start, by which its arrivals are due; none before it has one.
+    pub fn elapsed(&self) -> Option<f64> {
+        let start = self.shared.start.load(Ordering::Relaxed);
+        (start > 0).then(|| (clock::now() as f64 - start as f64) / 1e9)
+    }
+
     /// Everything is cut off now, and counted as such.
     pub fn end_now(&self) {
         self.shared.stop.store(END_NOW, Ordering::Relaxed);

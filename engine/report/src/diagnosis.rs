@@ -173,8 +173,18 @@ fn warnings(record: &RunRecord) -> Section {
     or_none("Warnings", lines, true)
 }
 
+/// The notes of a level; a load's own are in its section already.
 fn notes(record: &RunRecord, level: NoteLevel) -> Vec<String> {
-    let of_level = record.notes.iter().filter(|note| note.level == level);
+    let loads: Vec<String> = record
+        .steps
+        .iter()
+        .filter(|step| matches!(step.plan.work, Work::Load { .. }))
+        .map(|step| step.plan.path())
+        .collect();
+    let shown = |note: &engine_core::event::Note| {
+        note.level == NoteLevel::Info && note.step.as_ref().is_some_and(|step| loads.contains(step))
+    };
+    let of_level = record.notes.iter().filter(|note| note.level == level && !shown(note));
     let text = |note: &engine_core::event::Note| {
         let step = note.step.as_ref().map(|step| format!("{}: ", clean::clip(step, 60))).unwrap_or_default();
         let place = note.place.as_ref().map(|p| format!(" ({})", clean::clip(&p.to_string(), 120)));

@@ -1,7 +1,7 @@
 //! Notes at the lines of a change, for GitHub's workflow log.
 
 use engine_core::event::NoteLevel;
-use engine_core::judgement::{Judged, Judgement, Severity};
+use engine_core::judgement::{Judged, Judgement, Severity, Verdict};
 use engine_core::run::{RunRecord, ValidityLevel};
 use engine_core::step::{Outcome, Place};
 
@@ -9,8 +9,9 @@ use crate::clean;
 use crate::expectation::explanation;
 use crate::input::{Report, Unsure};
 use crate::number;
+use crate::verdict;
 
-/// One workflow command a line: an error for each broken expectation and each failed step, a warning for what is
+/// One workflow command a line: an error for each broken expectation, each series that is worse than the baseline and each failed step, a warning for what is
 /// unsure, for `@warn`, for the engine's warnings and for a validity that is not `valid`. Empty when there is nothing.
 #[must_use]
 pub fn annotations(report: &Report<'_>) -> String {
@@ -23,6 +24,16 @@ pub fn annotations(report: &Report<'_>) -> String {
             let message = format!("{}: {}: {found}; {}", one.step, one.text, explanation(one));
             command(&mut out, level, one.place.as_ref(), title(one), &message);
         }
+    }
+    for one in report.comparison.iter().flat_map(|comparison| &comparison.series) {
+        let (level, title) = match one.verdict {
+            Verdict::Worse => ("error", "regression"),
+            Verdict::Inconclusive => ("notice", "inconclusive"),
+            Verdict::Better | Verdict::Equivalent => continue,
+        };
+        let change = format!("{} ({})", verdict::change(one), verdict::interval(one));
+        let message = format!("{}: {change} against the baseline; {}", one.id, one.reason);
+        command(&mut out, level, place_of(record, &one.id.step), title, &message);
     }
     for step in &record.steps {
         if let Some(Outcome::Failed(failure)) = &step.outcome {

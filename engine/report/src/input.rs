@@ -1,6 +1,7 @@
 //! What a report is made from: the record of a run, and what others found out about it.
 
-use engine_core::comparison::CaseRatio;
+use engine_core::comparison::{CaseRatio, Comparison};
+use engine_core::finding::Advice;
 use engine_core::health::Health;
 use engine_core::plan::Profile;
 use engine_core::run::{RunRecord, RunState, Timestamp, ValidityLevel};
@@ -13,8 +14,12 @@ pub struct Report<'a> {
     pub record: &'a RunRecord,
     /// Cases against their references.
     pub cases: &'a [CaseRatio],
+    /// The run against its baseline, where it was held against one.
+    pub comparison: Option<&'a Comparison>,
     /// The health of the machine, where the user's limits were checked.
     pub health: Option<&'a Health>,
+    /// What the rules found, where they were asked.
+    pub advice: Option<&'a Advice>,
     /// How the command ends, and every cause for it.
     pub exit: Option<&'a Exit>,
     /// Where the reports were written.
@@ -32,7 +37,9 @@ impl<'a> Report<'a> {
         Self {
             record,
             cases: &[],
+            comparison: None,
             health: None,
+            advice: None,
             exit: None,
             written: &[],
             unsure: Unsure::default(),

@@ -1,7 +1,8 @@
 //! JUnit XML, in the shape that Jenkins, GitLab and others read: a suite per declaration, a case per step and per
 //! expectation. A skipped step is `skipped`, a failed one an `error`, a broken expectation a `failure`.
 
-use engine_core::judgement::{Judged, Judgement, Severity};
+use engine_core::comparison::Comparison;
+use engine_core::judgement::{Judged, Judgement, Severity, Verdict};
 use engine_core::run::StepRecord;
 use engine_core::step::Outcome;
 use quick_xml::Writer;
@@ -12,6 +13,7 @@ use crate::expectation::explanation;
 use crate::input::{Report, Unsure};
 use crate::moment;
 use crate::number;
+use crate::verdict;
 use crate::view::{self, Group};
 
 /// Longest attribute.
@@ -21,7 +23,8 @@ const LONGEST: usize = 1000;
 #[must_use]
 pub fn testsuites(report: &Report<'_>) -> String {
     let record = report.record;
-    let suites: Vec<Suite> = view::groups(record).iter().map(|group| Suite::of(group, report)).collect();
+    let mut suites: Vec<Suite> = view::groups(record).iter().map(|group| Suite::of(group, report)).collect();
+    suites.extend(report.comparison.map(Suite::of_comparison));
     let mut writer = Writer::new_with_indent(Vec::new(), b' ', 2);
     // Writing to memory does not fail; were it to, an unfinished document would be refused by whoever reads it.
     let _ = write(&mut writer, report, &suites);
@@ -61,6 +64,28 @@ impl Suite {
         let cases: Vec<Case> = steps.chain(judged.map(|judged| of_expectation(judged, report.unsure))).collect();
         let seconds = cases.iter().map(|case| case.seconds).sum();
         Self { name: clean::clip(group.name, LONGEST), cases, seconds }
+    }
+
+    /// A case for each series that was held against the baseline: `failure` where it is worse, `skipped` where nobody
+    /// can tell.
+    fn of_comparison(comparison: &Comparison) -> Self {
+        let refused = comparison.refusals.iter().map(|refusal| Case {
+            name: clean::clip(refusal.subject.as_deref().unwrap_or("all series"), LONGEST),
+            seconds: 0.0,
+            result: Answer::Skipped { message: format!("not compared: {}", refusal.reason) },
+            output: String::new(),
+        });
+        let series = comparison.series.iter().map(|one| {
+            let message = format!("{} ({}): {}", verdict::change(one), verdict::interval(one), one.reason);
+            let result = match one.verdict {
+                Verdict::Better | Verdict::Equivalent => Answer::Passed,
+                Verdict::Worse => Answer::Failed { kind: "regression", message: message.clone() },
+                Verdict::Inconclusive => Answer::Skipped { message: format!("inconclusive: {message}") },
+            };
+            let output = format!("{}: {message}\n", one.verdict.name());
+            Case { name: clean::clip(&one.id.to_string(), LONGEST), seconds: 0.0, result, output }
+        });
+        Self { name: "baseline".to_owned(), cases: refused.chain(series).collect(), seconds: 0.0 }
     }
 
     fn count(&self, of: fn(&Answer) -> bool) -> String {

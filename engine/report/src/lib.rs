@@ -11,13 +11,18 @@
 #[macro_use]
 mod put;
 
+mod advice;
 pub mod clean;
 pub mod csv;
 mod curve;
 mod diagnosis;
+pub mod executive;
 mod expectation;
+mod fault;
 pub mod github;
+pub mod html;
 mod input;
+mod interference;
 pub mod json;
 pub mod junit;
 mod load;
@@ -32,4 +37,4 @@ mod view;
 
 pub use input::{BaselineRow, Cause, Exit, Report, RunRow, Unsure};
 pub use jiff::tz::TimeZone;
-pub use names::{FileNames, file_names, load_file_names};
+pub use names::{FileNames, advice_file_names, file_names, load_file_names};

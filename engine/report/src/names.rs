@@ -42,6 +42,17 @@ pub fn load_file_names(scenario: &str, started: Timestamp, zone: &TimeZone) -> F
     }
 }
 
+/// The names of the files of `engine advise`: `optimization_report_TIME.md` and `optimization_recommendations_TIME.json`,
+/// of a run that started at `started`.
+#[must_use]
+pub fn advice_file_names(started: Timestamp, zone: &TimeZone) -> FileNames {
+    let time = moment::compact(started, zone);
+    FileNames {
+        results: format!("optimization_recommendations_{time}.json"),
+        report: format!("optimization_report_{time}.md"),
+    }
+}
+
 impl FileNames {
     /// The names for the case that these are taken by a run of the same second: `.._TIME-2.json`.
     #[must_use]

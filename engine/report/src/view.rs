@@ -89,9 +89,10 @@ impl<'a> Group<'a> {
         Some(if a.values.len() < b.values.len() && b.name != CASE { (b, a) } else { (a, b) })
     }
 
-    /// Whether its points are loads, which have a section of their own.
-    pub(crate) fn is_load(&self) -> bool {
-        self.steps.iter().any(|step| step.plan.is_load())
+    /// Whether its points are loads or stress, which have sections of their own.
+    pub(crate) fn is_apart(&self) -> bool {
+        let stress = |step: &&StepRecord| matches!(step.plan.work, engine_core::plan::Work::Stress { .. });
+        self.steps.iter().any(|step| step.plan.is_load() || stress(step))
     }
 
     /// The point at these two values.

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use engine_core::args::Args;
 use engine_core::expect::Expectation;
+use engine_core::fault::FaultShape;
 use engine_core::load::{CapacityShape, LoadShape, ScaleShape};
-use engine_core::plan::{Declaration, ExpectText, Plan, PlannedStep, Profile, Rounds, Warmup, Work};
+use engine_core::plan::{Declaration, ExpectText, Part, Plan, PlannedStep, Profile, Rounds, Warmup, Work};
 use engine_core::probe::{ProbeInfo, RoundProcess};
 use engine_core::series::{Labels, is_step_name};
+use engine_core::stress::StressShape;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use rhai::{Dynamic, Map};
 
@@ -17,7 +19,7 @@ use crate::host::Host;
 use crate::journey::Conditions;
 use crate::kept::Kept;
 use crate::verb_options;
-use crate::verbs::{LoadPoint, Place};
+use crate::verbs::{self, LoadPoint, Place};
 
 /// What `suite(..)` sets for the steps of its file.
 #[derive(Debug, Clone, Default)]
@@ -42,13 +44,19 @@ pub(crate) struct Frame {
     pub(crate) params: BTreeMap<String, Dynamic>,
     /// Names in `params` that were asked for.
     pub(crate) used: Vec<String>,
+    /// Where it is included as a case: the case, and the one that it is held against.
+    pub(crate) case: Option<(String, String)>,
     pub(crate) declared: usize,
 }
 
 impl Frame {
-    /// `hardware/` for an included file, nothing for the scenario itself.
+    /// `hardware/` for an included file, nothing for the scenario itself. A case keeps its parameters and its `setup` apart.
     pub(crate) fn prefix(&self) -> String {
-        if self.included { format!("{}/", self.suite) } else { String::new() }
+        match &self.case {
+            Some((case, _)) => format!("{case}/"),
+            None if self.included => format!("{}/", self.suite),
+            None => String::new(),
+        }
     }
 }
 
@@ -68,6 +76,8 @@ pub(crate) struct Builder {
     pub(crate) setup: Vec<Kept>,
     pub(crate) teardown: Vec<Kept>,
     pub(crate) finish: Vec<Kept>,
+    /// Included scenarios with a share of the time.
+    pub(crate) parts: Vec<Part>,
     /// Steps that `only` and `skip` left out.
     pub(crate) filtered: usize,
 }
@@ -93,7 +103,12 @@ pub(crate) enum Runs {
     Load { index: usize, shape: LoadShape, seconds: f64, grace: f64 },
     Capacity { index: usize, shape: LoadShape, search: CapacityShape, grace: f64 },
     Scale { index: usize, shape: LoadShape, sweep: ScaleShape, grace: f64 },
+    Stress { shape: StressShape, method: u32, starts: bool },
+    Fault { index: usize, shape: LoadShape, fault: Box<FaultShape>, grace: f64 },
 }
+
+/// Repetitions of a fault where nothing is said.
+const REPETITIONS: u32 = 3;
 
 /// Trials that a search usually makes.
 const USUAL_TRIALS: usize = 15;
@@ -109,6 +124,8 @@ impl Runs {
             Self::Load { seconds, grace, .. } => (*seconds, *grace),
             Self::Capacity { search, grace, .. } => (search.most as f64 * (search.step + grace), *grace),
             Self::Scale { sweep, grace, .. } => (sweep.levels.len() as f64 * (sweep.most + grace), *grace),
+            // What was acknowledged is asked for afterwards.
+            Self::Fault { fault, grace, .. } => (2.0 * fault.seconds() + fault.victim.within, *grace),
             _ => return None,
         };
         Some(seconds + grace + 60.0)
@@ -147,8 +164,18 @@ pub(crate) struct Declared<'a> {
 
 /// All points: the cross product of the axes, in alphabetical order of the axes, for each case.
 #[expect(clippy::result_large_err, reason = "an error ends the reading: it is made once")]
-pub(crate) fn points(given: &Given, most: usize) -> Result<Vec<Point>, (Fault, &'static str)> {
-    let mut points = vec![Point { labels: Labels::new(), value: Map::new() }];
+pub(crate) fn points(host: &Host, given: &Given) -> Result<Vec<Point>, (Fault, &'static str)> {
+    let most = host.options.limits.steps;
+    let case = host.frames.borrow().last().and_then(|frame| frame.case.clone());
+    let labels = match &case {
+        Some(_) if given.get("cases").is_some() => {
+            let message = "a scenario that is included as a case cannot have cases of its own";
+            return Err((Fault::invalid("wrong-option", message), "cases"));
+        }
+        Some((case, _)) => Labels::new().with("case", case.clone()),
+        None => Labels::new(),
+    };
+    let mut points = vec![Point { labels, value: Map::new() }];
     let grow = |points: &[Point], values: &[(String, Map)], label: &str| -> Vec<Point> {
         points
             .iter()
@@ -208,11 +235,13 @@ pub(crate) fn globs(patterns: &[String]) -> Result<Option<GlobSet>, String> {
 impl Host {
     /// Adds a declaration with its steps to the plan.
     pub(crate) fn declare(&self, declared: Declared<'_>, only: &Filter) -> Result<(), Fault> {
-        let (prefix, local_only, defaults) = {
+        let (prefix, local_only, defaults, case) = {
             let mut frames = self.frames.borrow_mut();
             let Some(frame) = frames.last_mut() else { return Ok(()) };
             frame.declared += 1;
-            (frame.prefix(), frame.only.clone(), frame.defaults.clone())
+            // Both cases of a step have its one name.
+            let prefix = if frame.case.is_some() { String::new() } else { frame.prefix() };
+            (prefix, frame.only.clone(), frame.defaults.clone(), frame.case.clone())
         };
         if !is_step_name(&declared.name) || declared.name.contains('/') {
             let message =
@@ -226,7 +255,14 @@ impl Host {
         let name = format!("{prefix}{}", declared.name);
         let place = self.place(&declared.at);
         let mut builder = self.builder.borrow_mut();
-        if let Some(first) = builder.declarations.iter().find(|known| known.name == name) {
+        let other_case = case.is_some()
+            && !declared
+                .points
+                .iter()
+                .any(|(labels, _)| builder.steps.iter().any(|step| step.name == name && step.labels == *labels));
+        let known = builder.declarations.iter().find(|known| known.name == name);
+        let is_known = known.is_some();
+        if let Some(first) = known.filter(|_| !other_case) {
             let first = first.place.as_ref().map_or_else(String::new, |place| format!(", first at {place}"));
             let message = format!("two steps are called `{name}`{first}");
             return Err(Fault::invalid("duplicate", message)
@@ -238,8 +274,16 @@ impl Host {
             return Ok(());
         }
         let given = declared.given;
+        let faults = declared.points.iter().any(|(_, runs)| matches!(runs, Runs::Fault { .. }));
         let sends = declared.points.iter().any(|(_, runs)| runs.beyond().is_some());
-        let rule = if sends { StepRule::of_load(self, given)? } else { StepRule::new(self, given, &defaults)? };
+        let stresses = matches!(declared.points.first(), Some((_, Runs::Stress { .. })));
+        let rule = if stresses {
+            StepRule::of_stress(self, given, &defaults)?
+        } else if sends {
+            StepRule::of_load(self, given, if faults { REPETITIONS } else { 1 })?
+        } else {
+            StepRule::new(self, given, &defaults)?
+        };
         for (labels, runs) in declared.points {
             if builder.steps.len() >= self.options.limits.steps {
                 let message = format!("the plan has more than {} steps", self.options.limits.steps);
@@ -247,10 +291,13 @@ impl Host {
             }
             builder.steps.push(rule.step(self, name.clone(), labels, runs));
         }
+        if is_known {
+            return Ok(());
+        }
         builder.declarations.push(Declaration {
             name,
             expect: declared.expect,
-            reference: given.text("reference"),
+            reference: case.map(|(_, reference)| reference).or_else(|| given.text("reference")),
             tags: given.texts("tags"),
             place: Some(place),
         });
@@ -260,7 +307,8 @@ impl Host {
     /// The finished plan.
     pub(crate) fn plan(&self) -> Plan {
         let builder = self.builder.borrow();
-        Plan {
+        let has = |part: &&Part| builder.steps.iter().any(|step| step.name.starts_with(&format!("{}/", part.name)));
+        let mut plan = Plan {
             suite: builder.suite.clone(),
             title: builder.title.clone(),
             tags: builder.tags.clone(),
@@ -274,11 +322,15 @@ impl Host {
             finish: !builder.finish.is_empty(),
             params: self.params.labels(),
             permissions: self.flags.borrow().iter().cloned().collect(),
-        }
+            parts: builder.parts.iter().filter(has).cloned().collect(),
+            spends: false,
+        };
+        plan.spend(None);
+        plan
     }
 
     /// A budget under the profile.
-    fn scaled(&self, seconds: f64) -> f64 {
+    pub(crate) fn scaled(&self, seconds: f64) -> f64 {
         match self.options.profile {
             Profile::Short => seconds / 2.0,
             // Under the tiny profile everything runs: one round each is short enough.
@@ -355,14 +407,15 @@ impl StepRule {
     }
 
     /// A load runs once, for as long as it says; what `warmup` and `timeout` mean there is its own.
-    fn of_load(host: &Host, given: &Given) -> Result<Self, Fault> {
+    fn of_load(host: &Host, given: &Given, usual: u32) -> Result<Self, Fault> {
         let read = |message: String| {
             Fault::invalid("wrong-option", format!("`rounds` {message}")).or_at(Some(given.at("rounds")))
         };
         let rounds = given.get("rounds").map(|value| verb_options::rounds(value, UNTIL).map_err(read)).transpose()?;
+        let rounds = rounds.or_else(|| verbs::repetitions(given).map(Rounds::Exact));
         let rounds = if host.options.once { None } else { rounds };
         Ok(Self {
-            rounds: rounds.map_or(Rounds::Exact(1), |rounds| scaled(rounds, host.options.profile)),
+            rounds: scaled(rounds.unwrap_or(Rounds::Exact(usual)), host.options.profile),
             warmup: Warmup::Rounds(0),
             timeout: None,
             budget: None,
@@ -371,9 +424,25 @@ impl StepRule {
         })
     }
 
+    /// Stress takes five rounds where nobody says otherwise, and throws away a measurement, not a round.
+    fn of_stress(host: &Host, given: &Given, defaults: &Defaults) -> Result<Self, Fault> {
+        let mut rule = Self::new(host, given, defaults)?;
+        let said = ["rounds", "until"].iter().any(|key| given.get(key).is_some())
+            || defaults.rounds.is_some()
+            || host.options.rounds.is_some();
+        if !said {
+            rule.rounds = scaled(Rounds::Exact(5), host.options.profile);
+        }
+        rule.warmup = Warmup::Rounds(0);
+        Ok(rule)
+    }
+
     fn step(&self, host: &Host, name: String, labels: Labels, runs: Runs) -> PlannedStep {
         // What a load may take beyond its end: its grace, and a minute to start and stop a target.
         let own = runs.beyond();
+        // A measurement of stress has the time-out, and not the round.
+        let once = if let Runs::Stress { shape, .. } = &runs { Some(shape.measured.seconds()) } else { None };
+        let own = own.or(once.map(|seconds| (seconds * 20.0).max(60.0)));
         let (work, isolate, method, estimate) = match runs {
             Runs::Probe(probe, args) => {
                 // A fresh process for each round, where comparing is the purpose and the probe starts none itself.
@@ -386,9 +455,18 @@ impl StepRule {
                 let seconds = USUAL_TRIALS.min(search.most) as f64 * (search.step + DRAIN);
                 (Work::Capacity { index, shape, search }, false, 1, seconds)
             }
+            Runs::Fault { index, shape, fault, .. } => {
+                // To start a victim and to end it takes a moment.
+                let seconds = fault.seconds() + 1.0;
+                (Work::Fault { index, shape, fault }, false, 1, seconds)
+            }
             Runs::Scale { index, shape, sweep, .. } => {
                 let seconds = sweep.levels.len() as f64 * (sweep.hold + DRAIN);
                 (Work::Scale { index, shape, sweep }, false, 1, seconds)
+            }
+            Runs::Stress { shape, method, starts } => {
+                let seconds = shape.seconds();
+                (Work::Stress { shape }, self.isolate.unwrap_or(false) && !starts, method, seconds)
             }
         };
         let estimate = if host.tiny() && own.is_none() { estimate.min(0.2) } else { estimate };

@@ -74,6 +74,14 @@ pub const CODES: &[CodeDoc] = &[
         seen: Seen::Elsewhere,
     },
     CodeDoc {
+        code: "bad-rule",
+        cause: "A file of your own rules has a rule with a field that is missing, unknown or of another kind.",
+        remedy: "See docs/guides/advice.md for the fields; `engine advise --test-rules` runs the tests of the rules.",
+        wrong: "",
+        right: "",
+        seen: Seen::Elsewhere,
+    },
+    CodeDoc {
         code: "captured",
         cause: "A function that is kept for later assigns to a variable of the scenario. Captured values are copied, so the change would be lost without a word.",
         remedy: "Keep what changes in a variable of the function, or `record(..)` it.",

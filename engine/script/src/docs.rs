@@ -126,7 +126,8 @@ pub fn reference(registry: &[&'static ProbeInfo]) -> Docs {
         about: String::new(),
         example: Some(entry.example.replace("#PROBE", &spec)),
     });
-    let probes = registry.iter().map(|probe| FunctionDoc {
+    let faults = engine_faults::fault::fault_registry().iter().map(|fault| fault.info);
+    let probes = registry.iter().copied().chain(crate::verbs::stressors()).chain(faults).map(|probe| FunctionDoc {
         module: probe.area().to_owned(),
         name: probe.name().to_owned(),
         signature: match probe.params {
@@ -258,7 +259,8 @@ fn parameters(function: &FunctionDoc) -> Vec<&'static str> {
         ("", "parse_json") => vec!["text: String"],
         ("host", "has") => vec!["part: String"],
         ("", "profile" | "uuid" | "now" | "iso_time") | ("host", _) => vec![""],
-        ("", "load" | "capacity" | "scale") => {
+        ("", "service") => vec!["command: ?", "command: ?, options: Map"],
+        ("", "load" | "capacity" | "scale" | "fault") => {
             vec!["options: Map", "name: String, options: Map", "name: String, options: Map, more: Fn"]
         }
         ("", "demo_target") => vec!["", "options: Map"],

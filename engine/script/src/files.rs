@@ -27,6 +27,12 @@ impl Files {
         Ok(bytes)
     }
 
+    /// What was read, in the order of the paths.
+    pub(crate) fn all(&self) -> Vec<(PathBuf, Arc<Vec<u8>>)> {
+        let known = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter().map(|(path, bytes)| (path.clone(), Arc::clone(bytes))).collect()
+    }
+
     /// The rows of a file, made by `make` the first time.
     pub(crate) fn table<E>(&self, path: &Path, make: impl FnOnce() -> Result<Table, E>) -> Result<Arc<Table>, E> {
         let mut known = self.tables.lock().unwrap_or_else(PoisonError::into_inner);

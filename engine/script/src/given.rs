@@ -61,6 +61,34 @@ impl Given {
         Ok(given)
     }
 
+    /// The options in the map behind a key, checked against a table of their own, each complaint at its own place.
+    pub(crate) fn nested(
+        &self,
+        host: &Host,
+        ctx: &NativeCallContext<'_>,
+        key: &str,
+        map: Map,
+        table: &[OptionDef],
+    ) -> Raised<Self> {
+        let inner = Self { shape: self.value_shape(host, key), ..self.clone() };
+        Self::joined(host, ctx, &inner, map, table)
+    }
+
+    /// The options in the map behind a key, checked against a table of their own.
+    pub(crate) fn inner(&self, host: &Host, key: &str, table: &[OptionDef]) -> Raised<Self> {
+        let given = Self { map: self.inner_map(key), shape: self.value_shape(host, key), call: self.at(key) };
+        for (name, value) in &given.map {
+            let Some(option) = table.iter().find(|option| option.name == name.as_str()) else {
+                return Err(given.raise(unknown(key, name, table), name));
+            };
+            if let Err(unfit) = option.check(value) {
+                let at = unfit.item.map(|item| given.at_item(host, name, item));
+                return Err(given.raise(Fault::invalid("wrong-option", unfit.message).or_at(at), name));
+            }
+        }
+        Ok(given)
+    }
+
     /// No options.
     pub(crate) fn none(host: &Host, ctx: &NativeCallContext<'_>) -> Self {
         Self { map: Map::new(), shape: None, call: host.at(ctx) }

@@ -134,7 +134,8 @@ impl Host {
     }
 
     pub(crate) fn probe(&self, id: &str) -> Option<&'static ProbeInfo> {
-        self.options.registry.iter().copied().find(|probe| probe.id == id)
+        let mut all = self.options.registry.iter().copied().chain(crate::verbs::stressors());
+        all.find(|probe| probe.id == id)
     }
 
     /// The place of a call.

@@ -83,6 +83,12 @@ impl Kept {
         Self::with(host, ctx, function, true, at)
     }
 
+    /// Keeps a function that takes a user and what was acknowledged.
+    pub(crate) fn verify(host: &Host, ctx: &NativeCallContext<'_>, function: &FnPtr, at: At) -> Raised<Self> {
+        arity(host, ctx, function, &[2], &at)?;
+        Self::with(host, ctx, function, true, at)
+    }
+
     /// Keeps a function that takes nothing, or a user.
     pub(crate) fn around(host: &Host, ctx: &NativeCallContext<'_>, function: &FnPtr, at: At) -> Raised<Self> {
         let takes = arity(host, ctx, function, &[0, 1], &at)?;
@@ -111,14 +117,16 @@ impl Kept {
 
     /// Calls it.
     pub(crate) fn call(&self, engine: &Engine, value: Option<Dynamic>) -> Result<Dynamic, Box<EvalAltResult>> {
+        self.call_with(engine, value.filter(|_| self.takes_point).into_iter().collect())
+    }
+
+    /// Calls it with these values.
+    pub(crate) fn call_with(&self, engine: &Engine, values: Vec<Dynamic>) -> Result<Dynamic, Box<EvalAltResult>> {
         let ctx = self.context.create_context(engine);
         // Captured values are copied for each call: what one round changes, the next does not see.
         let mut function = self.function.clone();
         detach(&mut function, &mut { MOST_VALUES }).map_err(|fault| fault.boxed(self.at.pos))?;
-        match value.filter(|_| self.takes_point) {
-            Some(value) => function.call_raw(&ctx, None, [value]),
-            None => function.call_raw(&ctx, None, []),
-        }
+        function.call_raw(&ctx, None, values)
     }
 }
 
@@ -198,6 +206,7 @@ pub(crate) fn arity(
     let wanted = match allowed {
         [0] => "without values".to_owned(),
         [1] => "with one value".to_owned(),
+        [2] => "with two values, a user and a key".to_owned(),
         _ if matches!(ctx.fn_name(), "setup" | "teardown") => "without values, or with a user".to_owned(),
         _ => "without values, or with the point of its sweep".to_owned(),
     };

@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, Sender};
 
 use engine_core::args::Args;
 use engine_core::event::NoteLevel;
+use engine_core::fault::DataCheck;
 use engine_core::measurement::Record;
 use engine_core::metric::Metric;
 use engine_core::series::Labels;
@@ -24,6 +25,8 @@ pub(crate) enum Request {
     Note(NoteLevel, String, Option<Place>),
     /// The load that was asked for.
     Load(Box<LoadRequest>),
+    /// What was found of what was acknowledged.
+    Verified(DataCheck),
     /// The call is over: what was recorded, and how it ended.
     Done(Vec<Record>, Result<(), ProbeError>),
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use engine_core::expect::{Expectation, Selector, Value};
+use engine_core::fault::FAULT_METRICS;
 use engine_core::load::{CAPACITY_METRICS, METRICS, SCALE_METRICS};
 use engine_core::plan::ExpectText;
 use engine_core::unit::Unit;
@@ -58,13 +59,19 @@ impl Known {
     /// What a search or a sweep records, beside what each of its loads is judged by.
     fn of_trials(trials: &TrialsOf) -> Option<Self> {
         let (own, primary) = match trials {
-            TrialsOf::None => return None,
+            TrialsOf::None | TrialsOf::Fault(_) => return None,
             TrialsOf::Capacity(_) => (CAPACITY_METRICS, Unit::PerSecond),
             TrialsOf::Scale(_) => (SCALE_METRICS, Unit::PerSecond),
         };
         let load = METRICS.iter().filter(|metric| OF_TRIALS.contains(&metric.id));
         let units = own.iter().chain(load).map(|metric| (metric.id.to_owned(), Some(metric.unit))).collect();
         Some(Self { units, prefixes: Vec::new(), open: false, primary })
+    }
+
+    /// What a fault records, beside what its load does.
+    fn with_faults(mut self) -> Self {
+        self.units.extend(FAULT_METRICS.iter().map(|metric| (metric.id.to_owned(), Some(metric.unit))));
+        self
     }
 
     /// The names, with those of an expectation that may be there.
@@ -85,6 +92,7 @@ pub(crate) fn expectations(
     let found = inspect::journeys(host, point.journeys.iter().map(|journey| &journey.kept));
     let known = Known::of_trials(&point.trials)
         .unwrap_or_else(|| Known::of(point, found.recorded, given.get("counters").is_some()));
+    let known = if matches!(point.trials, TrialsOf::Fault(_)) { known.with_faults() } else { known };
     let mut out = Vec::new();
     let mut checks = false;
     for (item, text) in given.texts("expect").into_iter().enumerate() {

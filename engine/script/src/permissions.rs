@@ -71,6 +71,12 @@ impl Permissions {
         is_loopback(host) || self.net.iter().any(|granted| granted == "*" || named(granted))
     }
 
+    /// The process that may be broken though the run did not start it: `pid:N`.
+    #[must_use]
+    pub fn fault_process(&self) -> Option<u32> {
+        self.fault.iter().find_map(|granted| granted.strip_prefix("pid:")?.parse().ok())
+    }
+
     /// Whether the environment variable may be read.
     #[must_use]
     pub fn allows_env(&self, name: &str) -> bool {

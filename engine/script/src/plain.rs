@@ -80,14 +80,19 @@ impl Plain {
     }
 }
 
+/// Plain data as JSON text.
+pub(crate) fn json_of(plain: &Plain) -> String {
+    let mut out = String::new();
+    write(plain, &mut out);
+    out
+}
+
 /// A value as JSON text.
 ///
 /// # Errors
 /// What in it is no data, in words.
 pub(crate) fn json(value: &Dynamic) -> Result<String, String> {
-    let mut out = String::new();
-    write(&Plain::of(value)?, &mut out);
-    Ok(out)
+    Plain::of(value).map(|plain| json_of(&plain))
 }
 
 fn write(value: &Plain, out: &mut String) {

@@ -22,6 +22,7 @@ use crate::language;
 use crate::options::{Options, Source};
 use crate::permissions::real;
 use crate::resolve;
+use crate::scenario::SourceHash;
 use crate::sources::SourceText;
 use crate::translate;
 use crate::verbs::run_source;
@@ -132,6 +133,7 @@ pub(crate) fn read(
         flags: host.flags.borrow().iter().cloned().collect(),
         notes: std::mem::take(&mut host.notes.borrow_mut()),
         hash: hash(&host, &source),
+        sources: hashes(&host),
         source: source.name.clone(),
         diagnostics,
     };
@@ -254,5 +256,25 @@ fn hash(host: &Host, main: &SourceText) -> String {
         hasher.update(b"\0");
         hasher.update(source.text.as_bytes());
     }
+    hex(hasher)
+}
+
+fn hex(hasher: Sha256) -> String {
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Every source and every file of data that was read, each with its SHA-256: the scenario's own text first.
+fn hashes(host: &Host) -> Vec<SourceHash> {
+    let one = |name: String, bytes: &[u8]| {
+        let mut hasher = Sha256::new();
+        hasher.update(bytes);
+        SourceHash { name, sha256: hex(hasher) }
+    };
+    let sources = host.sources.all();
+    let main = host.frames.borrow().first().map_or_else(String::new, |frame| frame.file.clone());
+    let (own, others): (Vec<_>, Vec<_>) = sources.iter().partition(|source| source.name == main);
+    let scripts = own.into_iter().chain(others).map(|source| one(source.name.clone(), source.text.as_bytes()));
+    // Scripts are among the files too, under the name that was used to open them.
+    let data = host.files.all().into_iter().filter(|(path, _)| path.extension().is_none_or(|suffix| suffix != "rhai"));
+    scripts.chain(data.map(|(path, bytes)| one(path.display().to_string(), &bytes))).collect()
 }

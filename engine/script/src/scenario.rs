@@ -7,6 +7,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use engine_core::event::Note;
+use engine_core::fault::DataCheck;
 use engine_core::plan::Plan;
 use engine_core::run::{RunRecord, ScenarioRef};
 use engine_core::series::Labels;
@@ -19,6 +20,15 @@ use crate::live::Request;
 use crate::options::{Options, Source};
 use crate::params::ParamDoc;
 use crate::worker::{self, Entry, Job, Outcome};
+
+/// A source of a scenario, or a file of data that its top level read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceHash {
+    /// The file as it was named, `std/NAME`, or `embedded:NAME`.
+    pub name: String,
+    /// SHA-256 of its text, hexadecimal.
+    pub sha256: String,
+}
 
 /// What is known of a scenario without running it.
 #[derive(Debug)]
@@ -33,6 +43,8 @@ pub struct Checked {
     pub permissions: Vec<String>,
     /// What its top level logged.
     pub notes: Vec<Note>,
+    /// Everything that was read for it, the scenario itself first.
+    pub sources: Vec<SourceHash>,
 }
 
 impl Checked {
@@ -101,6 +113,7 @@ pub fn check(source: &Source, options: &Options) -> Checked {
         params: outcome.params,
         permissions: outcome.flags,
         notes: outcome.notes,
+        sources: outcome.sources,
     }
 }
 
@@ -112,6 +125,7 @@ pub struct Scenario {
     params: Vec<ParamDoc>,
     notes: Vec<Note>,
     warnings: Vec<Diagnostic>,
+    sources: Vec<SourceHash>,
     cancel: Arc<AtomicBool>,
     jobs: Option<Sender<Job>>,
     thread: Option<JoinHandle<()>>,
@@ -143,10 +157,18 @@ pub fn load(source: &Source, options: Options) -> Result<Scenario, Vec<Diagnosti
         params: outcome.params,
         notes: outcome.notes,
         warnings: outcome.diagnostics,
+        sources: outcome.sources,
         cancel,
         jobs: Some(jobs),
         thread: Some(thread),
     })
+}
+
+/// What a call made beside its records.
+#[derive(Debug, Default)]
+struct Made {
+    load: Option<LoadRequest>,
+    data: Option<DataCheck>,
 }
 
 impl Scenario {
@@ -168,6 +190,12 @@ impl Scenario {
         &self.reference.hash
     }
 
+    /// Everything that was read for it, the scenario itself first.
+    #[must_use]
+    pub fn sources(&self) -> &[SourceHash] {
+        &self.sources
+    }
+
     /// Its parameters with their values.
     #[must_use]
     pub fn params(&self) -> &[ParamDoc] {
@@ -186,7 +214,7 @@ impl Scenario {
         &self.warnings
     }
 
-    fn call(&mut self, entry: Entry, cx: &mut dyn CustomContext) -> Result<Option<LoadRequest>, ProbeError> {
+    fn call(&mut self, entry: Entry, cx: &mut dyn CustomContext) -> Result<Made, ProbeError> {
         /// How soon an interruption reaches the script.
         const GLANCE: Duration = Duration::from_millis(50);
         let gone = || ProbeError::Failed(Failure::new(FailureKind::Panic, "the script's thread is gone"));
@@ -196,7 +224,7 @@ impl Scenario {
         let deadline = cx.deadline();
         let job = Job { entry, deadline, seed: cx.seed(), requests, answers };
         self.jobs.as_ref().and_then(|jobs| jobs.send(job).ok()).ok_or_else(gone)?;
-        let mut load = None;
+        let mut made = Made::default();
         loop {
             match inbox.recv_timeout(GLANCE) {
                 Ok(Request::Measure(probe, args)) => {
@@ -205,10 +233,11 @@ impl Scenario {
                     let _ = answer.send(result);
                 }
                 Ok(Request::Note(level, message, place)) => cx.note(level, &message, place),
-                Ok(Request::Load(request)) => load = Some(*request),
+                Ok(Request::Load(request)) => made.load = Some(*request),
+                Ok(Request::Verified(data)) => made.data = Some(data),
                 Ok(Request::Done(records, result)) => {
                     records.into_iter().for_each(|record| cx.record(record));
-                    return result.map(|()| load);
+                    return result.map(|()| made);
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     if cx.cancelled() {
@@ -228,11 +257,26 @@ impl Scripted for Scenario {
 
     fn load(&mut self, index: usize, point: &Labels, cx: &mut dyn CustomContext) -> Result<LoadRequest, ProbeError> {
         let load = self.call(Entry::Load(index, point.clone()), cx)?;
-        load.ok_or_else(|| ProbeError::failed("the scenario made no load"))
+        load.load.ok_or_else(|| ProbeError::failed("the scenario made no load"))
+    }
+
+    fn verify(
+        &mut self,
+        index: usize,
+        point: &Labels,
+        target: &str,
+        cx: &mut dyn CustomContext,
+    ) -> Result<DataCheck, ProbeError> {
+        let made = self.call(Entry::Verify(index, point.clone(), target.to_owned()), cx)?;
+        made.data.ok_or_else(|| ProbeError::failed("the scenario verified nothing"))
     }
 
     fn setup(&mut self, cx: &mut dyn CustomContext) -> Result<(), ProbeError> {
-        self.call(Entry::Setup, cx).map(drop)
+        self.call(Entry::Setup(None), cx).map(drop)
+    }
+
+    fn setup_part(&mut self, part: &str, cx: &mut dyn CustomContext) -> Result<(), ProbeError> {
+        self.call(Entry::Setup(Some(part.to_owned())), cx).map(drop)
     }
 
     fn teardown(&mut self, cx: &mut dyn CustomContext) -> Result<(), ProbeError> {

@@ -4,8 +4,10 @@
 pub(crate) const STDLIB: &[(&str, &str)] = &[
     ("arrivals", include_str!("../../../stdlib/arrivals.rhai")),
     ("code", include_str!("../../../stdlib/code.rhai")),
+    ("faults", include_str!("../../../stdlib/faults.rhai")),
     ("hardware", include_str!("../../../stdlib/hardware.rhai")),
     ("sla", include_str!("../../../stdlib/sla.rhai")),
+    ("stress", include_str!("../../../stdlib/stress.rhai")),
     ("sweep", include_str!("../../../stdlib/sweep.rhai")),
     ("users", include_str!("../../../stdlib/users.rhai")),
 ];

@@ -3,7 +3,7 @@
 use crate::verb_options::{Kind, LOAD, OptionDef, option};
 
 /// An option of `load` by its name; one that is not there does not compile.
-const fn load(name: &str) -> OptionDef {
+pub(crate) const fn load(name: &str) -> OptionDef {
     let mut at = 0;
     while at < LOAD.len() {
         if same(LOAD[at].name.as_bytes(), name.as_bytes()) {
@@ -14,7 +14,7 @@ const fn load(name: &str) -> OptionDef {
     panic!("`load` has no such option")
 }
 
-const fn same(one: &[u8], other: &[u8]) -> bool {
+pub(crate) const fn same(one: &[u8], other: &[u8]) -> bool {
     if one.len() != other.len() {
         return false;
     }

@@ -176,6 +176,11 @@ pub(crate) const DEMO_TARGET: &[OptionDef] = &[
     option("warmup", Kind::Map, "slow at first: `#{ factor: 5, time: \"10 s\" }`"),
     option("leak", Kind::Any, "memory that each request leaves behind"),
     option("orders", Kind::Text, "file in which orders survive a crash"),
+    option(
+        "store",
+        Kind::Text,
+        "orders are kept in SQLite: `\"right\"` acknowledges what was written, `\"wrong\"` acknowledges before it writes",
+    ),
     option("admin", Kind::Text, "what the header `X-Admin` must hold for `POST /admin/reset`"),
     option("down", Kind::Flag, "whether its port refuses connections"),
     option("seed", Kind::Any, "decides service times and errors"),
@@ -197,6 +202,13 @@ pub(crate) const REQUEST: &[OptionDef] = &[
 pub(crate) const INCLUDE: &[OptionDef] = &[
     option("only", Kind::Texts, "globs of the step names to take"),
     option("params", Kind::Map, "values of its parameters"),
+    option("case", Kind::Text, "its steps become this case of steps without a prefix: include it once for each case"),
+    option("reference", Kind::Text, "with `case`: the case that the others are held against"),
+    option(
+        "budget",
+        Kind::Time,
+        "makes it a part: its steps run together, after the parts before, and take rounds until this time is used up",
+    ),
 ];
 /// Options of `param`.
 pub(crate) const PARAM: &[OptionDef] = &[
@@ -230,6 +242,9 @@ pub(crate) fn of_verb(verb: &str) -> Option<&'static [OptionDef]> {
         "load" => LOAD,
         "capacity" => crate::trial_options::CAPACITY,
         "scale" => crate::trial_options::SCALE,
+        "stress" => crate::stress_options::STRESS,
+        "fault" => crate::fault_options::FAULT,
+        "service" => crate::fault_options::SERVICE,
         "demo_target" => DEMO_TARGET,
         "request" => REQUEST,
         "include" => INCLUDE,

@@ -24,17 +24,19 @@ use crate::diagnostic::{Diagnostic, ErrorClass};
 use crate::files::Files;
 use crate::guard::Guard;
 use crate::host::{Host, Phase};
-use crate::journey::{Blueprint, Purpose};
+use crate::journey::{Acks, Blueprint, Purpose};
 use crate::kept::Kept;
 use crate::live::{Answer, Live, Request};
 use crate::options::{Options, Source};
 use crate::params::ParamDoc;
 use crate::plain::Plain;
 use crate::read;
+use crate::scenario::SourceHash;
 use crate::translate;
 use crate::verbs::RunView;
 
 mod users;
+mod verify;
 
 /// What reading a scenario gave.
 #[derive(Debug, Default)]
@@ -45,6 +47,7 @@ pub(crate) struct Outcome {
     pub(crate) flags: Vec<String>,
     pub(crate) notes: Vec<Note>,
     pub(crate) hash: String,
+    pub(crate) sources: Vec<SourceHash>,
     pub(crate) source: String,
 }
 
@@ -53,7 +56,9 @@ pub(crate) struct Outcome {
 pub(crate) enum Entry {
     Custom(usize, Labels),
     Load(usize, Labels),
-    Setup,
+    /// `setup` of a part; of the scenarios that are no part without one.
+    Setup(Option<String>),
+    Verify(usize, Labels, String),
     Teardown,
     Finish(Box<RunRecord>),
 }
@@ -77,6 +82,8 @@ pub(crate) struct Copies {
     cancel: Arc<AtomicBool>,
     /// What users said, until somebody listens again.
     notes: Arc<Mutex<Vec<Note>>>,
+    /// What the users of the last load acknowledged.
+    acks: Arc<Acks>,
 }
 
 impl Copies {
@@ -89,6 +96,7 @@ impl Copies {
             purpose,
             setup,
             notes: Arc::clone(&self.notes),
+            acks: Arc::clone(&self.acks),
             returned: Mutex::new(None),
         }
     }
@@ -110,6 +118,7 @@ pub(crate) fn work(
         files: Arc::clone(&files),
         cancel,
         notes: Arc::default(),
+        acks: Arc::default(),
     };
     let (host, engine, outcome) = read::read(source, options, guard, files);
     // Nobody waits for it only when the caller is gone.
@@ -141,7 +150,10 @@ fn run(
     let result = match job.entry {
         Entry::Custom(index, labels) => custom(host, engine, index, &labels, job.seed),
         Entry::Load(index, labels) => load(host, copies, index, &labels, job.seed),
-        Entry::Setup => users::setup(host, engine, copies, job.seed, job.deadline),
+        Entry::Verify(index, labels, target) => {
+            verify::verify(host, copies, (index, &labels), &target, job.seed, job.deadline)
+        }
+        Entry::Setup(part) => users::setup(host, engine, copies, part.as_deref(), (job.seed, job.deadline)),
         Entry::Teardown => users::teardown(host, engine, copies, job.seed, job.deadline),
         Entry::Finish(run) => {
             let view = Dynamic::from(RunView(Rc::new(*run)));
@@ -175,6 +187,7 @@ fn load(host: &Host, copies: &Copies, index: usize, labels: &Labels, seed: u64) 
     let gone = || ProbeError::failed(format!("the scenario has no load number {index} at `{labels}`"));
     let point = builder.load_point(index, labels).ok_or_else(gone)?;
     let setup = host.setups.borrow().get(&point.prefix).cloned().unwrap_or_default();
+    copies.acks.begin(point.verify.is_some());
     let blueprint = copies.blueprint(Purpose::Load(index, labels.clone()), setup);
     let request = point.request(&Arc::new(blueprint), seed).map_err(ProbeError::failed)?;
     if let Some(live) = &*host.live.borrow() {

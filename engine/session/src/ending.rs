@@ -2,7 +2,7 @@
 
 use engine_core::event::StopReason;
 use engine_core::plan::{PlannedStep, Profile, Rounds, Warmup, Work};
-use engine_core::run::{RunRecord, RunState, Validity, ValidityLevel};
+use engine_core::run::{RunRecord, RunState, StepRecord, Validity, ValidityLevel};
 use engine_core::series::Labels;
 use engine_core::step::{Outcome, Skip, SkipKind};
 
@@ -19,6 +19,37 @@ pub(crate) fn finish_step() -> PlannedStep {
         budget: None,
         method: 0,
         estimate: 0.0,
+    }
+}
+
+/// Whether only an interruption, or the end of its process, ended a step.
+fn is_cut(step: &StepRecord) -> bool {
+    let skipped = matches!(&step.outcome, Some(Outcome::Skipped(skip)) if skip.kind == SkipKind::Interrupted);
+    let aborted = step.stop == Some(StopReason::Aborted);
+    step.outcome.is_none() || step.stop == Some(StopReason::Interrupted) || (skipped && !aborted)
+}
+
+/// Whether a run has something left to do that an interruption kept it from.
+#[must_use]
+pub fn is_resumable(record: &RunRecord) -> bool {
+    let ended = matches!(record.state, RunState::Partial | RunState::Crashed);
+    ended && record.steps.iter().any(|step| step.plan.work != Work::Finish && is_cut(step))
+}
+
+/// Opens the steps again that only an interruption ended, and the final one, which sees the results. A load that was cut
+/// off is sent anew: its round does not count.
+pub(crate) fn reopen(record: &mut RunRecord) {
+    for step in &mut record.steps {
+        let at_once = step.plan.is_load() || matches!(step.plan.work, Work::Stress { .. });
+        if step.stop == Some(StopReason::Interrupted) && at_once {
+            let rounds = step.measurements.iter_mut().flat_map(|measurement| &mut measurement.rounds);
+            let last = rounds.max_by_key(|round| round.number).map(|round| round.number);
+            let rounds = step.measurements.iter_mut().flat_map(|measurement| &mut measurement.rounds);
+            rounds.filter(|round| Some(round.number) == last).for_each(|round| round.superseded = true);
+        }
+        if is_cut(step) || step.plan.work == Work::Finish {
+            (step.outcome, step.stop) = (None, None);
+        }
     }
 }
 

@@ -17,8 +17,18 @@ mod step;
 mod tests;
 #[cfg(test)]
 mod trial_tests;
-mod trials;
+pub(crate) mod trials;
 mod watch;
+
+/// What a step is made of that sends load and does something beside it.
+pub(crate) mod parts {
+    pub(crate) use super::abort::window;
+    pub(crate) use super::collector::{Collector, Due, Naming};
+    pub(crate) use super::drive::{Drive, Driven};
+    pub(crate) use super::reasons::{doubts, notes};
+    pub(crate) use super::records::Sums;
+    pub(crate) use super::watch::{Watching, wanted};
+}
 
 use engine_core::load::DemoTarget;
 pub use engine_core::process_sample::Watched;

@@ -20,6 +20,9 @@ struct StepProgress {
     seconds: f64,
     takes: u32,
     retakes: u32,
+    /// Seconds from the beginning to the end of rounds, with their retakes, targets and children.
+    wall: f64,
+    whole: u32,
 }
 
 /// The progress of all steps.
@@ -65,6 +68,10 @@ impl Progress {
         !std::mem::replace(&mut self.0[step].started, true)
     }
 
+    pub(crate) fn has_any(&self, step: usize) -> bool {
+        !self.0[step].rounds.is_empty()
+    }
+
     pub(crate) fn has(&self, step: usize, round: u32) -> bool {
         self.0[step].rounds.contains(&round)
     }
@@ -100,6 +107,19 @@ impl Progress {
     pub(crate) fn typical(&self, step: usize) -> Option<f64> {
         let progress = &self.0[step];
         (progress.takes > 0).then(|| progress.seconds / f64::from(progress.takes))
+    }
+
+    /// Counts a whole round, with everything around it.
+    pub(crate) fn whole(&mut self, step: usize, took: Duration) {
+        let progress = &mut self.0[step];
+        progress.wall += took.as_secs_f64();
+        progress.whole += 1;
+    }
+
+    /// The mean time of a whole round so far.
+    pub(crate) fn typical_whole(&self, step: usize) -> Option<f64> {
+        let progress = &self.0[step];
+        if progress.whole > 0 { Some(progress.wall / f64::from(progress.whole)) } else { self.typical(step) }
     }
 
     /// True the first time: the first round is looked at once.

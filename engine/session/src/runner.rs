@@ -1,6 +1,5 @@
 //! The run itself: rounds are the outer loop, steps the inner one, in a random order of each round.
 
-use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,7 +20,9 @@ use engine_probes::{Probe, ProbeError};
 
 use crate::bus::{Bus, Sink};
 use crate::custom;
-use crate::ending::{aborted, finish_step, interrupted, narrow, next_attempt, verdict};
+use crate::ending::{aborted, finish_step, interrupted, narrow, next_attempt, reopen, verdict};
+use crate::fault::{Analyse, Faults};
+use crate::groups::{Window, own_steps};
 use crate::isolate::take_in_child;
 use crate::progress::{Progress, is_warm_up};
 use crate::round::{RoundRequest, RoundResult, take};
@@ -52,8 +53,14 @@ pub struct Settings<'a> {
     pub watch: Option<Watcher>,
     /// Takes the machine's state at the end of the run.
     pub after: &'a dyn Fn() -> Option<engine_core::environment::Environment>,
+    /// Where stressors may be started; without it a step that wants one fails.
+    pub stress: Option<crate::stress::Ground>,
     /// Fits a law to what a sweep over users or rates measured.
     pub scaling: &'a dyn Fn(&Scaling) -> Fitted,
+    /// What faults need; without it they fail.
+    pub faults: Option<Faults>,
+    /// Analyses the windows around a fault.
+    pub recovery: Analyse<'a>,
     /// Judges the expectations.
     pub judge: &'a dyn Fn(&RunRecord) -> Vec<Judged>,
 }
@@ -101,17 +108,23 @@ pub fn run(
     resume(RunRecord::new(header), settings, script, sinks)
 }
 
-/// Goes on with a run from its stored record: rounds that are there are not taken again.
+/// Goes on with a run from its stored record: rounds that are there are not taken again, steps that an interruption
+/// ended go on.
 pub fn resume(
     mut record: RunRecord,
     mut settings: Settings<'_>,
     script: Option<&mut dyn Scripted>,
     sinks: Vec<Box<dyn Sink>>,
 ) -> RunRecord {
+    reopen(&mut record);
     record.state = RunState::Running;
     let header = record.header.clone();
+    let again = (record.sequence > 0).then_some(record.duration);
     let bus = Bus::new(record, sinks);
     bus.send(Event::RunStarted(Box::new(header.clone())));
+    if let Some(seconds) = again {
+        bus.note(NoteLevel::Info, None, format!("interrupted after {seconds:.0} s, and resumed"), None);
+    }
     let monitor = settings.monitor.and_then(|period| {
         let bus = bus.clone();
         let mut watch = settings.watch.take();
@@ -158,8 +171,10 @@ pub(crate) struct Runner<'r, 's, 'x> {
     pub(crate) progress: Progress,
     /// What speaks against the run's numbers so far.
     pub(crate) validity: Validity,
-    /// Whether an expectation with `@abort` was broken.
+    /// Whether an expectation with `@abort` was broken; it ends its part, and a run without parts.
     pub(crate) aborted: bool,
+    /// The part that runs, where it has a share of the time.
+    pub(crate) part: Option<Window>,
 }
 
 impl<'r, 's, 'x> Runner<'r, 's, 'x> {
@@ -170,26 +185,16 @@ impl<'r, 's, 'x> Runner<'r, 's, 'x> {
         plan: &'r engine_core::plan::Plan,
     ) -> Self {
         let progress = Progress::of(bus);
-        Self { bus, settings, script, plan, progress, validity: Validity::default(), aborted: false }
+        Self { bus, settings, script, plan, progress, validity: Validity::default(), aborted: false, part: None }
     }
 }
 
 impl Runner<'_, '_, '_> {
     fn everything(&mut self) {
-        if self.plan.setup
-            && let Err(error) = self.script_hook("setup", |script, cx| script.setup(cx))
-        {
-            let outcome = match error {
-                ProbeError::Cancelled => Outcome::Skipped(interrupted()),
-                ProbeError::Skip(skip) => Outcome::Skipped(skip),
-                ProbeError::Failed(failure) => {
-                    Outcome::Failed(Failure { message: format!("setup failed: {}", failure.message), ..failure })
-                }
-            };
-            for step in self.progress.open() {
-                self.finish(step, outcome.clone(), None);
-            }
-        }
+        let groups = self.plan.groups();
+        let all: Vec<usize> = (0..self.plan.steps.len()).collect();
+        let own = if self.plan.parts.is_empty() { all.as_slice() } else { own_steps(&groups) };
+        self.set_up("setup", own, |script, cx| script.setup(cx));
         self.rounds();
         if self.plan.teardown
             && let Err(error) = self.script_hook("teardown", |script, cx| script.teardown(cx))
@@ -199,37 +204,8 @@ impl Runner<'_, '_, '_> {
         self.finale();
     }
 
-    /// All rounds of all steps.
-    fn rounds(&mut self) {
-        let most = self.plan.steps.iter().map(|step| step.rounds.most()).max().unwrap_or(0);
-        for round in 0..most {
-            let mut queue: VecDeque<usize> = self.plan.order(round).into();
-            while let Some(step) = queue.pop_front() {
-                if self.plan.steps[step].work == Work::Finish || !self.progress.is_open(step) {
-                    continue;
-                }
-                if self.interrupted() || self.aborted {
-                    self.close_all(if self.aborted { StopReason::Aborted } else { StopReason::Interrupted });
-                    return;
-                }
-                if self.progress.has(step, round) {
-                    continue; // Taken before the run was resumed.
-                }
-                if self.out_of_budget(step) {
-                    self.close(step, StopReason::Budget);
-                    continue;
-                }
-                self.one(step, round);
-            }
-            if self.progress.open().iter().all(|step| self.plan.steps[*step].work == Work::Finish) {
-                break;
-            }
-        }
-        self.close_all(StopReason::Done);
-    }
-
     /// One round of one step, with its warm-up before the first and its retakes.
-    fn one(&mut self, step: usize, round: u32) {
+    pub(crate) fn one(&mut self, step: usize, round: u32) {
         if self.progress.start(step) {
             self.bus.send(Event::StepStarted { step });
             if let Warmup::Rounds(count) = self.plan.steps[step].warmup {
@@ -246,6 +222,8 @@ impl Runner<'_, '_, '_> {
             Work::Load { .. } => return self.load(step, round),
             Work::Capacity { .. } => return self.capacity(step, round),
             Work::Scale { .. } => return self.scale(step, round),
+            Work::Stress { .. } => return self.stress(step, round),
+            Work::Fault { .. } => return self.fault(step, round),
             _ => {}
         }
         if !self.attempts(step, round) {
@@ -285,7 +263,7 @@ impl Runner<'_, '_, '_> {
                 && attempt < self.settings.retakes
                 && self.progress.may_retake(step, self.plan.steps[step].rounds)
                 && !self.interrupted()
-                && !self.out_of_budget(step);
+                && !self.out_of_budget(step, true);
             self.progress.spent(step, result.took, attempt > 0);
             if !again {
                 return true;
@@ -321,9 +299,11 @@ impl Runner<'_, '_, '_> {
                     None => Err(ProbeError::failed("the scenario's script is not loaded")),
                 })
             }
-            Work::Load { .. } | Work::Capacity { .. } | Work::Scale { .. } => {
-                Err(ProbeError::failed("a load takes its rounds by itself"))
-            }
+            Work::Load { .. }
+            | Work::Capacity { .. }
+            | Work::Scale { .. }
+            | Work::Stress { .. }
+            | Work::Fault { .. } => Err(ProbeError::failed("the step takes its rounds by itself")),
             Work::Finish => Err(ProbeError::failed("`finish` runs after all rounds")),
         }
     }
@@ -344,16 +324,19 @@ impl Runner<'_, '_, '_> {
                 if narrow { Some(StopReason::Narrow) } else { (taken >= max).then_some(StopReason::Done) }
             }
         };
-        let Some(stop) = enough else { return };
+        // Where rounds are taken until the time is used up, nobody knows which is the last.
+        let look = enough.is_some() || (self.plan.spends && taken >= SETTLED);
         let detect = !planned.is_load() && planned.warmup == Warmup::Detect && self.plan.profile != Profile::Tiny;
-        if detect && self.progress.warm_up_once(step) && self.bus.with(|record| is_warm_up(record, step)) {
+        if look && detect && self.progress.warm_up_once(step) && self.bus.with(|record| is_warm_up(record, step)) {
             let message = "the first round was still warming up: it was taken again".to_owned();
             self.bus.note(NoteLevel::Info, Some(planned.path()), message, None);
             if !self.attempts(step, 0) {
                 return;
             }
         }
-        self.finish(step, Outcome::Measured, Some(stop));
+        if let Some(stop) = enough {
+            self.finish(step, Outcome::Measured, Some(stop));
+        }
     }
 
     /// Runs `finish` with all results.
@@ -373,10 +356,12 @@ impl Runner<'_, '_, '_> {
         });
         match result {
             Ok(result) => {
+                // A run that was interrupted and resumed may have finished before.
+                let attempt = self.bus.with(|record| next_attempt(record, step, 0));
                 self.bus.send(Event::Sampled(Sampled {
                     step,
                     round: 0,
-                    attempt: 0,
+                    attempt,
                     at: self.bus.elapsed(),
                     seconds: result.took.as_secs_f64(),
                     taints: Vec::new(),
@@ -388,7 +373,7 @@ impl Runner<'_, '_, '_> {
         }
     }
 
-    fn script_hook(
+    pub(crate) fn script_hook(
         &mut self,
         name: &str,
         hook: impl FnOnce(&mut dyn Scripted, &mut dyn crate::scripted::CustomContext) -> Result<(), ProbeError>,
@@ -415,7 +400,7 @@ impl Runner<'_, '_, '_> {
     }
 
     /// Ends a step: with what it has, or as skipped when it has nothing.
-    fn close(&mut self, step: usize, stop: StopReason) {
+    pub(crate) fn close(&mut self, step: usize, stop: StopReason) {
         let outcome = match (self.progress.taken(step), stop) {
             (0, StopReason::Interrupted) => Outcome::Skipped(interrupted()),
             (0, StopReason::Aborted) => Outcome::Skipped(aborted()),
@@ -429,7 +414,7 @@ impl Runner<'_, '_, '_> {
         self.finish(step, outcome, Some(stop));
     }
 
-    fn close_all(&mut self, stop: StopReason) {
+    pub(crate) fn close_all(&mut self, stop: StopReason) {
         for step in self.progress.open() {
             if self.plan.steps[step].work != Work::Finish {
                 self.close(step, stop);
@@ -442,17 +427,10 @@ impl Runner<'_, '_, '_> {
         self.bus.send(Event::StepFinished { step, outcome, stop });
     }
 
-    fn interrupted(&self) -> bool {
+    pub(crate) fn interrupted(&self) -> bool {
         self.settings.interrupt.load(Ordering::Relaxed)
     }
-
-    /// Whether the next round of a step would go beyond its budget or the run's. Before its first round a step's own
-    /// estimate stands in for its typical round.
-    fn out_of_budget(&self, step: usize) -> bool {
-        let planned = &self.plan.steps[step];
-        let typical = self.progress.typical(step).unwrap_or(0.0);
-        let run = self.plan.budget.is_some_and(|budget| self.bus.elapsed() + typical > budget);
-        let own = planned.budget.is_some_and(|budget| self.progress.used(step) + typical > budget);
-        run || own
-    }
 }
+
+/// Rounds after which it is looked whether the first was warm-up, where there is no last one.
+const SETTLED: u32 = 5;

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use engine_core::args::Args;
 use engine_core::event::NoteLevel;
+use engine_core::fault::DataCheck;
 use engine_core::measurement::Record;
 use engine_core::run::RunRecord;
 use engine_core::series::Labels;
@@ -30,11 +31,33 @@ pub trait Scripted {
         Err(ProbeError::failed("the scenario's script is not loaded"))
     }
 
-    /// Runs `setup`, before the first round.
+    /// Asks for everything that was acknowledged in the last load of declaration `index`, at the address `target`.
     ///
     /// # Errors
-    /// What the script raised; the run then takes no rounds.
+    /// What the script raised, or that nobody was there to be asked.
+    fn verify(
+        &mut self,
+        _index: usize,
+        _point: &Labels,
+        _target: &str,
+        _cx: &mut dyn CustomContext,
+    ) -> Result<DataCheck, ProbeError> {
+        Err(ProbeError::failed("the scenario's script is not loaded"))
+    }
+
+    /// Runs `setup`, before the first round; in a plan with parts, that of the steps of none.
+    ///
+    /// # Errors
+    /// What the script raised; the steps that it was for then take no rounds.
     fn setup(&mut self, cx: &mut dyn CustomContext) -> Result<(), ProbeError>;
+
+    /// Runs the `setup` of a part, before its first round.
+    ///
+    /// # Errors
+    /// What the script raised; the steps of the part then take no rounds.
+    fn setup_part(&mut self, _part: &str, _cx: &mut dyn CustomContext) -> Result<(), ProbeError> {
+        Ok(())
+    }
 
     /// Runs `teardown`, after the last round, also of an interrupted run.
     ///

@@ -10,7 +10,7 @@ use engine_core::code::CodeUnderTest;
 use engine_core::environment::Environment;
 use engine_core::event::{Envelope, Event, StopReason};
 use engine_core::metric::MetricDef;
-use engine_core::plan::{Declaration, Plan, PlannedStep, Profile, Rounds, Warmup, Work};
+use engine_core::plan::{Declaration, Part, Plan, PlannedStep, Profile, Rounds, Warmup, Work};
 use engine_core::probe::{OwnNoise, ProbeInfo, RoundProcess};
 use engine_core::run::{RunHeader, RunId, RunRecord, RunState, ScenarioRef, Timestamp};
 use engine_core::series::Labels;
@@ -151,7 +151,10 @@ pub(crate) fn settings(limits: Limits) -> Settings<'static> {
         monitor: None,
         watch: None,
         after: &|| None,
+        stress: None,
         scaling: &|_| engine_core::load::Fitted::default(),
+        faults: None,
+        recovery: &|_, _, _, _| engine_core::fault::Recovery::Inconclusive { reason: "nobody looks".into() },
         judge: &|_| vec![],
     }
 }
@@ -284,6 +287,113 @@ fn an_interrupted_run_keeps_what_it_has_and_resumes_where_it_was() {
         record.steps.iter().map(|step| step.primary().unwrap().pooled()).collect()
     };
     assert_eq!(values(&resumed), values(&whole), "the same seeds, the same rounds");
+}
+
+#[test]
+fn a_run_ended_by_a_signal_goes_on_with_the_steps_that_it_cut_off() {
+    let steps = vec![step("fake.steady", Rounds::Exact(3)), step("fake.noisy", Rounds::Exact(3))];
+    let mut cut = run(header(steps), settings(blind()), None, vec![]);
+    let rounds = |record: &RunRecord| record.steps.iter().map(|step| step.rounds()).collect::<Vec<_>>();
+    // As Ctrl-C leaves it: one step short of a round, the other not begun.
+    cut.steps[0].measurements[0].rounds.pop();
+    cut.steps[0].stop = Some(StopReason::Interrupted);
+    cut.steps[1].measurements.clear();
+    (cut.steps[1].outcome, cut.steps[1].stop) = (Some(Outcome::Skipped(crate::ending::interrupted())), None);
+    cut.state = RunState::Partial;
+    assert!(crate::is_resumable(&cut));
+    let whole = resume(cut, settings(blind()), None, vec![]);
+    assert_eq!((whole.state, rounds(&whole)), (RunState::Complete, vec![3, 3]));
+    assert!(!crate::is_resumable(&whole));
+    assert!(whole.notes.iter().any(|note| note.message.contains("resumed")), "{:?}", whole.notes);
+    // What `@abort` ended stays ended.
+    let mut aborted = whole;
+    aborted.state = RunState::Partial;
+    aborted.steps[0].stop = Some(StopReason::Aborted);
+    assert!(!crate::is_resumable(&aborted));
+}
+
+/// Two parts of two steps each, and one of none.
+fn in_parts(budget: f64) -> RunHeader {
+    let named = |name: &str| PlannedStep { name: name.to_owned(), ..step("fake.steady", Rounds::Exact(3)) };
+    let mut header = header(["b/one", "a/one", "own", "b/two", "a/two"].map(named).to_vec());
+    header.plan.parts = ["a", "b"].map(|name| Part { name: name.to_owned(), budget }).to_vec();
+    header
+}
+
+/// The steps in the order of their rounds.
+struct Order(Arc<Mutex<Vec<String>>>);
+
+impl Sink for Order {
+    fn event(&mut self, envelope: &Envelope, record: &RunRecord) {
+        if let Event::Sampled(sampled) = &envelope.event {
+            self.0.lock().unwrap().push(record.steps[sampled.step].plan.name.clone());
+        }
+    }
+}
+
+#[test]
+fn parts_run_one_after_another() {
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let record = run(in_parts(60.0), settings(blind()), None, vec![Box::new(Order(Arc::clone(&order)))]);
+    let order: Vec<char> = order.lock().unwrap().iter().map(|name| name.chars().next().unwrap()).collect();
+    assert_eq!(order.iter().collect::<String>(), "oooaaaaaabbbbbb");
+    assert_eq!(record.state, RunState::Complete);
+}
+
+#[test]
+fn every_step_of_every_part_has_a_round_however_little_time_there_is() {
+    let mut header = in_parts(0.0);
+    header.plan.spend(None);
+    let record = run(header, settings(blind()), None, vec![]);
+    let rounds: Vec<usize> = record.steps.iter().map(|step| step.rounds()).collect();
+    assert_eq!(rounds, [1, 1, 3, 1, 1]);
+    assert_eq!(record.state, RunState::Complete, "what its share paid for is all that was asked for");
+}
+
+#[test]
+fn a_part_takes_rounds_until_its_time_is_used_up() {
+    let mut header = in_parts(0.15);
+    header.plan.spend(None);
+    let record = run(header, settings(blind()), None, vec![]);
+    for step in &record.steps {
+        let limited = step.plan.name != "own";
+        assert!(!limited || step.rounds() > 3 || step.stop == Some(StopReason::Budget), "{}", step.plan.name);
+    }
+    assert_eq!(record.state, RunState::Complete);
+}
+
+#[test]
+fn a_setup_that_fails_ends_its_part_alone() {
+    struct Broken;
+    impl Scripted for Broken {
+        fn custom(&mut self, _: usize, _: &Labels, _: &mut dyn CustomContext) -> Result<(), ProbeError> {
+            Ok(())
+        }
+        fn setup(&mut self, _: &mut dyn CustomContext) -> Result<(), ProbeError> {
+            Ok(())
+        }
+        fn setup_part(&mut self, part: &str, _: &mut dyn CustomContext) -> Result<(), ProbeError> {
+            if part == "a" { Err(ProbeError::failed("no database")) } else { Ok(()) }
+        }
+        fn teardown(&mut self, _: &mut dyn CustomContext) -> Result<(), ProbeError> {
+            Ok(())
+        }
+        fn finish(&mut self, _: &RunRecord, _: &mut dyn CustomContext) -> Result<(), ProbeError> {
+            Ok(())
+        }
+    }
+    let mut header = in_parts(60.0);
+    header.plan.setup = true;
+    let record = run(header, settings(blind()), Some(&mut Broken), vec![]);
+    for step in &record.steps {
+        match &step.outcome {
+            Some(Outcome::Failed(failure)) => {
+                assert!(step.plan.name.starts_with("a/") && failure.message == "setup failed: no database");
+            }
+            outcome => assert_eq!(*outcome, Some(Outcome::Measured), "{}", step.plan.name),
+        }
+    }
+    assert_eq!(record.steps.iter().filter(|step| matches!(step.outcome, Some(Outcome::Failed(_)))).count(), 2);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Alerts with their life: raised and resolved by what runs say, acknowledged, silenced, resolved and labelled by people.
 
-use engine_core::alert::{Alert, AlertState, AlertStep, Label, Rule, Signal, next};
+use engine_core::alert::{Alert, AlertState, AlertStep, Label, Rule, Signal, Strength, next};
 use engine_core::evidence::short_id;
 use engine_core::nearest::hint;
 use engine_core::run::{RunId, Timestamp};
@@ -251,6 +251,7 @@ fn one(
 ) -> rusqlite::Result<Option<i64>> {
     let branch = place.branch.unwrap_or_default();
     let of = params![signal.rule.name(), signal.subject, place.suite, place.machine, branch];
+    replaced(connection, place, run, signal, now)?;
     let sql = "SELECT alert, state, until FROM alerts WHERE rule = ?1 AND subject = ?2 AND suite = ?3 AND machine = ?4
                AND branch = ?5 AND state <> 'resolved'";
     let open = connection
@@ -272,12 +273,18 @@ fn one(
             place.machine,
             run.0
         ));
+        // The same letters as a verdict's, but for the first.
+        let id = format!("a{}", &id[1..]);
+        // What was over once for this very run is not raised by it again.
+        let known = connection.prepare_cached("SELECT 1 FROM alerts WHERE id = ?1")?.exists([&id])?;
+        if known {
+            return Ok(None);
+        }
         connection.prepare_cached(
             "INSERT INTO alerts (id, rule, subject, suite, machine, branch, state, summary, verdict, first_run, last_run,
              raised, updated, times, began) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11, ?11, 1, ?12)",
         )?.execute(params![
-            // The same letters as a verdict's, but for the first.
-            format!("a{}", &id[1..]),
+            id,
             signal.rule.name(),
             signal.subject,
             place.suite,
@@ -298,7 +305,7 @@ fn one(
     let after = next(before, until.map(Timestamp), signal.strength, now);
     if signal.strength.is_some() {
         let sql = "UPDATE alerts SET summary = ?2, verdict = coalesce(?3, verdict), last_run = ?4, times = times + 1,
-                   began = coalesce(began, ?5) WHERE alert = ?1 AND last_run <> ?4";
+                   began = coalesce(?5, began) WHERE alert = ?1 AND last_run <> ?4";
         let began = signal.began.as_ref().map(|run| &run.0);
         connection.prepare_cached(sql)?.execute(params![key, signal.summary, signal.verdict, run.0, began])?;
     }
@@ -310,6 +317,34 @@ fn one(
     let well = if before == AlertState::Pending { "it did not last" } else { "it is well again" };
     step(connection, key, now, after.name(), ("", why.unwrap_or(well)), Some(run))?;
     Ok(Some(key))
+}
+
+/// Resolves the open alert about a history when another change has made it worse again: one that began after the alert
+/// was raised. It would hide the later one for ever.
+fn replaced(
+    connection: &Connection,
+    place: Place<'_>,
+    run: &RunId,
+    signal: &Signal,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    let (Some(Strength::Strong), Some(began)) = (signal.strength, &signal.began) else { return Ok(()) };
+    let branch = place.branch.unwrap_or_default();
+    let sql = "SELECT alert, began FROM alerts WHERE rule = ?1 AND subject = ?2 AND suite = ?3 AND machine = ?4
+               AND branch = ?5 AND state <> 'resolved' AND began IS NOT NULL AND first_run < ?6";
+    let open: Option<(i64, String)> = connection
+        .prepare_cached(sql)?
+        .query_row(params![signal.rule.name(), signal.subject, place.suite, place.machine, branch, began.0], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .optional()?;
+    let Some((key, before)) = open else { return Ok(()) };
+    if signal.perhaps.contains(&RunId(before)) {
+        return Ok(());
+    }
+    let state = AlertState::Resolved.name();
+    connection.execute("UPDATE alerts SET state = ?2, updated = ?3 WHERE alert = ?1", params![key, state, now.0])?;
+    step(connection, key, now, state, ("", "a later change took its place"), Some(run))
 }
 
 /// Whether a person has said of the same change that it is over, or that it is none.

@@ -1,5 +1,7 @@
 //! Remarks on runs.
 
+use std::collections::BTreeSet;
+
 use engine_core::run::{RunId, Timestamp};
 use rusqlite::params;
 use serde::{Deserialize, Serialize};
@@ -27,6 +29,16 @@ impl Store {
             0 => Err(self.unknown_run(&run.0)),
             _ => Ok(()),
         }
+    }
+
+    /// The runs that have a remark.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn annotated(&self) -> Result<BTreeSet<RunId>, Error> {
+        let sql = "SELECT id FROM runs WHERE run IN (SELECT run FROM annotations)";
+        let mut statement = self.connection.prepare_cached(sql).at(&self.path)?;
+        statement.query_map([], |row| row.get(0).map(RunId)).and_then(Iterator::collect).at(&self.path)
     }
 
     /// The remarks on a run, oldest first.

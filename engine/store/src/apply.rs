@@ -15,7 +15,7 @@ use crate::error::{At, Error};
 use crate::json;
 use crate::owner::{self, Owner};
 use crate::rows::Rows;
-use crate::windows;
+use crate::{faults, windows};
 
 /// What is known of a run that is being written.
 #[derive(Debug)]
@@ -67,7 +67,12 @@ impl<'a> Batch<'a> {
         match &envelope.event {
             Event::RunStarted(_) => rows.own(known.run),
             Event::StepStarted { .. } | Event::RoundStarted { round: None, .. } => Ok(()),
-            Event::RoundStarted { step, round: Some(round) } => windows::begin(rows, known.run, *step, *round),
+            Event::RoundStarted { step, round: Some(round) } => {
+                faults::begin(rows, known.run, *step, *round)?;
+                windows::begin(rows, known.run, *step, *round)
+            }
+            Event::Fault(fault) if fault.step < known.steps.len() => faults::insert(rows, known.run, fault),
+            Event::Fault(_) => Ok(()),
             Event::Sampled(sampled) => take_samples(rows, known, sampled),
             Event::StepFinished { step, outcome, stop } => {
                 let stop = stop.as_ref().map(|stop| rows.text("a step's end", stop)).transpose()?;

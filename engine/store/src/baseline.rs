@@ -5,13 +5,13 @@ use std::path::Path;
 use engine_core::nearest::hint;
 use engine_core::run::{RunId, Timestamp};
 use rusqlite::{Row, TransactionBehavior, params};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{At, Error};
 use crate::{Store, json, owner};
 
 /// A name for a run, or for a window of runs, of one scenario on one machine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Baseline {
     /// The name, such as `main`.
     pub name: String,
@@ -77,9 +77,7 @@ impl Store {
     /// runs of several scenarios or machines; [`Error::UnknownRun`].
     pub fn set_baseline(&mut self, new: &NewBaseline) -> Result<Baseline, Error> {
         let bad = |reason: &str| Error::BadBaseline { name: new.name.clone(), reason: reason.to_owned() };
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '/' | '-');
-        let taken = ["last", "auto"].contains(&new.name.as_str());
-        if new.name.is_empty() || taken || new.name.starts_with('-') || !new.name.chars().all(plain) {
+        if !is_name(&new.name) {
             return Err(bad(
                 "a name has letters, digits and `_ . / -`, does not start with `-` and is neither `last` nor `auto`",
             ));
@@ -247,6 +245,13 @@ impl Store {
         let mut statement = self.connection.prepare_cached(&sql).at(&self.path)?;
         statement.query_map(values, baseline_of).and_then(Iterator::collect).at(&self.path)
     }
+}
+
+/// Whether a baseline can be called so.
+pub(crate) fn is_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '/' | '-');
+    let taken = ["last", "auto"].contains(&name);
+    !name.is_empty() && !taken && !name.starts_with('-') && name.chars().all(plain)
 }
 
 fn baseline_of(row: &Row<'_>) -> rusqlite::Result<Baseline> {

@@ -67,6 +67,12 @@ pub enum Error {
         /// What refuses.
         detail: String,
     },
+    /// There is no schedule of this name, or there is one already.
+    #[error("{reason}")]
+    BadSchedule {
+        /// What is wrong, with what to do.
+        reason: String,
+    },
     /// The disk is full.
     #[error(
         "no space left for `{}`; free some space, or name a file on another disk (`--db`); what was stored before is intact",

@@ -293,6 +293,8 @@ fn same_work(work: &Work) -> String {
         Work::Load { shape, .. } => format!("{} {:?} {:?}", shape.model, shape.journeys, shape.phases),
         Work::Capacity { shape, search, .. } => format!("{:?} {search:?}", shape.journeys),
         Work::Scale { shape, sweep, .. } => format!("{:?} {sweep:?}", shape.journeys),
+        Work::Stress { shape } => serde_json::to_string(&shape.same()).unwrap_or_default(),
+        Work::Fault { shape, fault, .. } => format!("{} {:?} {fault:?}", shape.model, shape.journeys),
         Work::Finish => "finish".to_owned(),
     }
 }

@@ -6,13 +6,13 @@ use engine_core::plan::Profile;
 use engine_core::run::{RunId, Timestamp};
 use engine_core::selector::Selector;
 use rusqlite::{OptionalExtension, params};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{At, Error};
 use crate::{Store, owner};
 
 /// From a run on, a level is the new normal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Acceptance {
     /// Scenario.
     pub suite: String,

@@ -16,8 +16,8 @@ use crate::json;
 /// better is known. Microseconds.
 const SILENCE: i64 = 60_000_000;
 
-/// What becomes a reason of the run's validity.
-const REASON: &str = "the process that ran it ended without finishing it; what it had stored by then is here";
+/// The reason in the validity of a run whose process ended without finishing it.
+pub const REASON: &str = "the process that ran it ended without finishing it; what it had stored by then is here";
 
 /// A process, named for ever.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use serde::de::DeserializeOwned;
 
 use crate::error::{At, Error};
-use crate::{Store, json, owner, windows};
+use crate::{Store, faults, json, owner, windows};
 
 /// Samples as stored: 64-bit IEEE 754, little-endian. Exact for every value, and eight bytes each.
 pub(crate) fn encode(values: &[f64]) -> Vec<u8> {
@@ -99,6 +99,7 @@ fn rows(connection: &Connection, id: &RunId) -> Result<Option<RunRecord>, Fault>
     steps(connection, run, &mut record)?;
     samples(connection, run, &mut record)?;
     windows::read_all(connection, run, &mut record)?;
+    faults::read_all(connection, run, &mut record)?;
     record.host = all(connection, run, "SELECT data FROM host WHERE run = ?1 ORDER BY position")?;
     record.notes = all(connection, run, "SELECT data FROM notes WHERE run = ?1 ORDER BY position")?;
     record.judged = all(connection, run, "SELECT data FROM judged WHERE run = ?1 ORDER BY position")?;
@@ -111,6 +112,24 @@ fn all<T: DeserializeOwned>(connection: &Connection, run: i64, sql: &str) -> Res
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         found.push(json::read(row.get_ref(0)?.as_str().map_err(|error| error.to_string())?)?);
+    }
+    Ok(found)
+}
+
+/// The rows of a run beyond a position, with their positions.
+pub(crate) fn all_after<T: DeserializeOwned>(
+    connection: &Connection,
+    table: &str,
+    run: i64,
+    after: i64,
+) -> Result<Vec<(i64, T)>, Fault> {
+    let sql = format!("SELECT position, data FROM {table} WHERE run = ?1 AND position > ?2 ORDER BY position");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query([run, after])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let data = json::read(row.get_ref(1)?.as_str().map_err(|error| error.to_string())?)?;
+        found.push((row.get(0)?, data));
     }
     Ok(found)
 }
@@ -160,7 +179,7 @@ fn index(row: &Row<'_>, column: usize) -> rusqlite::Result<usize> {
     row.get::<_, i64>(column).map(|step| usize::try_from(step).unwrap_or(usize::MAX))
 }
 
-fn measurement_of(row: &Row<'_>) -> Result<Measurement, Fault> {
+pub(crate) fn measurement_of(row: &Row<'_>) -> Result<Measurement, Fault> {
     let text = |column: usize| row.get::<_, String>(column);
     let metric = Metric {
         id: text(3)?,
@@ -171,7 +190,7 @@ fn measurement_of(row: &Row<'_>) -> Result<Measurement, Fault> {
     Ok(Measurement { metric, labels: json::read(&text(2)?)?, rounds: Vec::new() })
 }
 
-fn round_of(row: &Row<'_>) -> Result<Round, Fault> {
+pub(crate) fn round_of(row: &Row<'_>) -> Result<Round, Fault> {
     // SQLite stores a number that is none as null.
     let number = |column: usize| row.get::<_, Option<f64>>(column).map(|value| value.unwrap_or(f64::NAN));
     let data = row.get_ref(13)?.as_blob().map_err(|error| error.to_string())?;

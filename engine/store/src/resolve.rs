@@ -114,7 +114,12 @@ impl Store {
         Error::UnknownRun { path: self.path.clone(), typed: typed.to_owned(), hint }
     }
 
-    fn count(&self) -> Result<i64, Error> {
-        self.connection.query_row("SELECT count(*) FROM runs", [], |row| row.get(0)).at(&self.path)
+    /// How many runs are stored, of all profiles.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn count(&self) -> Result<u64, Error> {
+        let count: i64 = self.connection.query_row("SELECT count(*) FROM runs", [], |row| row.get(0)).at(&self.path)?;
+        Ok(count.unsigned_abs())
     }
 }

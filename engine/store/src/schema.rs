@@ -11,8 +11,14 @@ use crate::error::{At, Error};
 pub(crate) const APPLICATION: i64 = 0x656e_676e;
 
 /// What each version adds to the one before. Only ever append.
-pub(crate) const MIGRATIONS: &[&str] =
-    &[include_str!("schema/1.sql"), include_str!("schema/2.sql"), include_str!("schema/3.sql")];
+pub(crate) const MIGRATIONS: &[&str] = &[
+    include_str!("schema/1.sql"),
+    include_str!("schema/2.sql"),
+    include_str!("schema/3.sql"),
+    include_str!("schema/operate.sql"),
+    include_str!("schema/advice.sql"),
+    include_str!("schema/faults.sql"),
+];
 
 /// The version of the schema that this engine writes.
 pub const VERSION: i64 = version_of(MIGRATIONS);

@@ -21,7 +21,7 @@ const FORMAT: &str = "engine-run";
 const FORMAT_VERSION: u32 = 1;
 
 /// No exported run is this long: bytes.
-const LONGEST: u64 = 1 << 30;
+pub(crate) const LONGEST: u64 = 1 << 30;
 
 /// What became of an import.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -35,18 +35,25 @@ pub enum Imported {
 
 /// What is looked at before anything else.
 #[derive(Deserialize)]
-struct Preamble {
-    format: Option<String>,
-    version: Option<u32>,
+pub(crate) struct Preamble {
+    pub(crate) format: Option<String>,
+    pub(crate) version: Option<u32>,
 }
 
+/// A run as a file, or a line of a file, holds it.
 #[derive(Serialize, Deserialize)]
-struct Exported {
+pub(crate) struct Exported {
     format: String,
     version: u32,
-    record: RunRecord,
+    pub(crate) record: RunRecord,
     #[serde(default)]
-    annotations: Vec<Annotation>,
+    pub(crate) annotations: Vec<Annotation>,
+}
+
+impl Exported {
+    pub(crate) fn new(record: RunRecord, annotations: Vec<Annotation>) -> Self {
+        Self { format: FORMAT.to_owned(), version: FORMAT_VERSION, record, annotations }
+    }
 }
 
 impl Store {
@@ -57,7 +64,7 @@ impl Store {
     pub fn export(&self, run: &RunId, to: &Path) -> Result<(), Error> {
         let record = self.run(run)?;
         let annotations = self.annotations(run)?;
-        let exported = Exported { format: FORMAT.to_owned(), version: FORMAT_VERSION, record, annotations };
+        let exported = Exported::new(record, annotations);
         let what = || format!("run `{run}`");
         let unstorable = |detail| Error::Unstorable { path: to.to_owned(), what: what(), detail };
         let text = json::write(&exported).map_err(unstorable)?;
@@ -88,6 +95,17 @@ impl Store {
         self.keep(&exported.record, &exported.annotations)
     }
 
+    /// Stores an exported run that was sent as text.
+    ///
+    /// # Errors
+    /// As [`Store::import`].
+    pub fn import_text(&mut self, text: &[u8]) -> Result<Imported, Error> {
+        let refuse = |reason: String| Error::Import { path: self.path.clone(), reason };
+        let exported = parse(text).map_err(refuse)?;
+        consistent(&exported.record).map_err(refuse)?;
+        self.keep(&exported.record, &exported.annotations)
+    }
+
     /// Stores a run that was made from what another tool measured. One of this id stays as it is.
     ///
     /// # Errors
@@ -96,7 +114,7 @@ impl Store {
         self.keep(record, &[])
     }
 
-    fn keep(&mut self, record: &RunRecord, annotations: &[Annotation]) -> Result<Imported, Error> {
+    pub(crate) fn keep(&mut self, record: &RunRecord, annotations: &[Annotation]) -> Result<Imported, Error> {
         let id = record.header.id.clone();
         let path = &self.path;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).at(path)?;
@@ -139,7 +157,7 @@ fn read(path: &Path) -> Result<Exported, Error> {
     Ok(exported)
 }
 
-fn parse(bytes: &[u8]) -> Result<Exported, String> {
+pub(crate) fn parse(bytes: &[u8]) -> Result<Exported, String> {
     let preamble: Preamble = serde_json::from_slice(bytes).map_err(|error| {
         // A number that is cut off is a wrong number to the parser.
         let cut = bytes.starts_with(b"{") && !bytes.trim_ascii_end().ends_with(b"}");
@@ -160,7 +178,7 @@ fn parse(bytes: &[u8]) -> Result<Exported, String> {
 }
 
 /// What reading as JSON does not prove.
-fn consistent(record: &RunRecord) -> Result<(), String> {
+pub(crate) fn consistent(record: &RunRecord) -> Result<(), String> {
     let id = &record.header.id.0;
     if id.len() != 26 || !id.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase()) {
         return Err("its run has no proper id".to_owned());

@@ -16,6 +16,8 @@ pub struct PrunePolicy {
     pub keep: Option<u32>,
     /// Only runs that started before this moment.
     pub older_than: Option<Timestamp>,
+    /// And then, oldest first, as many more as make the rest fit into so many bytes.
+    pub max_bytes: Option<u64>,
     /// Only say which.
     pub dry_run: bool,
 }
@@ -54,18 +56,19 @@ impl Store {
     /// # Errors
     /// Those of writing, after which no run is gone.
     pub fn prune(&mut self, policy: PrunePolicy) -> Result<Vec<RunId>, Error> {
-        if policy.keep.is_none() && policy.older_than.is_none() {
+        let by_rule = policy.keep.is_some() || policy.older_than.is_some();
+        if !by_rule && policy.max_bytes.is_none() {
             return Ok(Vec::new());
         }
         let path = self.path.clone();
         let behavior = if policy.dry_run { TransactionBehavior::Deferred } else { TransactionBehavior::Immediate };
         let transaction = self.connection.transaction_with_behavior(behavior).at(&path)?;
-        let going: Vec<(i64, String)> = transaction
+        let mut going: Vec<(i64, String)> = transaction
             .prepare(
                 "SELECT run, id FROM (
                      SELECT *, row_number() OVER (PARTITION BY suite, tiny ORDER BY started DESC, id DESC) AS place
                      FROM runs) r
-                 WHERE state <> 'running' AND (?1 IS NULL OR place > ?1) AND (?2 IS NULL OR started < ?2)
+                 WHERE ?4 AND state <> 'running' AND (?1 IS NULL OR place > ?1) AND (?2 IS NULL OR started < ?2)
                  AND NOT EXISTS (SELECT 1 FROM annotations a WHERE a.run = r.run)
                  AND NOT EXISTS (SELECT 1 FROM baseline_runs m JOIN baselines b USING (baseline)
                                  WHERE m.run = r.run AND b.protected AND (b.expires IS NULL OR b.expires > ?3))
@@ -73,12 +76,17 @@ impl Store {
             )
             .and_then(|mut found| {
                 found
-                    .query_map(params![policy.keep, policy.older_than.map(|moment| moment.0), owner::now().0], |row| {
-                        Ok((row.get(0)?, row.get(1)?))
-                    })?
+                    .query_map(
+                        params![policy.keep, policy.older_than.map(|moment| moment.0), owner::now().0, by_rule],
+                        |row| Ok((row.get(0)?, row.get(1)?)),
+                    )?
                     .collect()
             })
             .at(&path)?;
+        if let Some(most) = policy.max_bytes {
+            let more = beyond(&transaction, most, &going).at(&path)?;
+            going.extend(more);
+        }
         if !policy.dry_run {
             for (run, _) in &going {
                 transaction.execute("DELETE FROM baseline_runs WHERE run = ?1", [run]).at(&path)?;
@@ -151,4 +159,57 @@ impl Store {
             log_bytes: std::fs::metadata(log).map_or(0, |about| about.len()),
         })
     }
+}
+
+/// The oldest runs beyond those that go already whose going makes the rest fit. What a run takes of the file is its share
+/// of all samples and windows, which are nearly all that a file holds.
+fn beyond(
+    connection: &rusqlite::Connection,
+    most: u64,
+    going: &[(i64, String)],
+) -> rusqlite::Result<Vec<(i64, String)>> {
+    let used: i64 = connection.query_row(
+        "SELECT (SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size)
+              - (SELECT freelist_count FROM pragma_freelist_count) * (SELECT page_size FROM pragma_page_size)",
+        [],
+        |row| row.get(0),
+    )?;
+    // A run without samples still takes its rows.
+    let sql = "SELECT run, id,
+                   4096 + coalesce((SELECT sum(length(s.data) + coalesce(length(s.histogram), 0) + 64)
+                             FROM samples s JOIN measurements m USING (measurement) WHERE m.run = r.run), 0)
+                        + coalesce((SELECT sum(length(x.counts) + length(x.labels) + coalesce(length(x.response), 0)
+                                            + coalesce(length(x.service), 0) + coalesce(length(x.lag), 0) + 64)
+                             FROM window_rows x JOIN windows w USING (window) WHERE w.run = r.run), 0)
+                        + coalesce((SELECT sum(length(h.data) + 32) FROM host h WHERE h.run = r.run), 0)
+                        + coalesce((SELECT sum(length(h.header)) FROM headers h WHERE h.run = r.run), 0),
+                   state <> 'running'
+                   AND NOT EXISTS (SELECT 1 FROM annotations a WHERE a.run = r.run)
+                   AND NOT EXISTS (SELECT 1 FROM baseline_runs m JOIN baselines b USING (baseline)
+                                   WHERE m.run = r.run AND b.protected AND (b.expires IS NULL OR b.expires > ?1))
+               FROM runs r ORDER BY started, id";
+    let rows: Vec<(i64, String, i64, bool)> = connection
+        .prepare(sql)?
+        .query_map([owner::now().0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    let weight: i64 = rows.iter().map(|row| row.2).sum();
+    #[expect(clippy::cast_precision_loss, reason = "an estimate of bytes")]
+    let per_weight = used as f64 / (weight.max(1)) as f64;
+    #[expect(clippy::cast_precision_loss, reason = "an estimate of bytes")]
+    let bytes = |weight: i64| weight as f64 * per_weight;
+    let goes = |run: i64| going.iter().any(|(known, _)| *known == run);
+    let mut left: f64 = rows.iter().filter(|row| !goes(row.0)).map(|row| bytes(row.2)).sum();
+    let mut more = Vec::new();
+    for (run, id, weight, free) in rows {
+        #[expect(clippy::cast_precision_loss, reason = "an estimate of bytes")]
+        let fits = left <= most as f64;
+        if fits {
+            break;
+        }
+        if free && !goes(run) {
+            left -= bytes(weight);
+            more.push((run, id));
+        }
+    }
+    Ok(more)
 }

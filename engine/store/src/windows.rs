@@ -84,13 +84,26 @@ pub(crate) fn read_all(connection: &Connection, run: i64, record: &mut RunRecord
 
 /// The windows of one step, in the order in which they were stored.
 fn of_step(connection: &Connection, run: i64, step: i64) -> Result<Vec<LoadWindow>, Fault> {
+    of_step_after(connection, run, step, None)
+}
+
+/// The windows of one step that begin at the end of one that was seen, or in a later round, in the order in which they were
+/// stored. Windows that were joined meanwhile are those that were seen.
+pub(crate) fn of_step_after(
+    connection: &Connection,
+    run: i64,
+    step: i64,
+    seen: Option<(u32, f64)>,
+) -> Result<Vec<LoadWindow>, Fault> {
+    // A thousandth of a second: ends are sums.
+    let (round, end) = seen.map_or((-1, 0.0), |(round, end)| (i64::from(round), end - 1e-3));
     let mut statement = connection.prepare_cached(
         "SELECT w.window, w.round, w.at, w.seconds, w.users, w.phase,
                 r.labels, r.counts, r.response, r.service, r.lag, r.errors
          FROM windows w LEFT JOIN window_rows r USING (window) WHERE w.run = ?1 AND w.step = ?2
-         ORDER BY w.window, r.position",
+           AND (w.round > ?3 OR (w.round = ?3 AND w.at >= ?4)) ORDER BY w.window, r.position",
     )?;
-    let mut rows = statement.query(params![run, step])?;
+    let mut rows = statement.query(params![run, step, round, end])?;
     let mut windows: Vec<LoadWindow> = Vec::new();
     let mut last = None;
     while let Some(row) = rows.next()? {

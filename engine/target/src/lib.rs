@@ -15,6 +15,7 @@
 mod catalogue;
 mod counters;
 mod cpu;
+mod database;
 mod filler;
 mod freeze;
 mod lock;

@@ -7,7 +7,10 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 
+use engine_core::load::Store;
 use serde_json::{Value, json};
+
+use crate::database::Database;
 
 /// So many are kept in memory; a soak test must not make the target grow without end.
 const KEPT: usize = 1 << 18;
@@ -21,6 +24,8 @@ pub(crate) struct Orders {
     kept: VecDeque<Order>,
     /// The file and the length of its whole lines.
     file: Option<(File, u64)>,
+    /// All of them, where they are kept in a database instead.
+    database: Option<Database>,
 }
 
 #[derive(Debug)]
@@ -49,6 +54,14 @@ impl Orders {
         Ok(orders)
     }
 
+    /// Orders in a database.
+    ///
+    /// # Errors
+    /// When it cannot be opened or written.
+    pub(crate) fn stored_in(path: Option<&Path>, store: Store) -> io::Result<Self> {
+        Ok(Self { database: Some(Database::open(path, store)?), ..Self::default() })
+    }
+
     fn keep(&mut self, sku: &str, count: u64) -> u64 {
         self.kept.push_back(Order { sku: sku.into(), count });
         if self.kept.len() > KEPT {
@@ -64,6 +77,9 @@ impl Orders {
     /// When it could not be written: it is not taken then.
     pub(crate) fn place(&mut self, sku: &str, count: u64) -> io::Result<u64> {
         let sku: String = sku.chars().filter(|c| !c.is_control()).take(SKU).collect();
+        if let Some(database) = &mut self.database {
+            return database.place(&sku, count);
+        }
         if let Some((file, whole)) = &mut self.file {
             let line = format!("{count}\t{sku}\n");
             if let Err(error) = file.write_all(line.as_bytes()) {
@@ -78,6 +94,9 @@ impl Orders {
 
     /// Order `id`, while it is in memory.
     pub(crate) fn get(&self, id: u64) -> Option<Value> {
+        if let Some(database) = &self.database {
+            return database.get(id);
+        }
         let at = usize::try_from(id.checked_sub(self.gone + 1)?).ok()?;
         let order = self.kept.get(at)?;
         Some(json!({ "id": id, "sku": order.sku, "n": order.count }))
@@ -90,6 +109,9 @@ impl Orders {
     pub(crate) fn clear(&mut self) -> io::Result<u64> {
         self.gone = 0;
         self.kept.clear();
+        if let Some(database) = &mut self.database {
+            database.clear()?;
+        }
         if let Some((file, whole)) = &mut self.file {
             file.set_len(0)?;
             *whole = 0;

@@ -1,6 +1,7 @@
 //! The state of the shop: settings, workers, counters, orders.
 
 use std::io;
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -55,9 +56,10 @@ impl Shop {
     /// # Errors
     /// When the file of the orders cannot be used.
     pub(crate) fn new(settings: DemoTarget) -> io::Result<Self> {
-        let orders = match &settings.orders {
-            Some(path) => Orders::kept_in(path.as_ref())?,
-            None => Orders::default(),
+        let orders = match (&settings.orders, settings.store) {
+            (path, Some(store)) => Orders::stored_in(path.as_deref().map(Path::new), store)?,
+            (Some(path), None) => Orders::kept_in(path.as_ref())?,
+            (None, None) => Orders::default(),
         };
         let course = Course {
             freeze: Freeze::new(&settings.stalls),

@@ -46,21 +46,14 @@ fn our_own_load_is_healthy_and_that_of_others_is_not() {
 }
 
 #[test]
-fn children_of_ours_are_not_taken_for_others() {
-    let mut commands = run(seconds(60).map(|at| sample(at, 1.0, 0.0)));
-    commands.steps[0].plan.isolate = true;
-    // Six rounds of one second at 0, 10, .. 50 s: the samples between them still tell.
-    assert_eq!(verdicts(&commands).0, HealthVerdict::Warning);
-    for round in &mut commands.steps[0].measurements[0].rounds {
-        round.seconds = 10.0;
-    }
-    let row = &health(&commands, &Thresholds::default()).rows[0];
-    assert_eq!((row.verdict, row.observed), (HealthVerdict::Unknown, None));
-    commands.header.environment.cpu.logical_cpus = Fact::Known(2);
-    commands.header.environment.load.before.average_1 = Fact::Known(0.5);
-    assert_eq!(verdicts(&commands).0, HealthVerdict::Healthy);
-    commands.header.environment.load.before.average_1 = Fact::Known(1.9);
-    assert_eq!(verdicts(&commands).0, HealthVerdict::Unknown);
+fn without_samples_the_load_before_can_only_acquit() {
+    let mut short = run([]);
+    short.header.environment.cpu.logical_cpus = Fact::Known(2);
+    short.header.environment.load.before.average_1 = Fact::Known(0.5);
+    let row = |run: &RunRecord| health(run, &Thresholds::default()).rows[0].clone();
+    assert_eq!((row(&short).verdict, row(&short).observed), (HealthVerdict::Healthy, Some(0.25)));
+    short.header.environment.load.before.average_1 = Fact::Known(1.9);
+    assert_eq!(row(&short).verdict, HealthVerdict::Unknown);
 }
 
 #[test]
@@ -73,6 +66,15 @@ fn memory_and_latency_have_limits_of_their_own() {
     let found = health(&full, &strict);
     assert_eq!((found.rows[1].verdict, found.rows[2].verdict), (HealthVerdict::Healthy, HealthVerdict::Warning));
     assert!(found.rows[2].reason.contains("`disk.latency`"), "{}", found.rows[2].reason);
+}
+
+#[test]
+fn the_responses_of_a_load_are_a_latency() {
+    let mut run = Simulated::new().measured("shop", &[], vec![measured("response", &[1.5; 6])]).record();
+    run.host = seconds(10).map(|at| sample(at, 0.1, 0.0)).collect();
+    let found = health(&run, &Thresholds::default());
+    assert_eq!(found.rows[2].verdict, HealthVerdict::Warning);
+    assert!(found.rows[2].reason.contains("`shop.response`"), "{}", found.rows[2].reason);
 }
 
 #[test]

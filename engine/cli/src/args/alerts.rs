@@ -18,7 +18,7 @@ pub(crate) enum AlertsCommand {
         /// Only of this branch
         #[arg(long)]
         branch: Option<String>,
-        /// Only of this rule: expectation, verdict, change-point, health or failure
+        /// Only of this rule: expectation, verdict, change-point, health, failure, environment or missing-run
         #[arg(long)]
         rule: Option<String>,
     },
@@ -46,6 +46,26 @@ pub(crate) enum AlertsCommand {
         /// Whether there was something
         #[arg(long = "as", value_name = "WHAT")]
         label: LabelName,
+    },
+    /// Send a notice by a channel of notify.toml, to see whether it arrives: email, slack, webhook, command or desktop
+    Test {
+        /// The channel; it need not be enabled
+        channel: String,
+    },
+    /// Tell people now what they have not been told, and send what waits
+    Send {
+        /// Also what was given up, without waiting for its time
+        #[arg(long)]
+        retry: bool,
+    },
+    /// Notices on their way, those that were sent, and those that were given up; the newest first
+    Outbox {
+        /// At most so many
+        #[arg(long, default_value_t = 20, value_name = "N")]
+        limit: usize,
+        /// Only of this channel
+        #[arg(long)]
+        channel: Option<String>,
     },
     /// Say that something got worse and nothing told of it
     Missed {

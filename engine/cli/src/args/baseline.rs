@@ -15,6 +15,12 @@ pub(crate) enum BaselineCommand {
     Clone(CloneArgs),
     /// All baselines
     List,
+    /// What is old, over, or of another machine than what is measured now; and which alerts wait for a word
+    Review {
+        /// Tell people by the channels of notify.toml, when there is something to do
+        #[arg(long)]
+        notify: bool,
+    },
     /// One baseline, with its runs and what was accepted
     Show {
         /// Its name

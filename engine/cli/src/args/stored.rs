@@ -41,15 +41,19 @@ pub(crate) enum RunsCommand {
         /// The remark
         text: String,
     },
-    /// Write a run to a file of its own
+    /// Write a run to a file of its own, or the whole history as JSON lines
     Export {
         /// The run
-        run: String,
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        run: Option<String>,
+        /// Every run, baseline and accepted level, a line each
+        #[arg(long)]
+        all: bool,
         /// The file
         #[arg(long, short, value_name = "FILE")]
         out: PathBuf,
     },
-    /// Read exported runs, or the results of another tool, into the store
+    /// Read exported runs, a whole history, the file of another machine, or the results of another tool into the store
     Import(ImportArgs),
     /// Remove old runs; baselines and annotated runs stay
     Prune {
@@ -59,6 +63,9 @@ pub(crate) enum RunsCommand {
         /// Remove only what is older, such as 90d
         #[arg(long, value_name = "TIME")]
         older_than: Option<String>,
+        /// Remove the oldest until what is left fits, such as 1GB, however young they are
+        #[arg(long, value_name = "SIZE")]
+        max_size: Option<String>,
         /// Only say what would go
         #[arg(long)]
         dry_run: bool,
@@ -66,7 +73,7 @@ pub(crate) enum RunsCommand {
 }
 
 /// `engine runs import`.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ImportArgs {
     /// The files; `-` for standard input
     #[arg(required = true, value_name = "FILE")]

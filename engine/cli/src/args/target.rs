@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use engine_core::load::{DemoTarget, ServiceTime, Stall, Warmup};
+use engine_core::load::{DemoTarget, ServiceTime, Stall, Store, Warmup};
 use engine_core::quantity::Quantity;
 use engine_core::unit::Dimension;
 
@@ -52,6 +52,9 @@ pub(crate) struct TargetArgs {
     /// Keep orders in a file, so that they survive a crash [default: in memory]
     #[arg(long, value_name = "FILE")]
     orders: Option<PathBuf>,
+    /// Keep orders in SQLite: right acknowledges what was written, wrong acknowledges before it writes
+    #[arg(long, value_name = "HOW")]
+    store: Option<Store>,
     /// What `X-Admin` must hold for POST /admin/reset [default: anybody may]
     #[arg(long, value_name = "TOKEN")]
     admin: Option<String>,
@@ -82,6 +85,7 @@ impl TargetArgs {
             warmup: self.warmup,
             leak: self.leak.unwrap_or(usual.leak),
             orders: self.orders.as_ref().map(|path| path.to_string_lossy().into_owned()),
+            store: self.store,
             admin: self.admin.clone(),
             down: self.down,
             seed: self.seed.unwrap_or(usual.seed),
@@ -112,7 +116,7 @@ fn size(text: &str) -> Result<u64, String> {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
-    use engine_core::load::{DemoTarget, ServiceTime, Stall, Warmup};
+    use engine_core::load::{DemoTarget, ServiceTime, Stall, Store, Warmup};
 
     use crate::args::{Cli, Command};
 
@@ -141,6 +145,7 @@ mod tests {
             warmup: Some(Warmup { factor: 3.5, seconds: 1.0 / 7.0 }),
             leak: 1025,
             orders: Some("a folder/orders".to_owned()),
+            store: Some(Store::Wrong),
             admin: Some("sec ret".to_owned()),
             down: true,
             seed: u64::MAX,

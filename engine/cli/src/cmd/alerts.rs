@@ -50,6 +50,9 @@ pub(crate) fn run(app: &App, command: AlertsCommand) -> Result<Exit, Fatal> {
             };
             act(app, &deed, Deed::Label(label))?;
         }
+        AlertsCommand::Test { channel } => return super::alerts_channel::test(app, &channel),
+        AlertsCommand::Send { retry } => return super::alerts_channel::send(app, retry),
+        AlertsCommand::Outbox { limit, channel } => super::alerts_channel::outbox(app, limit, channel.as_deref())?,
         AlertsCommand::Missed { metric, run, branch, machine, why, who } => {
             let which = WhichRuns { branch, machine, ..WhichRuns::default() };
             missed(app, &metric, &run, &which, (super::baseline::who(who.as_deref()), why))?;

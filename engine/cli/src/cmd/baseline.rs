@@ -24,6 +24,7 @@ pub(crate) fn run(app: &App, command: BaselineCommand) -> Result<Exit, Fatal> {
                 show(app, &store, &baselines)?;
             }
         }
+        BaselineCommand::Review { notify } => super::baseline_review::run(app, notify)?,
         BaselineCommand::Show { name } => details(app, plain(&name))?,
         BaselineCommand::Export { name, out } => {
             let run = app.reader()?.export_baseline(plain(&name), None, &out)?;

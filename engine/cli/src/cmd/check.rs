@@ -38,15 +38,19 @@ pub(crate) fn run(app: &App, args: &CheckArgs) -> Result<Exit, Fatal> {
 fn one(app: &App, name: &str, reading: &Reading) -> Result<Exit, Fatal> {
     let source = source::named(name)?;
     let label = source::label(&source);
-    let checked = checked(app, source, reading)?;
+    let mut checked = checked(app, source, reading)?;
+    if let Some(plan) = &mut checked.plan {
+        super::spend(reading, plan)?;
+    }
     if app.output.json {
         let diagnostics: Vec<serde_json::Value> = checked.diagnostics.iter().map(diagnostic).collect();
         let steps = checked.plan.as_ref().map(|plan| plan.steps.iter().map(|step| step.path()).collect::<Vec<_>>());
         let estimate = checked.plan.as_ref().map(engine_core::plan::Plan::estimate);
+        let parts: Vec<serde_json::Value> = checked.plan.iter().flat_map(parts).map(|part| part.json).collect();
         app.out(
             &serde_json::json!({
                 "schema_version": 1, "scenario": label, "diagnostics": diagnostics, "steps": steps,
-                "estimate_s": estimate, "permissions": checked.permissions,
+                "estimate_s": estimate, "parts": parts, "permissions": checked.permissions,
             })
             .to_string(),
         );
@@ -60,7 +64,11 @@ fn one(app: &App, name: &str, reading: &Reading) -> Result<Exit, Fatal> {
     }
     if let Some(plan) = checked.plan.filter(|_| !app.output.json) {
         let seconds = plan.estimate();
-        app.out(&format!("{label}: ok, {} steps, about {seconds:.0} s at most", plan.steps.len()));
+        let most = if plan.spends { "" } else { " at most" };
+        app.out(&format!("{label}: ok, {} steps, about {seconds:.0} s{most}", plan.steps.len()));
+        for part in parts(&plan) {
+            app.out(&part.line);
+        }
         for step in &plan.steps {
             if let engine_core::plan::Work::Load { shape, .. } = &step.work {
                 app.out(&engine_report::clean::line(&format!("  load {}: {}", step.path(), shape.describe())));
@@ -69,11 +77,46 @@ fn one(app: &App, name: &str, reading: &Reading) -> Result<Exit, Fatal> {
                 }
             }
         }
+        super::check_stress::plan(app, &plan);
+        for step in &plan.steps {
+            if let engine_core::plan::Work::Fault { shape, fault, .. } = &step.work {
+                let times = step.rounds.most();
+                let text = format!("  fault {}: {}, {times} times", step.path(), fault.describe());
+                app.out(&engine_report::clean::line(&text));
+                app.out(&engine_report::clean::line(&format!("    under {}", shape.describe())));
+            }
+        }
         for permission in &checked.permissions {
             app.out(&format!("  needs {permission}"));
         }
     }
     Ok(Exit::Pass)
+}
+
+/// What is foretold of a part, for people and for machines.
+struct PartShown {
+    line: String,
+    json: serde_json::Value,
+}
+
+/// The parts of a plan that shares out its time.
+fn parts(plan: &engine_core::plan::Plan) -> Vec<PartShown> {
+    if !plan.spends {
+        return Vec::new();
+    }
+    let shown = plan.forecast().into_iter().map(|part| {
+        let (least, most) = part.rounds;
+        let rounds = if least == most { format!("{least}") } else { format!("{least} to {most}") };
+        let name = if part.name.is_empty() { &plan.suite } else { &part.name };
+        let late = part.budget.filter(|budget| part.seconds > *budget);
+        let late = late.map_or_else(String::new, |budget| format!(", longer than its {budget:.0} s"));
+        let line = format!("  part {name}: {} steps, {rounds} rounds, about {:.0} s{late}", part.steps, part.seconds);
+        let json = serde_json::json!({
+            "name": name, "steps": part.steps, "rounds": [least, most], "estimate_s": part.seconds, "budget_s": part.budget,
+        });
+        PartShown { line, json }
+    });
+    shown.collect()
 }
 
 /// The check of a scenario.

@@ -1,6 +1,6 @@
 //! `engine compare`: which metrics changed between two runs, and how sure that is.
 
-use engine_report::{TimeZone, text};
+use engine_report::{TimeZone, html, text};
 use globset::Glob;
 
 use crate::app::App;
@@ -56,7 +56,17 @@ pub(crate) fn run(app: &App, args: &CompareArgs) -> Result<Exit, Fatal> {
     }
     let zone = TimeZone::system();
     if let Some(path) = &args.out {
-        write(path, &engine_report::markdown::comparison(&comparison, &zone))?;
+        // Two single runs can lie over one another; of sets there is no one course.
+        let pair = match (against.runs.as_slice(), news.as_slice()) {
+            ([old], [new]) => Some((old, new)),
+            _ => None,
+        };
+        let kind = if args.lite { html::Kind::Lite } else { html::Kind::Full };
+        let text = match path.extension().and_then(|suffix| suffix.to_str()) {
+            Some("html") => html::comparison(&comparison, pair, &zone, kind),
+            _ => engine_report::markdown::comparison(&comparison, &zone),
+        };
+        write(path, &text)?;
     }
     if app.output.json {
         app.out(&engine_report::json::comparison(&comparison));

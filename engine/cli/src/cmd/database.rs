@@ -30,8 +30,13 @@ pub(crate) fn run(app: &App, command: DbCommand) -> Result<Exit, Fatal> {
         }
         DbCommand::Backup { file } => {
             store.backup(&file)?;
-            app.note(&format!("wrote {}", file.display()));
-            Ok(Exit::Pass)
+            // A copy that nobody has read is a hope.
+            let health = engine_store::Store::open_readonly(&file)?.check()?;
+            for problem in &health.problems {
+                app.output.err(problem);
+            }
+            app.note(&format!("wrote {}: {} runs, checked", file.display(), health.runs));
+            Ok(if health.is_ok() { Exit::Pass } else { Exit::Store })
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::exit::{Exit, Fatal, MEANINGS};
 
 /// Words that reports use, with their meaning and what to do.
-const WORDS: &[(&str, &str, &str)] = &[
+pub(super) const WORDS: &[(&str, &str, &str)] = &[
     (
         "better",
         "The whole interval of the change lies beyond the smallest effect that counts, in the good direction.",
@@ -90,6 +90,13 @@ const fn meaning(rule: engine_core::alert::Rule) -> &'static str {
             "Raised where the machine was beyond a limit of the settings during a run; a healthy run resolves it."
         }
         Rule::Failure => "Raised where a step or a run failed; a run in which it does not resolves it.",
+        Rule::Environment => {
+            "Raised where the machine or its software is not what it was in the run before; the next run on the same resolves \
+             it. Changes of level that begin with it are counted in with its one notice."
+        }
+        Rule::MissingRun => {
+            "Raised where a scheduled run did not come in time, or gave no result; the next run of the schedule resolves it."
+        }
     }
 }
 

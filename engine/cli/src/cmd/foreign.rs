@@ -5,7 +5,7 @@ use std::path::Path;
 
 use engine_analysis::import::{self, Format, ImportedRun, Origin};
 use engine_core::run::Timestamp;
-use engine_store::{Imported, Store};
+use engine_store::{Carried, Imported, Store};
 use sha2::{Digest, Sha256};
 
 use crate::app::{self, App};
@@ -33,6 +33,15 @@ pub(crate) fn run(app: &App, args: &ImportArgs) -> Result<Exit, Fatal> {
     let mut all: Vec<Foreign> = Vec::new();
     let mut told = Vec::new();
     for file in &args.files {
+        if asked.is_none() && is_database(file) {
+            // Where it was left by an older engine, that is said with what to do.
+            carried(app, &format!("{}: merged", file.display()), &store.merge(file)?);
+            continue;
+        }
+        if asked.is_none() && is_history(file) {
+            carried(app, &format!("{}: imported", file.display()), &store.import_all(file)?);
+            continue;
+        }
         let (text, changed) = contents(file)?;
         if asked.is_none() && is_export(&text) {
             let imported = if file.as_os_str() == "-" {
@@ -64,6 +73,28 @@ pub(crate) fn run(app: &App, args: &ImportArgs) -> Result<Exit, Fatal> {
         app.out(&serde_json::json!({ "schema_version": 1, "imported": told }).to_string());
     }
     Ok(Exit::Pass)
+}
+
+/// Takes in results that were sent as text: an exported run, or what another tool wrote. Gives the format.
+pub(crate) fn from_text(
+    store: &mut Store,
+    text: &str,
+    args: &ImportArgs,
+    source: &str,
+) -> Result<(Imported, &'static str), Fatal> {
+    if args.format == "auto" && is_export(text) {
+        return Ok((store.import_text(text.as_bytes())?, "engine"));
+    }
+    let refuse = |error: import::ImportError| Fatal::usage(format!("{error}"));
+    let format = match args.format.as_str() {
+        "auto" => import::detect(text).map_err(refuse)?,
+        name => name.parse::<Format>().map_err(|error| Fatal::usage(format!("`format`: {error}")))?,
+    };
+    let run = import::read(format, text, source).map_err(refuse)?;
+    let hash = hex(&Sha256::digest(text.as_bytes()));
+    let name = run.format.name();
+    let foreign = Foreign { source: source.to_owned(), hash, changed: app::now(), run };
+    Ok((keep(store, &foreign, args)?, name))
 }
 
 fn keep(store: &mut Store, foreign: &Foreign, args: &ImportArgs) -> Result<Imported, Fatal> {
@@ -139,6 +170,45 @@ fn contents(file: &Path) -> Result<(String, Timestamp), Fatal> {
 fn micros(moment: std::time::SystemTime) -> Option<Timestamp> {
     let since = moment.duration_since(std::time::UNIX_EPOCH).ok()?;
     i64::try_from(since.as_micros()).ok().map(Timestamp)
+}
+
+/// Says what was carried from one store to another.
+pub(crate) fn carried(app: &App, what: &str, carried: &Carried) {
+    if app.output.json {
+        app.out(&serde_json::json!({ "schema_version": 1, "carried": carried }).to_string());
+    }
+    let machines: Vec<String> = carried.machines.iter().map(|(machine, runs)| format!("{machine}: {runs}")).collect();
+    let mut said = vec![format!("{} runs", carried.runs)];
+    for (count, word) in [
+        (carried.known, "runs were there already"),
+        (carried.running, "runs are still going and are left"),
+        (carried.baselines, "baselines"),
+        (carried.acceptances, "accepted levels"),
+    ] {
+        if count > 0 {
+            said.push(format!("{count} {word}"));
+        }
+    }
+    app.note(&format!("{what}: {}; by machine: {}", said.join(", "), machines.join(", ")));
+}
+
+/// The first bytes of a file, where it can be read.
+fn head(file: &Path) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    // What cannot be read is told where it is read.
+    let _ = std::fs::File::open(file).and_then(|open| open.take(200).read_to_end(&mut bytes));
+    bytes
+}
+
+/// Whether a file is a store.
+fn is_database(file: &Path) -> bool {
+    head(file).starts_with(b"SQLite format 3\0")
+}
+
+/// Whether a file is a whole history: JSON lines that the engine wrote.
+fn is_history(file: &Path) -> bool {
+    let lines = file.extension().is_some_and(|suffix| suffix == "jsonl" || suffix == "ndjson");
+    lines && head(file).starts_with(b"{\"format\":\"engine-")
 }
 
 /// Whether this is a run that the engine wrote; whether it is whole, the store finds out.

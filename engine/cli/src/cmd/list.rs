@@ -79,6 +79,8 @@ fn declared(app: &App, args: &ListArgs) -> Result<Exit, Fatal> {
                     engine_core::plan::Work::Load { shape, .. } => format!("load: {}", shape.describe()),
                     engine_core::plan::Work::Capacity { search, .. } => search.describe(),
                     engine_core::plan::Work::Scale { sweep, .. } => format!("scale over {}", sweep.describe()),
+                    engine_core::plan::Work::Stress { shape } => shape.describe(),
+                    engine_core::plan::Work::Fault { fault, .. } => format!("fault: {}", fault.describe()),
                     engine_core::plan::Work::Finish => "finish".to_owned(),
                 };
                 vec![step.path(), what, format!("{} rounds at most", step.rounds.most())]

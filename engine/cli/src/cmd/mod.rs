@@ -1,36 +1,55 @@
 //! The commands, one file each.
 
+mod ab;
 mod accuracy;
+mod advise;
 mod alerts;
+mod alerts_channel;
 mod anomaly;
 mod baseline;
+mod baseline_review;
 mod check;
+mod check_stress;
+mod ci;
 mod compare;
 mod compare_files;
 mod configure;
 mod database;
+mod demo;
 mod doc;
 mod doctor;
 mod explain;
 mod faults;
 mod foreign;
 mod import;
+mod init;
 mod liners;
 mod list;
+mod new;
 mod pages;
 mod patterns;
+mod pin;
 mod plan;
 mod report;
 mod round;
 mod run;
 mod runs;
+mod schedule;
+mod schedule_install;
+mod serve;
 mod simulate;
 mod target;
 mod tool;
+mod top;
 mod trend;
 mod trend_stored;
+mod trouble;
 
-pub(crate) use run::{once, options as run_options, scratch_base};
+pub(crate) use ab::against_reference;
+pub(crate) use check::checked;
+pub(crate) use faults::stress_ground;
+pub(crate) use foreign::from_text as import_text;
+pub(crate) use run::{once, options as run_options, scratch_base, spend};
 pub(crate) use trend_stored::analysed;
 
 use crate::app::App;
@@ -58,6 +77,11 @@ pub(crate) fn main(cli: Cli) -> Exit {
     }
 }
 
+/// What faults of a run need.
+pub(crate) fn faults() -> Option<engine_session::Faults> {
+    faults::setup()
+}
+
 fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
     let Some(command) = cli.command else { return Ok(pages::welcome(cli.global.quiet)) };
     tool::lend();
@@ -71,7 +95,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
     };
     let app = App::new(cli.global)?;
     log(&app)?;
-    if matches!(command, Command::Run(_) | Command::Probe(_) | Command::Time(_)) {
+    if matches!(command, Command::Run(_) | Command::Probe(_) | Command::Time(_) | Command::Ab(_) | Command::Demo(_)) {
         faults::sweep(&app);
     }
     match command {
@@ -79,6 +103,12 @@ fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
         Command::Time(args) => liners::time(&app, &args),
         Command::Probe(args) => liners::probe(&app, &args),
         Command::Http(args) => liners::http(&app, &args),
+        Command::Ab(args) => ab::run(&app, &args),
+        Command::Pin(args) => pin::run(&app, &args),
+        Command::Ci(command) => ci::run(&app, &command),
+        Command::Init(args) => init::run(&app, &args),
+        Command::New(command) => new::run(&app, &command),
+        Command::Demo(args) => demo::run(&app, &args),
         Command::Import(command) => import::run(&app, command),
         Command::Check(args) => check::run(&app, &args),
         Command::List(args) => list::run(&app, &args),
@@ -92,13 +122,21 @@ fn dispatch(cli: Cli) -> Result<Exit, Fatal> {
         Command::Patterns(args) => patterns::run(&app, &args),
         Command::Simulate(args) => simulate::run(&app, &args),
         Command::Alerts(command) => alerts::run(&app, command),
+        Command::Schedule(command) => schedule::run(&app, command),
         Command::Baseline(command) => baseline::run(&app, command),
         Command::Runs(command) => runs::run(&app, command),
+        Command::Advise(args) => advise::run(&app, &args),
+        Command::Serve(args) => serve::run(&app, &args),
         Command::Report(args) => report::run(&app, &args),
+        Command::Top(args) => top::run(&app, &args),
         Command::Config(command) => configure::run(&app, command),
         Command::Db(command) => database::run(&app, command),
         Command::Faults(command) => faults::run(&app, &command),
-        Command::Explain { what } => explain::run(&app, what.as_deref()),
+        Command::Explain { markdown: true, .. } => {
+            app.out(&trouble::page());
+            Ok(Exit::Pass)
+        }
+        Command::Explain { what, .. } => explain::run(&app, what.as_deref()),
         Command::Completions { shell } => Ok(pages::completions(shell)),
         Command::Man { out } => pages::man(&app, out.as_deref()),
         Command::Round => round::run(),

@@ -49,10 +49,15 @@ pub(crate) fn man(app: &App, out: Option<&Path>) -> Result<Exit, Fatal> {
         app.out(&page(command)?);
         return Ok(Exit::Pass);
     };
-    write(&folder.join("engine.1"), &page(command.clone())?)?;
-    for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
-        let name = format!("engine-{}.1", sub.get_name());
-        write(&folder.join(name), &page(sub.clone())?)?;
+    let mut command = command;
+    // Gives each its whole name.
+    command.build();
+    let mut open = vec![command];
+    while let Some(command) = open.pop() {
+        let inner = command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help");
+        open.extend(inner.cloned());
+        let name = command.get_display_name().unwrap_or_else(|| command.get_name()).to_owned();
+        write(&folder.join(format!("{name}.1")), &page(command)?)?;
     }
     Ok(Exit::Pass)
 }

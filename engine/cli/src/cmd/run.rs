@@ -12,27 +12,51 @@ use crate::source;
 
 /// Runs every scenario named; the worst ending counts.
 pub(crate) fn run(app: &App, args: &RunArgs) -> Result<Exit, Fatal> {
+    if let Some(reference) = &args.resume {
+        let request = crate::resume::request(app, args, reference)?;
+        return pipeline::run(app, with_options(request, args)?);
+    }
     let sources = match &args.eval {
         Some(text) => vec![source::given(text)],
         None => args.scenarios.iter().map(|name| source::named(name)).collect::<Result<_, _>>()?,
     };
+    let dashboard = args.dashboard.as_deref().map(|port| crate::serving::beside_run(app, port)).transpose()?;
     let mut exits = Vec::new();
     for source in sources {
-        let mut request = Request::new(app, source, &args.reading)?;
-        request.storing = args.storing.clone();
-        request.baseline.clone_from(&args.baseline);
-        request.machine.clone_from(&args.machine);
-        request.fail_on.clone_from(&args.fail_on);
-        request.unsure = args.unsure.unwrap_or(request.unsure);
-        request.budget = args.max_time.as_deref().map(|text| app::time("--max-time", text)).transpose()?;
-        request.trace = args.trace;
-        request.once = args.once;
+        let mut request = with_options(Request::new(app, source, &args.reading)?, args)?;
+        request.hub = dashboard.as_ref().map(crate::serving::Dashboard::hub);
         exits.push(pipeline::run(app, request)?);
         if crate::signals::received().is_some() {
             break;
         }
     }
     Ok(Exit::of(&exits))
+}
+
+/// What the command line says beside the scenario.
+fn with_options(mut request: Request, args: &RunArgs) -> Result<Request, Fatal> {
+    request.storing = args.storing.clone();
+    request.baseline.clone_from(&args.baseline);
+    request.machine.clone_from(&args.machine);
+    request.fail_on.clone_from(&args.fail_on);
+    request.unsure = args.unsure.unwrap_or(request.unsure);
+    request.budget = args.max_time.as_deref().map(|text| app::time("--max-time", text)).transpose()?;
+    request.trace = args.trace;
+    request.once = args.once;
+    request.tui = args.tui;
+    request.lock = Some(crate::lock::Asked { file: args.lock.clone(), must: args.locked || args.lock.is_some() });
+    Ok(request)
+}
+
+/// `--budget` of the command line on a plan.
+pub(crate) fn spend(reading: &Reading, plan: &mut engine_core::plan::Plan) -> Result<(), Fatal> {
+    let Some(text) = &reading.budget else { return Ok(()) };
+    let total = app::time("--budget", text)?;
+    if total <= 0.0 {
+        return Err(Fatal::usage("`--budget` must be longer than nothing"));
+    }
+    plan.spend(Some(total));
+    Ok(())
 }
 
 /// The profile, also where `--once` asks for one round of everything.

@@ -23,7 +23,7 @@ pub(crate) fn run(app: &App, command: RunsCommand) -> Result<Exit, Fatal> {
             };
             list(app, &filter)
         }
-        RunsCommand::Show { run } => super::report::run(app, &ReportArgs { run, out: Vec::new() }),
+        RunsCommand::Show { run } => super::report::run(app, &ReportArgs { run, ..ReportArgs::default() }),
         RunsCommand::Annotate { run, text } => {
             let mut store = app.store()?;
             let run = app.resolve(&store, &run)?;
@@ -31,7 +31,12 @@ pub(crate) fn run(app: &App, command: RunsCommand) -> Result<Exit, Fatal> {
             app.note(&format!("run {} has the remark", run.short()));
             Ok(Exit::Pass)
         }
-        RunsCommand::Export { run, out } => {
+        RunsCommand::Export { run: None, out, .. } => {
+            let carried = app.reader()?.export_all(&out)?;
+            super::foreign::carried(app, &format!("wrote {}", out.display()), &carried);
+            Ok(Exit::Pass)
+        }
+        RunsCommand::Export { run: Some(run), out, .. } => {
             let store = app.reader()?;
             let run = app.resolve(&store, &run)?;
             store.export(&run, &out)?;
@@ -39,7 +44,9 @@ pub(crate) fn run(app: &App, command: RunsCommand) -> Result<Exit, Fatal> {
             Ok(Exit::Pass)
         }
         RunsCommand::Import(args) => super::foreign::run(app, &args),
-        RunsCommand::Prune { keep, older_than, dry_run } => prune(app, keep, older_than.as_deref(), dry_run),
+        RunsCommand::Prune { keep, older_than, max_size, dry_run } => {
+            prune(app, keep, older_than.as_deref(), max_size.as_deref(), dry_run)
+        }
     }
 }
 
@@ -73,13 +80,21 @@ fn list(app: &App, filter: &Filter) -> Result<Exit, Fatal> {
 }
 
 /// What is not said comes from the settings: the newest `store.keep_runs`, and nothing younger than `store.keep_days`.
-fn prune(app: &App, keep: Option<u32>, older_than: Option<&str>, dry_run: bool) -> Result<Exit, Fatal> {
+fn prune(
+    app: &App,
+    keep: Option<u32>,
+    older_than: Option<&str>,
+    max_size: Option<&str>,
+    dry_run: bool,
+) -> Result<Exit, Fatal> {
     let set = &app.config().store;
     let age = match older_than {
         Some(text) => app::time("--older-than", text)?,
         None => f64::from(set.keep_days) * 86_400.0,
     };
-    let policy = PrunePolicy { keep: Some(keep.unwrap_or(set.keep_runs)), older_than: Some(before(age)?), dry_run };
+    let max_bytes = max_size.map(size).transpose()?;
+    let keep = Some(keep.unwrap_or(set.keep_runs));
+    let policy = PrunePolicy { keep, older_than: Some(before(age)?), max_bytes, dry_run };
     let gone = app.store()?.prune(policy)?;
     let word = if dry_run { "would be removed" } else { "removed" };
     if app.output.json {
@@ -91,6 +106,17 @@ fn prune(app: &App, keep: Option<u32>, older_than: Option<&str>, dry_run: bool) 
         app.note(&format!("{} runs {word}; baselines and annotated runs stay", gone.len()));
     }
     Ok(Exit::Pass)
+}
+
+/// A size on the command line, in bytes.
+fn size(text: &str) -> Result<u64, Fatal> {
+    let quantity: engine_core::quantity::Quantity =
+        text.parse().map_err(|error| Fatal::usage(format!("`--max-size`: {error}")))?;
+    if quantity.dimension != engine_core::unit::Dimension::DATA || !(0.0..=1e18).contains(&quantity.value) {
+        return Err(Fatal::usage(format!("`--max-size` must be a size such as `1 GB`, got `{text}`")));
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be in range")]
+    Ok(quantity.value as u64)
 }
 
 /// The moment so many seconds ago.

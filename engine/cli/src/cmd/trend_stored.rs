@@ -76,12 +76,7 @@ pub(super) fn histories(
 
 /// What changed in histories, where levels that were accepted are the new normal.
 pub(crate) fn analysed(store: &Store, histories: Vec<History>) -> Result<Vec<Timeline>, Fatal> {
-    let acceptances = store.acceptances()?;
-    let accepted = |history: &History| {
-        let own = acceptances.iter().filter(|acceptance| acceptance.covers(&history.key));
-        own.map(|acceptance| acceptance.started).collect()
-    };
-    Ok(engine_analysis::timelines(histories, &accepted))
+    Ok(engine_operate::observe::analysed(store, histories)?)
 }
 
 /// The machine that a name means: `this`, a whole id, or the beginning of one that is stored.

@@ -189,7 +189,7 @@ fn check(config: &Config) -> Result<(), (&'static str, String)> {
     one_of(&config.hardware.storage_type, &["", "nvme", "ssd", "hdd", "virtual"])
         .map_err(at("hardware.storage_type"))?;
     for format in &config.reports.formats {
-        one_of(format, &["json", "md", "csv", "xml", "txt"]).map_err(at("reports.formats"))?;
+        one_of(format, &["json", "md", "csv", "xml", "txt", "html"]).map_err(at("reports.formats"))?;
     }
     seconds(&config.run.timeout).map_err(at("run.timeout"))?;
     seconds(&config.run.monitor_period).map_err(at("run.monitor_period"))?;

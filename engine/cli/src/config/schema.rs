@@ -13,9 +13,11 @@ pub(crate) struct Config {
     pub(crate) thresholds: Thresholds,
     pub(crate) taint: Taint,
     pub(crate) compare: Compare,
+    pub(crate) advice: Advice,
     pub(crate) permissions: Permissions,
     pub(crate) script: Script,
     pub(crate) output: Output,
+    pub(crate) serve: Serve,
 }
 
 /// Where results are kept, and how long.
@@ -85,6 +87,15 @@ pub(crate) struct Compare {
     pub(crate) min_effect: String,
 }
 
+/// What the rules of `engine advise` are told.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Advice {
+    pub(crate) limits: Vec<String>,
+    pub(crate) shares: Vec<String>,
+    pub(crate) rules: String,
+}
+
 /// What scenarios may do beyond the default.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -106,6 +117,18 @@ pub(crate) struct Script {
     pub(crate) array_items: usize,
     pub(crate) time: String,
     pub(crate) stdlib: String,
+}
+
+/// The dashboard and its REST API.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Serve {
+    pub(crate) port: u16,
+    pub(crate) open: bool,
+    pub(crate) hosts: Vec<String>,
+    pub(crate) rate: u32,
+    pub(crate) sockets: u32,
+    pub(crate) scenarios: String,
 }
 
 /// What the terminal shows.

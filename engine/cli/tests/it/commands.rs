@@ -126,12 +126,16 @@ fn every_report_format_is_written_by_its_suffix() {
     sandbox
         .expect(0, &["run", "s.rhai", "--profile", "tiny", "--report", "r.xml", "--report", "r.csv", "--out", "here"]);
     assert_eq!(std::fs::read_dir(sandbox.path("here")).unwrap().count(), 2);
-    for suffix in ["json", "md", "csv", "xml", "txt"] {
+    for suffix in ["json", "md", "csv", "xml", "txt", "html"] {
         let name = format!("again.{suffix}");
         sandbox.expect(0, &["report", "@last", "-o", &name]);
         assert!(std::fs::metadata(sandbox.path(&name)).unwrap().len() > 50, "{suffix}");
     }
     assert!(std::fs::read_to_string(sandbox.path("r.xml")).unwrap().starts_with("<?xml"));
+    let page = sandbox.expect(0, &["report", "@last", "--format", "html", "--lite"]).out;
+    assert!(page.starts_with("<!doctype html>") && !page.contains("<script"));
+    sandbox.expect(0, &["compare", "@last", "@last", "--allow-unlike", "-o", "c.html"]);
+    assert!(std::fs::read_to_string(sandbox.path("c.html")).unwrap().contains("Comparison of two runs"));
     sandbox.expect(2, &["report", "@last", "-o", "r.docx"]).says(&[".json", ".md"]);
 }
 
@@ -181,6 +185,8 @@ fn completions_and_manual_pages_are_generated() {
     assert!(sandbox.expect(0, &["man"]).out.contains(".TH"));
     sandbox.expect(0, &["man", "--out", "pages"]);
     assert!(sandbox.path("pages/engine-run.1").exists());
+    let inner = std::fs::read_to_string(sandbox.path("pages/engine-runs-import.1")).unwrap();
+    assert!(inner.contains("engine\\-runs\\-import") && !sandbox.path("pages/engine-__round.1").exists(), "{inner}");
 }
 
 #[test]

@@ -231,3 +231,22 @@ fn json_is_converted() {
     sandbox.file("bad.json", r#"{"run": {"ronds": 9}}"#);
     sandbox.expect(3, &["config", "import", "bad.json"]).says(&["run.rounds"]);
 }
+
+#[test]
+fn the_settings_of_advice() {
+    let sandbox = Sandbox::new();
+    let script = "bench(tool::ladder(#{ layer: \"spawn\" })); bench(\"b\", tool::ladder(#{ layer: \"stdio\" }));";
+    sandbox.expect(0, &["run", "-e", script, "--profile", "tiny"]);
+    let advise = |settings: &str| with(&sandbox, settings, &["--json", "advise", "@last", "--only", "tool.persistent"]);
+    let quiet = advise("[advice]\nlimits = [\"tool.persistent.ratio = 1000000\"]\n").json();
+    assert_eq!(quiet["quiet"][0], "tool.persistent", "{quiet}");
+    let fires = "[advice]\nlimits = [\"tool.persistent.ratio = 0\"]\nshares = [\"tool.persistent = 30 %\"]\n";
+    let found = advise(fires).json();
+    assert_eq!(found["findings"][0]["rule"], "tool.persistent", "{found}");
+    assert!(found["findings"][0]["gain"].to_string().contains("0.3"), "{found}");
+    sandbox.file("mine/broken.rhai", "let a = ;");
+    let broken = advise("[advice]\nrules = \"mine\"\n");
+    assert!(broken.code == 3 && broken.err.contains("broken.rhai:1:9"), "{}", broken.err);
+    let wrong = advise("[advice]\nlimits = [\"tool.persistant.ratio = 2\"]\n");
+    assert!(wrong.code == 3 && wrong.err.contains("did you mean `tool.persistent.ratio`?"), "{}", wrong.err);
+}

@@ -10,6 +10,44 @@ fn the_script_api_document_is_current() {
 }
 
 #[test]
+fn the_page_about_trouble_is_current() {
+    let generated = Sandbox::new().expect(0, &["explain", "--markdown"]).out;
+    let stored = std::fs::read_to_string(root().join("docs/troubleshooting.md")).unwrap_or_default();
+    assert!(
+        generated == stored,
+        "docs/troubleshooting.md is stale: engine explain --markdown > docs/troubleshooting.md"
+    );
+}
+
+#[test]
+fn the_documents_link_to_what_exists() {
+    for name in ["guide.md", "tutorial.md", "guides/full.md", "guides/ci.md"] {
+        let file = root().join("docs").join(name);
+        let text = std::fs::read_to_string(&file).unwrap();
+        for (_, rest) in text.match_indices("](").map(|(at, _)| text.split_at(at + 2)) {
+            let link = rest.split(')').next().unwrap();
+            assert!(file.parent().unwrap().join(link).exists(), "{name} links to `{link}`");
+        }
+    }
+}
+
+#[test]
+fn the_guide_opens_with_the_old_commands() {
+    let text = std::fs::read_to_string(root().join("docs/guide.md")).unwrap();
+    let head: Vec<&str> = text.lines().take(10).collect();
+    for old in [
+        "setup_benchmarking_suite.sh",
+        "run_quick_benchmark.sh",
+        "run_full_benchmark.sh",
+        "start_dashboard.sh",
+        "run_load_testing.sh",
+        "run_optimization_analysis.sh",
+    ] {
+        assert!(head.iter().any(|line| line.contains(old) && line.contains("engine ")), "{old}");
+    }
+}
+
+#[test]
 fn definition_files_are_written() {
     let sandbox = Sandbox::new();
     sandbox.expect(0, &["doc", "--definitions", "defs"]);

@@ -25,7 +25,7 @@ fn runs(path: &str, flags: &[&str]) {
 
 #[test]
 fn every_scenario_runs_tiny() {
-    for name in ["quick", "hardware", "code", "load", "full"] {
+    for name in ["quick", "hardware", "code", "load", "stress", "optimization", "full"] {
         runs(name, &[]);
         runs(&format!("scenarios/{name}.rhai"), &[]);
     }
@@ -120,7 +120,7 @@ fn the_guides_name_every_probe() {
 #[test]
 fn scenarios_are_checked_without_running() {
     let sandbox = Sandbox::new();
-    for name in ["quick", "hardware", "code", "load", "full"] {
+    for name in ["quick", "hardware", "code", "load", "stress", "optimization", "full"] {
         let ran = sandbox.expect(0, &["check", name]);
         assert!(ran.out.contains("ok"), "{}", ran.out);
     }

@@ -1,7 +1,7 @@
 """Starts a program with less than it had: `deprive.py MODE.. -- PROGRAM ARGUMENTS..`
 
 Modes: `refuse-io-uring` (its system calls answer EPERM, as in containers), `kill-io-uring` (they end the process, as in
-some sandboxes), `refuse-perf`, `no-huge-pages`.
+some sandboxes), `refuse-perf`, `no-huge-pages`, `refuse-namespaces` (no new ones, and no mounts, on x86-64).
 """
 import ctypes
 import errno
@@ -10,6 +10,7 @@ import struct
 import sys
 
 SETUP, ENTER, REGISTER, PERF = 425, 426, 427, 298  # the same numbers of io_uring on every architecture
+UNSHARE, SETNS, MOUNT = 272, 308, 165  # of x86-64
 PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, PR_SET_THP_DISABLE = 22, 38, 41
 LOAD, EQUAL, RETURN = 0x20, 0x15, 0x06
 ALLOW, ERRNO, KILL = 0x7FFF0000, 0x00050000, 0x80000000
@@ -48,6 +49,8 @@ def main():
             forbid([SETUP, ENTER, REGISTER], KILL)
         elif mode == "refuse-perf":
             forbid([PERF], ERRNO | errno.EACCES)
+        elif mode == "refuse-namespaces":
+            forbid([UNSHARE, SETNS, MOUNT], ERRNO | errno.EPERM)
         elif mode == "no-huge-pages":
             prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0)
         else:

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use super::{DemoTarget, ServiceTime, Stall, Warmup};
+use super::{DemoTarget, ServiceTime, Stall, Store, Warmup};
 use crate::quantity::Quantity;
 use crate::unit::Dimension;
 
@@ -113,6 +113,18 @@ impl FromStr for Warmup {
     }
 }
 
+impl FromStr for Store {
+    type Err = TextError;
+
+    fn from_str(text: &str) -> Result<Self, TextError> {
+        match text.trim() {
+            "right" => Ok(Self::Right),
+            "wrong" => Ok(Self::Wrong),
+            _ => Err(TextError { text: text.to_owned(), why: "no such way".to_owned(), want: "`right` or `wrong`" }),
+        }
+    }
+}
+
 impl DemoTarget {
     /// The options of `engine target` that give these settings; nothing for those at their defaults.
     pub fn arguments(&self) -> Vec<String> {
@@ -136,6 +148,7 @@ impl DemoTarget {
         option("warmup", self.warmup.map(|warmup| warmup.to_string()));
         option("leak", unless(self.leak == usual.leak, &format!("{} B", self.leak)));
         option("orders", self.orders.clone());
+        option("store", self.store.map(|store| store.name().to_owned()));
         option("admin", self.admin.clone());
         option("seed", unless(self.seed == usual.seed, &self.seed));
         words.extend(self.cpu_bound.then(|| "--cpu-bound".to_owned()));

@@ -70,7 +70,8 @@ fn wait(request: &Request) -> Duration {
 fn round(request: &Request, gone: bool) -> (bool, bool) {
     let (mut undone, mut failed) = (false, false);
     let Ok(ids) = files::ids(&request.folder) else { return (false, true) };
-    for id in ids {
+    // The latest first: a victim that stands still does not end before it goes on again.
+    for id in ids.into_iter().rev() {
         let Ok(Some(record)) = files::read(&request.folder, &id) else { continue };
         let over = record.deadline.left() <= 0.0;
         if record.owner != request.owner || !(gone || over) {

@@ -5,6 +5,7 @@
 //! it is done with it; by the janitor, a process of its own session, at the deadline or when the owner is gone; by the next
 //! start; or by hand. Undoing is idempotent, so it does not matter when two of them meet.
 
+mod affinity;
 mod files;
 pub mod janitor;
 mod link;
@@ -23,6 +24,7 @@ pub use undo::{Limit, PREFIX, Undo, is_ours, limit};
 
 use crate::launcher::Launcher;
 use crate::process::Ident;
+pub(crate) use affinity::{affinity, bind};
 use link::Link;
 pub(crate) use link::{readable, take};
 

@@ -80,7 +80,8 @@ fn undo_where(folder: &Path, by: By, why: &str, wanted: impl Fn(&Record) -> bool
     }
     // What another user may have written there is not done.
     files::prepare(folder)?;
-    for id in files::ids(folder)? {
+    // The latest first, as within an entry.
+    for id in files::ids(folder)?.into_iter().rev() {
         // One that cannot be read must not keep the others from being undone; `status` names it.
         let Ok(Some(mut record)) = files::read(folder, &id) else { continue };
         if wanted(&record) {

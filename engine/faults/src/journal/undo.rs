@@ -76,6 +76,13 @@ pub enum Undo {
         /// The hard limit; none for unlimited.
         hard: Option<u64>,
     },
+    /// Let a process run again where it could.
+    RestoreAffinity {
+        /// The process.
+        process: Ident,
+        /// The processors, by number.
+        processors: Vec<usize>,
+    },
     /// Write a control file of a cgroup of ours.
     RestoreControl {
         /// The file.
@@ -184,6 +191,10 @@ impl Undo {
                 }
                 _ => Ok(()),
             },
+            Self::RestoreAffinity { process, processors } => match process.stat() {
+                Some(_) => super::bind(process.pid, processors).map_err(text),
+                None => Ok(()),
+            },
             Self::RestoreControl { path, content } => gone(std::fs::write(path, content)).map_err(text),
         }
     }
@@ -201,6 +212,7 @@ impl std::fmt::Display for Undo {
             Self::Unmount { path } => write!(f, "unmount {}", path.display()),
             Self::RemoveCgroup { folder } => write!(f, "remove cgroup {}", folder.display()),
             Self::RestoreLimit { process, limit, .. } => write!(f, "restore {limit:?} of process {}", process.pid),
+            Self::RestoreAffinity { process, .. } => write!(f, "restore the processors of process {}", process.pid),
             Self::RestoreControl { path, .. } => write!(f, "restore {}", path.display()),
         }
     }
@@ -342,7 +354,8 @@ mod tests {
             Undo::RemoveFolder { path: path.clone() },
             Undo::Unmount { path: path.clone() },
             Undo::RemoveCgroup { folder: path.clone() },
-            Undo::RestoreLimit { process: gone, limit: Limit::Descriptors, soft: Some(9), hard: None },
+            Undo::RestoreLimit { process: gone.clone(), limit: Limit::Descriptors, soft: Some(9), hard: None },
+            Undo::RestoreAffinity { process: gone, processors: vec![0] },
         ] {
             undo.apply().unwrap();
         }

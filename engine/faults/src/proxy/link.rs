@@ -23,6 +23,9 @@ const FLOW: f64 = 0.01;
 /// transfer the bandwidth is still never exceeded, for what is made up for is time that was there.
 const CREDIT: Duration = Duration::from_millis(20);
 
+/// The longest time that this thread may have been away.
+const LATE: Duration = Duration::from_secs(1);
+
 /// How a connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
@@ -117,6 +120,8 @@ pub(super) struct Link {
     /// It ends then, like that.
     end_at: Option<(Instant, End)>,
     pub(super) interest: [Interest; 2],
+    /// How late the proxy's thread woke up for what it does now.
+    pub(super) late: Duration,
 }
 
 impl Link {
@@ -132,6 +137,7 @@ impl Link {
             last: None,
             end_at: None,
             interest: [Interest::default(); 2],
+            late: Duration::ZERO,
         }
     }
 
@@ -286,7 +292,8 @@ impl Link {
         }
         // Nothing overtakes.
         due = way.last_due.map_or(due, |last| last.max(due));
-        let mut credit = CREDIT;
+        // A line that was full of bytes and stood still because this thread was away makes up for all of that.
+        let mut credit = CREDIT + self.late.min(LATE);
         for part in bytes.chunks(piece) {
             if let Some(rate) = rate {
                 #[expect(clippy::cast_precision_loss, reason = "a small number of bytes")]

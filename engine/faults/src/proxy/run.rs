@@ -36,6 +36,8 @@ pub(super) struct Loop {
     next: u64,
     toxics: Vec<Active>,
     generation: u64,
+    /// How late this thread woke up last.
+    late: Duration,
 }
 
 impl Loop {
@@ -63,13 +65,17 @@ impl Loop {
             next: 1,
             toxics: Vec::new(),
             generation: 0,
+            late: Duration::ZERO,
         })
     }
 
     pub(super) fn run(&mut self) {
         loop {
             let wait = self.due.first().map(|(at, _)| at.saturating_duration_since(Instant::now()));
+            let asked = Instant::now();
             let ready = self.poll.wait(wait.map(|wait| wait.min(Duration::from_secs(60))));
+            // What was due before it came was held up by this thread alone.
+            self.late = wait.map_or(Duration::ZERO, |wait| asked.elapsed().saturating_sub(wait));
             if self.orders() {
                 return;
             }
@@ -167,6 +173,7 @@ impl Loop {
         }
         let mut passed = [0; 2];
         let before = link.swallowed;
+        link.late = self.late;
         let end = link.work(&mut self.toxics, Instant::now(), &mut passed);
         if link.swallowed && !before {
             locked(&self.shared).counts.swallowed += 1;

@@ -104,7 +104,11 @@ impl Toxic {
         Self { probability, ..self }
     }
 
-    pub(super) fn check(&self) -> Result<(), ToxicError> {
+    /// Checks it.
+    ///
+    /// # Errors
+    /// When it makes no sense.
+    pub fn check(&self) -> Result<(), ToxicError> {
         if !(0.0..=1.0).contains(&self.probability) {
             return Err(ToxicError::Probability(self.probability));
         }

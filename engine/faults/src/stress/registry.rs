@@ -1,14 +1,14 @@
 //! All stressors, by id. A new one is one file, one line in `kernel/mod.rs` and one line here.
 
 use super::Stressor;
-use super::kernel::{cache, cpu, descriptors, disk, memory, network, processes, switches, timers};
+use super::kernel::{cache, cpu, descriptors, io, memory, network, processes, switches, timers};
 
 /// Every stressor, sorted by id.
 static STRESSORS: &[&Stressor] = &[
     &cache::STRESSOR,
     &cpu::STRESSOR,
     &descriptors::STRESSOR,
-    &disk::STRESSOR,
+    &io::STRESSOR,
     &memory::STRESSOR,
     &network::STRESSOR,
     &processes::STRESSOR,

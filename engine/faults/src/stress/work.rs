@@ -11,8 +11,9 @@ use super::{Needs, Progress, Request, Stressor, find, limits};
 use crate::journal::{readable, take};
 use crate::room;
 
-/// So often it reports.
+/// So often it reports; at first more often, so that whoever waits for its first result need not wait long.
 const REPORT: Duration = Duration::from_millis(100);
+const FIRST: Duration = Duration::from_millis(5);
 
 /// How long threads may take to end what they are at.
 const GRACE: Duration = Duration::from_secs(3);
@@ -124,9 +125,12 @@ pub(crate) fn main(request: &Request) -> Result<(), String> {
     for index in 0..request.threads {
         start(stressor, request, &shared, index).map_err(|error| format!("cannot start a thread: {error}"))?;
     }
+    let mut report = FIRST;
     let ended = loop {
         let left = duration.saturating_sub(began.elapsed());
-        if readable(0, REPORT.min(left)) && take(0) {
+        let wait = report.min(left);
+        report = REPORT.min(report * 2);
+        if readable(0, wait) && take(0) {
             break "asked to stop";
         }
         if !say(&progress(&shared, began, None)) {

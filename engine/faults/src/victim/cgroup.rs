@@ -14,16 +14,19 @@ pub enum Controller {
     Freezer,
     /// Number of processes.
     Pids,
+    /// Time of processors.
+    Cpu,
 }
 
 impl Controller {
-    const ALL: [Self; 3] = [Self::Memory, Self::Freezer, Self::Pids];
+    const ALL: [Self; 4] = [Self::Memory, Self::Freezer, Self::Pids, Self::Cpu];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Memory => "memory",
             Self::Freezer => "freezer",
             Self::Pids => "pids",
+            Self::Cpu => "cpu",
         }
     }
 
@@ -33,6 +36,7 @@ impl Controller {
             Self::Memory => ["memory.limit_in_bytes", "memory.max"],
             Self::Freezer => ["freezer.state", "cgroup.freeze"],
             Self::Pids => ["pids.max", "pids.max"],
+            Self::Cpu => ["cpu.cfs_quota_us", "cpu.max"],
         }
     }
 }

@@ -187,6 +187,8 @@ fn prepare(inside: &Inside) -> std::io::Result<()> {
         libc::setsid();
         libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
         libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+        // Where a limit of file sizes stands for a full disk, writing must fail, not kill.
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
         let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
         libc::setrlimit(libc::RLIMIT_CORE, &raw const none);
         // First to go when memory runs out. Refused only where `/proc` cannot be written.

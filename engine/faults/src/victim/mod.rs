@@ -42,6 +42,10 @@ pub struct Spec {
     pub disk: Option<u64>,
     /// Gives it a resolver configuration of its own, so that name resolution can be made to fail.
     pub dns: bool,
+    /// Gives it a calendar clock of its own, so that it can be put forward; needs libfaketime.
+    pub clock: bool,
+    /// A folder that it may use, beside its own: `{data}` in its arguments.
+    pub data: Option<PathBuf>,
     /// Time between the polite request to end and the end, in seconds.
     pub grace: f64,
     /// The longest that it may live, in seconds.
@@ -118,6 +122,7 @@ pub struct Victim {
     group: Group,
     disk: Option<Disk>,
     dns: Option<PathBuf>,
+    clock: Option<PathBuf>,
     grace: Duration,
     entry: Entry,
 }
@@ -141,7 +146,7 @@ impl Victim {
         let group = Group::make(&entry, spec.memory)?;
         entry.will(Undo::KillMarked { mark: mark.clone() })?;
         let request = keeper::Request {
-            command: spec.command.clone(),
+            command: setup.command(spec),
             environment: setup.environment(spec),
             folder: setup.folder.clone(),
             tasks: group.tasks(),
@@ -187,7 +192,21 @@ impl Victim {
                 setup.settle(&process, namespace);
                 let grace = Duration::from_secs_f64(request.grace);
                 let (folder, disk, dns) = (setup.folder, setup.disk, setup.resolver.filter(|_| namespace));
-                return Ok(Self { process, keeper, events, ended, output, folder, group, disk, dns, grace, entry });
+                let clock = setup.clock;
+                return Ok(Self {
+                    process,
+                    keeper,
+                    events,
+                    ended,
+                    output,
+                    folder,
+                    group,
+                    disk,
+                    dns,
+                    clock,
+                    grace,
+                    entry,
+                });
             }
             Ok(keeper::Event::Failed(reason)) => reason,
             Ok(keeper::Event::Ended(how)) => how.to_string(),
@@ -233,6 +252,12 @@ impl Victim {
     #[must_use]
     pub fn resolver(&self) -> Option<&Path> {
         self.dns.as_deref()
+    }
+
+    /// The file from which its calendar clock is read.
+    #[must_use]
+    pub fn clock(&self) -> Option<&Path> {
+        self.clock.as_deref()
     }
 
     /// What it printed.

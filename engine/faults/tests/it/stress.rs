@@ -97,7 +97,7 @@ fn a_stressor_ends_by_itself_when_its_time_is_over() {
 #[test]
 fn a_stressor_is_the_first_to_go_and_has_its_limits() {
     let place = Place::new();
-    let stress = place.start(find("stress.disk").unwrap(), &[("nice", "7")], None).unwrap();
+    let stress = place.start(find("stress.io").unwrap(), &[("nice", "7")], None).unwrap();
     wait_until("it works", || stress.progress().checked > 0);
     let file = |name: &str| std::fs::read_to_string(format!("/proc/{}/{name}", stress.pid())).unwrap_or_default();
     if let Some(process) = alive(&stress) {

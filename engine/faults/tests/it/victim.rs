@@ -35,7 +35,8 @@ impl Scene {
     }
 
     fn inject(&self, victim: &Victim, fault: &Fault) -> Injected {
-        inject(&self.journal, &self.caps, victim, fault, 60.0).unwrap_or_else(|error| panic!("{fault:?}: {error}"))
+        inject(&self.journal, &self.caps, &victim.into(), fault, 60.0)
+            .unwrap_or_else(|error| panic!("{fault:?}: {error}"))
     }
 
     /// Nothing is left of anything.
@@ -136,7 +137,7 @@ fn a_crash_and_a_hang_are_what_they_say() {
     hang.heal().unwrap();
     let before = victim.output().bytes();
     wait_until("it goes on", || victim.output().bytes() > before);
-    let error = inject(&scene.journal, &scene.caps, &victim, &Fault::Hang, -5.0).unwrap_err().to_string();
+    let error = inject(&scene.journal, &scene.caps, &(&victim).into(), &Fault::Hang, -5.0).unwrap_err().to_string();
     assert!(error.contains("duration of -5 s"), "{error}");
     drop(victim);
     scene.clean();
@@ -186,7 +187,7 @@ fn descriptors_processes_and_names_run_out() {
     let victim = scene.start(&Scene::spec(&["sh", "-c", tries]));
     wait_until("it works", || victim.output().text().contains("good"));
     for fault in [Fault::Descriptors(0), Fault::Processes(0)] {
-        match inject(&scene.journal, &scene.caps, &victim, &fault, 60.0) {
+        match inject(&scene.journal, &scene.caps, &(&victim).into(), &fault, 60.0) {
             Ok(injected) => {
                 let limits = std::fs::read_to_string(format!("/proc/{}/limits", victim.process().pid)).unwrap();
                 injected.heal().unwrap();
@@ -200,7 +201,7 @@ fn descriptors_processes_and_names_run_out() {
     drop(victim);
     let victim = scene
         .start(&Spec { dns: true, ..Scene::spec(&["sh", "-c", "while :; do cat /etc/resolv.conf; sleep 0.02; done"]) });
-    match inject(&scene.journal, &scene.caps, &victim, &Fault::Dns, 60.0) {
+    match inject(&scene.journal, &scene.caps, &(&victim).into(), &Fault::Dns, 60.0) {
         Ok(injected) => {
             wait_until("it sees it", || victim.output().text().contains("127.255.255.254"));
             assert!(!std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default().contains("127.255.255.254"));
@@ -273,5 +274,97 @@ fn a_victim_goes_when_its_keeper_is_killed_too() {
     engine_faults::process::Ident::of(keeper).unwrap().signal(rustix::process::Signal::KILL).unwrap();
     wait_until("it goes with it", || !process.lives());
     drop(victim);
+    scene.clean();
+}
+
+#[test]
+fn less_of_a_processor_and_a_noisy_neighbour_come_and_go() {
+    let scene = Scene::new();
+    let victim = scene.start(&Scene::spec(&["sh", "-c", "while :; do :; done"]));
+    let pid = victim.process().pid;
+    let used = || Stat::of(pid).map_or(0, |stat| stat.ticks);
+    let processors = || {
+        let text = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        text.lines().find(|line| line.starts_with("Cpus_allowed_list")).unwrap().to_owned()
+    };
+    wait_until("it works", || used() > 5);
+    let fault = scene.inject(&victim, &Fault::Cpu(0.05));
+    // How little that is depends on who else works here; that it still works does not.
+    let before = used();
+    wait_until("it still works", || used() > before);
+    fault.heal().unwrap();
+    let before = used();
+    wait_until("it works again", || used() > before + 5);
+    let everywhere = processors();
+    match inject(
+        &scene.journal,
+        &scene.caps,
+        &(&victim).into(),
+        &Fault::Neighbour("stress.cpu".to_owned(), Default::default()),
+        60.0,
+    ) {
+        Ok(fault) => {
+            assert!(fault.mechanism.contains("same processor"), "{}", fault.mechanism);
+            fault.heal().unwrap();
+        }
+        Err(error) => panic!("{error}"),
+    }
+    assert_eq!(processors(), everywhere, "it runs again where it could");
+    drop(victim);
+    scene.clean();
+}
+
+#[test]
+fn a_throttled_victim_goes_on_without_cgroups_too() {
+    let scene = Scene::new();
+    // A process that is not ours has no cgroup of ours.
+    let mut child = std::process::Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+    let ident = engine_faults::process::Ident::of(child.id()).unwrap();
+    let subject = engine_faults::fault::Subject::Process(&ident);
+    let fault = inject(&scene.journal, &scene.caps, &subject, &Fault::Cpu(0.2), 60.0).unwrap();
+    assert!(fault.mechanism.contains("stopped for a part"), "{}", fault.mechanism);
+    wait_until("it is stopped", || Stat::of(ident.pid).is_some_and(|stat| stat.state == 'T'));
+    fault.heal().unwrap();
+    wait_until("it runs", || Stat::of(ident.pid).is_some_and(|stat| stat.state == 'R'));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    scene.clean();
+}
+
+#[test]
+fn a_clock_goes_forward_for_the_victim_alone() {
+    let scene = Scene::new();
+    let spec = Spec { clock: true, ..Scene::spec(&["sh", "-c", "while :; do date -u +%Y; sleep 0.05; done"]) };
+    let victim = scene.start(&spec);
+    wait_until("it prints", || victim.output().bytes() > 0);
+    let year = |text: &str| text.lines().last().and_then(|line| line.parse::<i32>().ok()).unwrap_or(0);
+    let now = year(victim.output().text().trim_end());
+    match inject(&scene.journal, &scene.caps, &(&victim).into(), &Fault::Clock(20.0 * 365.25 * 86_400.0), 60.0) {
+        Ok(fault) => {
+            wait_until("it is later", || year(victim.output().text().trim_end()) >= now + 19);
+            fault.heal().unwrap();
+            wait_until("it is now again", || year(victim.output().text().trim_end()) <= now + 1);
+        }
+        Err(FaultError::Skip(skip)) => assert!(skip.reason.contains("libfaketime"), "{}", skip.reason),
+        Err(error) => panic!("{error}"),
+    }
+    drop(victim);
+    scene.clean();
+}
+
+#[test]
+fn data_survive_a_restart_and_go_with_the_service() {
+    let scene = Scene::new();
+    let script = format!("echo started >> {{data}}/log; exec {CHILD} serve");
+    let spec = ServiceSpec { restart: Some(0.05), ..service(Scene::spec(&["sh", "-c", &script])) };
+    let running = Service::start(&scene.place(), &spec).unwrap();
+    let log = || {
+        let folder = names(scene.scratch.path()).into_iter().find(|name| name.ends_with("-data")).unwrap();
+        std::fs::read_to_string(scene.scratch.path().join(folder).join("log")).unwrap_or_default()
+    };
+    assert_eq!(log().lines().count(), 1);
+    running.victim().unwrap().process().signal(rustix::process::Signal::KILL).unwrap();
+    wait_until("it is started again", || log().lines().count() == 2);
+    running.stop();
     scene.clean();
 }

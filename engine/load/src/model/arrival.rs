@@ -104,6 +104,16 @@ impl ArrivalPlan {
         }
     }
 
+    /// Makes phases of so many seconds each, called by their number from 0 on, in the place of those before: what is meant to
+    /// start in each is counted apart. Changes no arrival.
+    pub fn cut(&mut self, seconds: f64) {
+        let (end, most) = (self.duration(), f64::from(u16::MAX));
+        let count = (end / seconds - 1e-9).ceil().clamp(1.0, most) as u64;
+        self.phases = (0..count)
+            .map(|number| (number.to_string(), if number + 1 == count { end } else { (number + 1) as f64 * seconds }))
+            .collect();
+    }
+
     /// How many arrivals are due before `time`, in seconds.
     pub fn count_until(&self, time: f64) -> u64 {
         let time = time.min(self.duration());
@@ -275,6 +285,18 @@ mod tests {
             assert_eq!(shown.join(" "), want);
             assert_eq!((all(&plan, 1), plan.duration()), (all(&plain, 1), 5.0));
         }
+    }
+
+    #[test]
+    fn slices_are_phases_and_change_no_arrival() {
+        let plain = ArrivalPlan::new("p", &Arrivals::Poisson { rate: 50.0 }, 2.3, 7).unwrap();
+        let mut plan = plain.clone();
+        plan.cut(0.5);
+        let shown: Vec<String> = plan.phase_ends().iter().map(|(name, end)| format!("{name} {end}")).collect();
+        assert_eq!(shown.join(" "), "0 0.5 1 1 2 1.5 3 2 4 2.3");
+        assert_eq!((all(&plan, 1), plan.duration()), (all(&plain, 1), 2.3));
+        plan.cut(5.0);
+        assert_eq!(plan.phase_ends(), [("0".to_owned(), 2.3)]);
     }
 
     #[test]

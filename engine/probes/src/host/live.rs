@@ -64,6 +64,15 @@ pub(crate) fn usage(who: libc::c_int) -> libc::rusage {
     usage
 }
 
+/// Whether this process has a child that was not waited for yet.
+pub(crate) fn has_children() -> bool {
+    // SAFETY: all-zero bytes are a valid value of this structure of integers.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let look = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: the pointer is valid; the flags leave every child as it is.
+    unsafe { libc::waitid(libc::P_ALL, 0, &raw mut info, look) == 0 }
+}
+
 /// Clock ticks a second in `/proc/stat`.
 pub(crate) fn ticks_per_second() -> u64 {
     // SAFETY: no preconditions.

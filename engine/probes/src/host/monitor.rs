@@ -7,6 +7,7 @@
 use super::live;
 use super::sensors::{Energies, Sensors};
 use super::tree::Tree;
+use super::watcher::Table;
 use engine_core::host_sample::HostSample;
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -224,10 +225,22 @@ impl Totals {
             at: Instant::now(),
             disks: disks.and_then(|disks| tree.text("/proc/diskstats").known().map(|text| transferred(text, &disks))),
             pressures: [stalled("cpu"), stalled("io"), stalled("memory")],
-            own_cpu: live::clock(libc::CLOCK_PROCESS_CPUTIME_ID),
+            own_cpu: live::clock(libc::CLOCK_PROCESS_CPUTIME_ID).saturating_add(children(tree)),
             energies: sensors.energies(),
         }
     }
+}
+
+/// CPU time of all processes that this one started, ended or alive: what a build or a command under test uses is ours,
+/// and no noise of others. The table of processes is read only while there is a child.
+fn children(tree: &Tree) -> Duration {
+    let ended = live::usage(libc::RUSAGE_CHILDREN);
+    let ended = super::witness::cpu_time(&ended);
+    if !live::has_children() {
+        return ended;
+    }
+    let ticks = Table::read(tree).ticks_below(std::process::id());
+    ended.saturating_add(Duration::from_secs_f64(ticks as f64 / live::ticks_per_second() as f64))
 }
 
 /// Bytes read from and written to all whole disks. Partitions, and devices that lie on top of others, would count
@@ -292,6 +305,21 @@ mod tests {
         }
         let cost: f64 = samples.iter().map(|sample| sample.cost).sum();
         assert!(summary.cost >= cost && summary.share > 0.0, "{summary:?}");
+    }
+
+    #[test]
+    fn what_children_use_is_ours_while_they_live_and_after() {
+        let tree = Tree::new(Path::new("/"));
+        let before = children(&tree);
+        let mut child = std::process::Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+        // Ticks are hundredths; however crowded the machine is, it gets some in the end.
+        while children(&tree) < before + Duration::from_millis(30) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let alive = children(&tree);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(children(&tree) + Duration::from_millis(20) >= alive);
     }
 
     #[test]

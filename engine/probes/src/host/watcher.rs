@@ -21,7 +21,7 @@ use engine_core::process_sample::{Counter, ProcessSample, Watched};
 
 use super::live;
 use super::tree::Tree;
-use table::Table;
+pub(crate) use table::Table;
 use totals::{Totals, Usage};
 
 /// What is watched and what it is called.

@@ -202,7 +202,7 @@ fn value(text: &str, name: &str, separator: char) -> Option<u64> {
     rest.trim().parse().ok()
 }
 
-fn cpu_time(usage: &libc::rusage) -> Duration {
+pub(super) fn cpu_time(usage: &libc::rusage) -> Duration {
     let time = |time: libc::timeval| {
         Duration::new(
             u64::try_from(time.tv_sec).unwrap_or(0),

@@ -92,28 +92,33 @@ pub static PROBE: Probe = Probe {
 };
 
 fn run(args: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
-    measure(args, cx, |_, _| true)
+    measure(args, cx, || (), |_, _| true)
 }
 
 /// A round whose server keeps each message for a while before it sends it back: for the check that a slower echo is
-/// seen to be slower.
+/// seen to be slower. The client is kept busy as long between its messages, outside of what is timed: a scheduler that
+/// is fair would otherwise change who runs first where both share a CPU, and that change would be measured instead.
 ///
 /// # Errors
 /// As a round of the probe.
 pub fn slowed(args: &Args, cx: &mut Context<'_>, delay: Duration) -> Result<(), ProbeError> {
-    measure(args, cx, |_, _| {
+    let keep_busy = || {
         let start = Moment::now();
         while Moment::now().since(start) < delay {
             std::hint::spin_loop();
         }
+    };
+    measure(args, cx, keep_busy, |_, _| {
+        keep_busy();
         true
     })
 }
 
-/// The round; `meddle` is the server's hand on each echo.
+/// The round; `between` is what the client does between its messages, and `meddle` the server's hand on each echo.
 fn measure(
     args: &Args,
     cx: &mut Context<'_>,
+    between: impl Fn() + Sync,
     meddle: impl FnMut(u64, &mut [u8]) -> bool + Send,
 ) -> Result<(), ProbeError> {
     let transport = Transport::from_name(args.text(TRANSPORT.name));
@@ -147,7 +152,7 @@ fn measure(
         // The end goes with its thread, whatever becomes of it: that ends the server of a stream.
         let client = thread::Builder::new().spawn_scoped(scope, || {
             let (end, seat) = (asking, sit(client_cpu));
-            (converse(&end, &message, datagrams, count, shared), seat)
+            (converse(&end, &message, datagrams, count, &between, shared), seat)
         });
         let asked = client.map(|client| client.join());
         stop.store(true, Ordering::Relaxed);
@@ -182,7 +187,14 @@ struct Talk {
 }
 
 /// Warms up, then takes `count` round trips.
-fn converse(end: &End, message: &Message, datagrams: bool, count: usize, cx: &Context<'_>) -> Result<Talk, ProbeError> {
+fn converse(
+    end: &End,
+    message: &Message,
+    datagrams: bool,
+    count: usize,
+    between: &dyn Fn(),
+    cx: &Context<'_>,
+) -> Result<Talk, ProbeError> {
     let mut client = Client::new(message, datagrams);
     let mut seconds = Vec::with_capacity(count);
     // A tenth, but enough to wake both CPUs and to fill their caches.
@@ -191,6 +203,7 @@ fn converse(end: &End, message: &Message, datagrams: bool, count: usize, cx: &Co
             cx.check()?;
         }
         client.ask(end)?;
+        between();
     }
     while seconds.len() < count {
         if client.sent().is_multiple_of(CHECK as u64) {
@@ -199,6 +212,7 @@ fn converse(end: &End, message: &Message, datagrams: bool, count: usize, cx: &Co
         if let Some(took) = client.ask(end)? {
             seconds.push(took.as_secs_f64());
         }
+        between();
     }
     Ok(Talk { seconds, sent: client.sent(), lost: client.lost(), late: client.late() })
 }

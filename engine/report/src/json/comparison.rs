@@ -2,11 +2,12 @@
 
 use engine_core::comparison::{Comparison, Side};
 use engine_core::environment::Class;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::document::SCHEMA_VERSION;
 use super::results::{ChangeText, VerdictText};
-use super::steps::EstimateText;
+use super::steps::{EstimateText, GoalText};
 use super::{fill, finite, pretty};
 use crate::moment;
 use crate::verdict;
@@ -17,6 +18,7 @@ pub fn comparison(comparison: &Comparison) -> String {
     let series = comparison.series.iter().map(|one| SeriesText {
         series: one.id.to_string(),
         unit: one.metric.unit.to_string(),
+        goal: fill::goal(one.metric.goal),
         old: fill::estimate(&one.old),
         new: fill::estimate(&one.new),
         change: one.change.as_ref().map(fill::change),
@@ -70,8 +72,8 @@ fn side(side: &Side) -> SideText<'_> {
     }
 }
 
-#[derive(Debug, Serialize)]
-struct ComparisonText<'a> {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct ComparisonText<'a> {
     schema_version: u32,
     kind: &'static str,
     refused: bool,
@@ -87,7 +89,7 @@ struct ComparisonText<'a> {
     differences: Vec<DifferenceText<'a>>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct SideText<'a> {
     run: &'a str,
     scenario: &'a str,
@@ -99,17 +101,19 @@ struct SideText<'a> {
     others: Vec<&'a str>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct RefusalText<'a> {
     subject: Option<&'a str>,
     reason: &'a str,
     remedy: &'a str,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct SeriesText<'a> {
     series: String,
     unit: String,
+    /// Which direction is good.
+    goal: GoalText,
     old: EstimateText,
     new: EstimateText,
     change: Option<ChangeText>,
@@ -124,14 +128,14 @@ struct SeriesText<'a> {
     id: Option<&'a str>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ShapeText {
     shape: &'static str,
     ratio: Option<f64>,
     p: Option<f64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct DifferenceText<'a> {
     field: &'a str,
     old: &'a str,

@@ -24,6 +24,8 @@ pub(super) struct Document {
     pub(super) engine: EngineText,
     /// How the command ended; null while it has not.
     pub(super) exit: Option<ExitText>,
+    /// What each part came to, and what needs attention; null for a run without parts.
+    pub(super) summary: Option<SummaryText>,
     /// What was to be done.
     pub(super) plan: PlanText,
     /// The steps in order of declaration, each point of a sweep and each case on its own.
@@ -34,6 +36,8 @@ pub(super) struct Document {
     pub(super) expectations: Vec<ExpectationResult>,
     /// The machine against the user's limits; null where they were not checked.
     pub(super) health: Option<HealthResult>,
+    /// What the rules found; null where they were not asked.
+    pub(super) advice: Option<super::advice::AdviceResult>,
     /// What the machine should reach; null where no profile fits it and none was named.
     pub(super) machine_profile: Option<ProfileText>,
     /// Messages of the scenario and warnings of the engine.
@@ -46,6 +50,53 @@ pub(super) struct Document {
     pub(super) environment: BTreeMap<String, String>,
     /// The fields that were different at the end; null when the end was not recorded.
     pub(super) environment_changes: Option<BTreeMap<String, String>>,
+}
+
+/// The executive summary.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct SummaryText {
+    /// The parts in the order in which they ran.
+    pub(super) parts: Vec<PartText>,
+    /// What needs attention, the most pressing first.
+    pub(super) findings: Vec<FindingText>,
+}
+
+/// What a part came to.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct PartText {
+    /// Name of the part.
+    pub(super) name: String,
+    /// `ok`, `failed`, `not met`, `unsure`, `partial` or `skipped`.
+    pub(super) result: &'static str,
+    /// Steps that were measured.
+    pub(super) measured: usize,
+    /// Steps that failed.
+    pub(super) failed: usize,
+    /// Steps that were skipped.
+    pub(super) skipped: usize,
+    /// Steps that did not come to an end.
+    pub(super) open: usize,
+    /// Expectations that held.
+    pub(super) held: usize,
+    /// Expectations that did not.
+    pub(super) not_met: usize,
+    /// Expectations that are unsure.
+    pub(super) unsure: usize,
+    /// Seconds in its rounds.
+    pub(super) seconds: Option<f64>,
+    /// Its first figures, as text.
+    pub(super) figures: Vec<String>,
+}
+
+/// Something that needs attention.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct FindingText {
+    /// `failure`, `validity`, `expectation`, `unsure` or `warning`.
+    pub(super) kind: &'static str,
+    /// What it is about: a step, or empty for the run.
+    pub(super) subject: String,
+    /// One sentence.
+    pub(super) text: String,
 }
 
 /// The run.

@@ -20,6 +20,7 @@ use super::finite;
 use super::results::*;
 use super::steps::*;
 use crate::diagnosis::{cause, kind};
+use crate::executive;
 use crate::input::Report;
 use crate::moment;
 
@@ -36,14 +37,16 @@ pub(super) fn document(report: &Report<'_>) -> Document {
             code: exit.code,
             causes: exit.causes.iter().map(|c| CauseText { code: c.code, reason: c.reason.clone() }).collect(),
         }),
+        summary: summary(report),
         plan: plan(record),
-        steps: record.steps.iter().map(|one| step(record, one, &expected)).collect(),
+        steps: record.steps.iter().enumerate().map(|(number, one)| step(record, number, one, &expected)).collect(),
         cases: report.cases.iter().map(case).collect(),
         expectations: record.judged.iter().map(expectation).collect(),
         health: report.health.map(|health| HealthResult {
             verdict: health.verdict.name(),
             rows: health.rows.iter().map(health_row).collect(),
         }),
+        advice: report.advice.map(super::advice::result),
         machine_profile: record.header.machine_profile.as_ref().map(|profile| ProfileText {
             name: profile.name.clone(),
             named: profile.named,
@@ -57,6 +60,35 @@ pub(super) fn document(report: &Report<'_>) -> Document {
             let pairs = environment.fields().into_iter().zip(after.fields());
             pairs.filter(|(before, after)| before != after).map(|(_, after)| after).collect()
         }),
+    }
+}
+
+fn summary(report: &Report<'_>) -> Option<SummaryText> {
+    let parts = executive::parts(report);
+    (!parts.is_empty()).then(|| SummaryText {
+        parts: parts.into_iter().map(part).collect(),
+        findings: executive::findings(report)
+            .into_iter()
+            .map(|found| FindingText { kind: found.kind, subject: found.subject, text: found.text })
+            .collect(),
+    })
+}
+
+fn part(part: executive::PartSummary) -> PartText {
+    let [measured, failed, skipped, open] = part.steps;
+    let [held, not_met, unsure] = part.expectations;
+    PartText {
+        name: part.name,
+        result: part.result,
+        measured,
+        failed,
+        skipped,
+        open,
+        held,
+        not_met,
+        unsure,
+        seconds: finite(part.seconds),
+        figures: part.figures,
     }
 }
 
@@ -128,7 +160,7 @@ fn plan(record: &RunRecord) -> PlanText {
     }
 }
 
-fn step(record: &RunRecord, step: &StepRecord, expected: &Expected) -> StepResult {
+fn step(record: &RunRecord, number: usize, step: &StepRecord, expected: &Expected) -> StepResult {
     let plan = &step.plan;
     let (probe, options) = match &plan.work {
         Work::Probe { id, args } => {
@@ -155,6 +187,8 @@ fn step(record: &RunRecord, step: &StepRecord, expected: &Expected) -> StepResul
         }),
         metrics: step.measurements.iter().map(|measurement| metric(step, measurement, expected)).collect(),
         load: super::load::load(record, step),
+        interference: super::interference::interference(record, step),
+        fault: super::fault::fault(record, number),
     }
 }
 
@@ -214,11 +248,7 @@ fn metric(step: &StepRecord, measurement: &Measurement, expected: &Expected) -> 
         metric: metric.id.clone(),
         labels: measurement.labels.0.clone(),
         unit: metric.unit.to_string(),
-        goal: match metric.goal {
-            Goal::Lower => GoalText::Lower,
-            Goal::Higher => GoalText::Higher,
-            Goal::Neutral => GoalText::Neutral,
-        },
+        goal: goal(metric.goal),
         nature: match metric.nature {
             Nature::Capability => "capability",
             Nature::Cost => "cost",
@@ -403,4 +433,13 @@ fn monitor(samples: &[HostSample]) -> Option<MonitorText> {
         power_median_watts: median(|sample| sample.power),
         power_max_watts: told(|sample| sample.power).last().copied().and_then(finite),
     })
+}
+
+/// Which direction is good.
+pub(super) const fn goal(goal: Goal) -> GoalText {
+    match goal {
+        Goal::Lower => GoalText::Lower,
+        Goal::Higher => GoalText::Higher,
+        Goal::Neutral => GoalText::Neutral,
+    }
 }

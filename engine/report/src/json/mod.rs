@@ -5,9 +5,12 @@
 //! there cannot break it unseen. Every number that has a unit carries it beside it; numbers that do not exist are
 //! `null`. Within one `schema_version` fields are added, never renamed, removed or given another meaning.
 
+mod advice;
 mod comparison;
 mod document;
+mod fault;
 mod fill;
+mod interference;
 mod list;
 mod load;
 mod results;
@@ -15,6 +18,7 @@ mod steps;
 mod timeline;
 mod trend;
 
+pub use advice::advice;
 pub use comparison::comparison;
 pub use document::SCHEMA_VERSION;
 pub(crate) use fill::failure_kind;
@@ -33,9 +37,25 @@ pub fn report(report: &Report<'_>) -> String {
 /// The JSON Schema of [`report`].
 #[must_use]
 pub fn schema() -> String {
+    schema_of::<document::Document>("Results of a benchmark run")
+}
+
+/// The JSON Schema of [`comparison`].
+#[must_use]
+pub fn comparison_schema() -> String {
+    schema_of::<comparison::ComparisonText<'_>>("Comparison of two sides")
+}
+
+/// The JSON Schema of [`timelines`].
+#[must_use]
+pub fn timelines_schema() -> String {
+    schema_of::<timeline::TimelinesText<'_>>("Metrics over runs")
+}
+
+fn schema_of<T: schemars::JsonSchema>(title: &str) -> String {
     let mut generator = schemars::generate::SchemaSettings::draft2020_12().for_serialize().into_generator();
-    let mut schema = generator.root_schema_for::<document::Document>();
-    schema.insert("title".to_owned(), "Results of a benchmark run".into());
+    let mut schema = generator.root_schema_for::<T>();
+    schema.insert("title".to_owned(), title.into());
     pretty(&schema)
 }
 

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::interference::InterferenceText;
+use super::fault::FaultText;
 use super::load::LoadText;
 
 /// A place in a scenario, counted from 1; 0 is unknown.
@@ -43,6 +45,10 @@ pub(super) struct StepResult {
     pub(super) metrics: Vec<MetricResult>,
     /// What only a load has; null for other steps.
     pub(super) load: Option<LoadText>,
+    /// What only stress has; null for other steps.
+    pub(super) interference: Option<InterferenceText>,
+    /// What only a fault has; null for other steps.
+    pub(super) fault: Option<FaultText>,
 }
 
 /// How a step ended.

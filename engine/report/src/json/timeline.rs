@@ -2,9 +2,11 @@
 
 use engine_core::forecast::Foretold;
 use engine_core::history::{DatedChange, LeftOut, Point, Timeline};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::document::SCHEMA_VERSION;
+use super::steps::GoalText;
 use super::{finite, pretty};
 use crate::moment;
 
@@ -35,7 +37,7 @@ fn timeline(timeline: &Timeline) -> TimelineText<'_> {
         branch: history.key.branch.as_deref(),
         machine: &history.key.machine,
         unit: history.metric.unit.to_string(),
-        goal: history.metric.goal,
+        goal: super::fill::goal(history.metric.goal),
         method: history.method,
         apart: &timeline.apart,
         left_out: history.left_out,
@@ -97,7 +99,16 @@ fn forecast(found: &Foretold) -> Option<ForecastText> {
     })
 }
 
-#[derive(Debug, Serialize)]
+/// As the core writes it.
+#[derive(Debug, JsonSchema)]
+#[expect(dead_code, reason = "only for the schema")]
+struct LeftOutText {
+    tiny: usize,
+    unfinished: usize,
+    invalid: usize,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
 struct ForecastText {
     at: String,
     value: Option<f64>,
@@ -111,7 +122,7 @@ struct ForecastText {
     threshold: Option<ThresholdText>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ThresholdText {
     value: Option<f64>,
     passed: bool,
@@ -120,13 +131,13 @@ struct ThresholdText {
     latest: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
-struct TimelinesText<'a> {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct TimelinesText<'a> {
     schema_version: u32,
     series: Vec<TimelineText<'a>>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct TimelineText<'a> {
     name: String,
     n: usize,
@@ -137,9 +148,12 @@ struct TimelineText<'a> {
     branch: Option<&'a str>,
     machine: &'a str,
     unit: String,
-    goal: engine_core::metric::Goal,
+    /// Which direction is good.
+    goal: GoalText,
     method: u32,
     apart: &'a [String],
+    /// Runs that recorded it and do not count, by reason.
+    #[schemars(with = "LeftOutText")]
     left_out: LeftOut,
     accepted: &'a [usize],
     regressed: bool,
@@ -151,7 +165,7 @@ struct TimelineText<'a> {
     runs: Vec<RunText<'a>>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ChangeText<'a> {
     index: usize,
     index_low: usize,
@@ -170,13 +184,13 @@ struct ChangeText<'a> {
     id: Option<&'a str>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct SideText<'a> {
     run: &'a str,
     commit: Option<&'a str>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct RunText<'a> {
     run: &'a str,
     started: String,

@@ -4,6 +4,7 @@ use engine_core::expect::Expectation;
 use engine_core::judgement::{Judged, Judgement};
 use engine_core::load::METRICS;
 use engine_core::measurement::Stat;
+use engine_core::plan::Work;
 use engine_core::run::{RunRecord, ValidityLevel};
 use engine_core::step::{FailureKind, Outcome};
 use engine_core::unit::Unit;
@@ -21,6 +22,10 @@ const BUSY: f64 = 0.90;
 pub(crate) fn advice(record: &RunRecord, view: &LoadView<'_>) -> Vec<String> {
     if let Some(Outcome::Failed(failure)) = &view.step.outcome {
         return failed(failure.kind, &failure.message);
+    }
+    // What a fault does to a load is no limit of the target; its own section tells.
+    if matches!(view.step.plan.work, Work::Fault { .. }) {
+        return Vec::new();
     }
     let Some(total) = &view.total else { return Vec::new() };
     let mut said = Vec::new();

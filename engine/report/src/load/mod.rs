@@ -7,6 +7,7 @@ mod course;
 use std::collections::BTreeMap;
 
 use engine_core::event::Note;
+use engine_core::fault::fault_metric;
 use engine_core::load::{LoadShape, WARM_UP, metric_of};
 use engine_core::measurement::{Estimate, Measurement, Stat};
 use engine_core::plan::Work;
@@ -77,7 +78,7 @@ pub(crate) struct LoadView<'a> {
 
 /// A step as a load; none for other steps.
 pub(crate) fn view<'a>(record: &'a RunRecord, step: &'a StepRecord) -> Option<LoadView<'a>> {
-    let Work::Load { shape, .. } = &step.plan.work else { return None };
+    let (Work::Load { shape, .. } | Work::Fault { shape, .. }) = &step.plan.work else { return None };
     let path = step.plan.path();
     let notes: Vec<&Note> = record.notes.iter().filter(|note| note.step.as_deref() == Some(path.as_str())).collect();
     let errors = errors(step, &notes);
@@ -111,7 +112,11 @@ pub(crate) fn view<'a>(record: &'a RunRecord, step: &'a StepRecord) -> Option<Lo
         endpoints,
         errors,
         generator,
-        own: step.measurements.iter().filter(|m| metric_of(&m.metric.id).is_none()).collect(),
+        own: step
+            .measurements
+            .iter()
+            .filter(|m| metric_of(&m.metric.id).is_none() && fault_metric(&m.metric.id).is_none())
+            .collect(),
         course: course(step),
         unsummed: !whole && !step.windows.is_empty(),
     })

@@ -5,6 +5,7 @@ use engine_core::environment::Class;
 use jiff::tz::TimeZone;
 
 use super::escape::{cell, name, sentence};
+use crate::input::Report;
 use crate::moment;
 use crate::number;
 use crate::verdict;
@@ -20,6 +21,61 @@ pub fn comparison(comparison: &Comparison, zone: &TimeZone) -> String {
     refusals(&mut out, comparison);
     changes(&mut out, comparison);
     differences(&mut out, comparison);
+    out
+}
+
+/// The verdict table of a run that was held against a baseline.
+pub(super) fn against_baseline(out: &mut String, report: &Report<'_>) {
+    if let Some(comparison) = report.comparison {
+        put!(out, "## Against the baseline\n\n{}", verdicts(comparison, &report.zone));
+    }
+}
+
+/// Rows of a short table.
+const SHORT: usize = 30;
+
+/// The verdict table alone, for a comment: changes first, then what is unsure; what is equivalent is only counted.
+pub(super) fn verdicts(comparison: &Comparison, zone: &TimeZone) -> String {
+    use engine_core::judgement::Verdict;
+    let old = &comparison.old;
+    let mut out =
+        format!("**{}**, held against {}", verdict::tally(comparison), name(old.run.0.get(..14).unwrap_or(&old.run.0)));
+    if !old.others.is_empty() {
+        put!(out, " and {} before", number::count(old.others.len(), "run"));
+    }
+    put!(out, " of {}", moment::for_people(old.started, zone));
+    if let Some(code) = &old.code {
+        put!(out, " at {}", name(code));
+    }
+    out.push_str(".\n\n");
+    for refusal in comparison.refusals.iter().take(3) {
+        let subject = refusal.subject.as_deref().map_or_else(|| "Nothing is compared".to_owned(), name);
+        put!(out, "- {subject}: {}\n", sentence(&refusal.reason));
+    }
+    if !comparison.refusals.is_empty() {
+        out.push('\n');
+    }
+    let shown: Vec<_> =
+        verdict::sorted(comparison).into_iter().filter(|one| one.verdict != Verdict::Equivalent).collect();
+    if !shown.is_empty() {
+        out.push_str("| verdict | series | old | new | change | 95 % interval |\n|---|---|---:|---:|---:|---:|\n");
+        for one in shown.iter().take(SHORT) {
+            put!(
+                out,
+                "| {} | {} | {} | {} | {} | {} |\n",
+                one.verdict.name(),
+                name(&one.id.to_string()),
+                number::value(one.metric.unit, one.old.value),
+                number::value(one.metric.unit, one.new.value),
+                verdict::change(one),
+                verdict::interval(one)
+            );
+        }
+        out.push('\n');
+    }
+    if shown.len() > SHORT {
+        put!(out, "{} more rows are in the report.\n\n", shown.len() - SHORT);
+    }
     out
 }
 

@@ -2,18 +2,23 @@
 
 use crate::input::Report;
 
-use super::{load, results, sections};
+use super::{advice, comparison, executive, fault, interference, load, results, sections};
 
 /// The whole report of a run.
 #[must_use]
 pub fn report(report: &Report<'_>) -> String {
     let mut out = String::new();
     sections::header(&mut out, report);
+    executive::executive(&mut out, report);
     sections::expectations(&mut out, report);
+    comparison::against_baseline(&mut out, report);
+    fault::faults(&mut out, report);
     load::loads(&mut out, report);
+    interference::stress(&mut out, report);
     results::results(&mut out, report);
     sections::machine(&mut out, report);
     sections::health(&mut out, report);
+    advice::section(&mut out, report.advice);
     sections::environment(&mut out, report);
     sections::diagnostics(&mut out, report);
     out
@@ -24,12 +29,17 @@ pub fn report(report: &Report<'_>) -> String {
 pub fn step_summary(report: &Report<'_>) -> String {
     let mut out = String::new();
     sections::header(&mut out, report);
+    executive::executive(&mut out, report);
     sections::expectations(&mut out, report);
+    comparison::against_baseline(&mut out, report);
     let mut details = String::new();
+    fault::faults(&mut details, report);
     load::loads(&mut details, report);
+    interference::stress(&mut details, report);
     results::results(&mut details, report);
     sections::machine(&mut details, report);
     sections::health(&mut details, report);
+    advice::section(&mut details, report.advice);
     sections::diagnostics(&mut details, report);
     out.push_str(&details);
     // A page takes 1 MiB; a longer one is refused as a whole.

@@ -12,7 +12,7 @@ use crate::view::{self, Group};
 
 /// Appends the section.
 pub(super) fn results(out: &mut String, report: &Report<'_>) {
-    let groups: Vec<_> = view::groups(report.record).into_iter().filter(|group| !group.is_load()).collect();
+    let groups: Vec<_> = view::groups(report.record).into_iter().filter(|group| !group.is_apart()).collect();
     if groups.is_empty() && !report.record.steps.is_empty() {
         return;
     }

@@ -2,11 +2,15 @@
 //! terminal as a control sequence.
 
 mod accuracy;
+mod advice;
 mod alerts;
 mod comparison;
 mod diagnostics;
+mod executive;
 mod expectations;
 mod explanation;
+mod interference;
+mod fault;
 mod list;
 mod load;
 mod machine;
@@ -22,12 +26,13 @@ mod trend;
 mod wrap;
 
 pub use accuracy::{AccuracyRow, accuracy};
+pub use advice::advice;
 pub use alerts::{alert, alerts};
 pub use comparison::comparison;
 pub use explanation::explanation;
 pub use list::{baselines, runs};
 pub use load::window;
-pub use result_line::result_line;
+pub use result_line::{result_line, result_text};
 pub use sensitivity::{SensitivityCells, SensitivityRow, sensitivity};
 pub use style::Style;
 pub use summary::{health, summary};

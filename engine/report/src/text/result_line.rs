@@ -22,15 +22,26 @@ pub fn result_line(step: &StepRecord, style: Style) -> String {
     let room = style.width() - name_width - 4;
     let name = fit(&line(&clip(&step.plan.path(), 200)), name_width);
     let pad = " ".repeat(name_width - width(&name));
-    let (text, paint_text) = match view::ending(step) {
-        Some(ending) => (ending, if paint == Paint::Bad { Paint::Bad } else { Paint::Dim }),
-        None => (super::load::short(step).unwrap_or_else(|| result(step, room, style)), Paint::Plain),
+    let text = result_text(step, room, style);
+    let paint_text = match view::ending(step) {
+        Some(_) if paint == Paint::Bad => Paint::Bad,
+        Some(_) => Paint::Dim,
+        None => Paint::Plain,
     };
-    let text = front(&text, room);
     let tainted = view::primary(step).and_then(view::figures).map_or(0, |figures| figures.tainted);
     let paint_text = if tainted > 0 && paint_text == Paint::Plain { Paint::Doubt } else { paint_text };
     let drawn = format!("{} {name}{pad}  {}", style.paint(paint, mark), style.paint(paint_text, &text));
     style.finish(drawn.trim_end().to_owned())
+}
+
+/// What that line says of the step, without its name, in `room` columns at most.
+#[must_use]
+pub fn result_text(step: &StepRecord, room: usize, style: Style) -> String {
+    let text = view::ending(step)
+        .or_else(|| super::load::short(step))
+        .or_else(|| crate::interference::short(step))
+        .unwrap_or_else(|| result(step, room, style));
+    front(&text, room)
 }
 
 /// The fullest of several ways to put it that fits.

@@ -6,7 +6,7 @@ use engine_core::run::ValidityLevel;
 use super::style::{Paint, Style};
 use super::table::{Cell, Column, Table};
 use super::wrap::hanging;
-use super::{diagnostics, expectations, load, machine, results};
+use super::{advice, diagnostics, executive, expectations, fault, interference, load, machine, results};
 use crate::clean::clip;
 use crate::diagnosis::level;
 use crate::expectation::tally;
@@ -21,15 +21,19 @@ use crate::view;
 pub fn summary(report: &Report<'_>, style: Style) -> String {
     let mut out = String::new();
     header(&mut out, report, style);
+    executive::executive(&mut out, report, style);
     expectations::expectations(&mut out, &report.record.judged, style);
-    let groups: Vec<_> = view::groups(report.record).into_iter().filter(|group| !group.is_load()).collect();
+    let groups: Vec<_> = view::groups(report.record).into_iter().filter(|group| !group.is_apart()).collect();
     results::results(&mut out, &groups, report.cases, style);
+    fault::faults(&mut out, report.record, style);
     load::loads(&mut out, report.record, style);
+    interference::stress(&mut out, report.record, style);
     machine::machine(&mut out, report.record, style);
     if let Some(found) = report.health {
         out.push('\n');
         out.push_str(&health(found, style));
     }
+    advice::section(&mut out, report.advice, style);
     diagnostics::diagnostics(&mut out, report, style);
     verdict(&mut out, report, style);
     style.finish(out)

@@ -298,6 +298,7 @@ pub(crate) fn run() -> RunRecord {
             reasons: vec!["3 of 67 rounds that count were disturbed by the hypervisor".into()],
         },
         duration: 192.4,
+        faults: vec![],
         judged: vec![
             judged(
                 "cpu.primes",

@@ -8,7 +8,7 @@ use engine_core::run::{RunRecord, RunState, Validity, ValidityLevel};
 use engine_core::step::{Failure, FailureKind, Outcome, Place, Skip, SkipKind};
 use engine_core::unit::Unit;
 use engine_report::text::{self, Style};
-use engine_report::{Cause, Exit, Report, TimeZone, csv, github, json, junit, markdown};
+use engine_report::{Cause, Exit, Report, TimeZone, csv, github, html, json, junit, markdown};
 use unicode_width::UnicodeWidthStr;
 
 use crate::fixture::{self, measured, planned, step};
@@ -84,6 +84,7 @@ fn record() -> RunRecord {
         place: Some(Place { file: attack.into(), line: 1, column: 0 }),
     });
     RunRecord {
+        faults: vec![],
         judged: judged.collect(),
         state: RunState::Crashed,
         validity: Validity { level: ValidityLevel::Invalid, reasons: ATTACKS.map(str::to_owned).to_vec() },
@@ -239,4 +240,41 @@ fn json_keeps_every_name_as_it_is() {
     assert_eq!(crate::json::errors(&document), Vec::<String>::new());
     let names: Vec<&str> = document["steps"].as_array().unwrap().iter().filter_map(|s| s["name"].as_str()).collect();
     assert_eq!(names[..ATTACKS.len()], ATTACKS);
+}
+
+/// Tags that a page has, in lower case, without what stands in them.
+fn tags(page: &str) -> std::collections::BTreeSet<String> {
+    let names = page.split('<').skip(1).map(|rest| rest.trim_start_matches('/'));
+    names.map(|rest| rest.chars().take_while(char::is_ascii_alphanumeric).collect::<String>().to_lowercase()).collect()
+}
+
+#[test]
+fn a_page_has_no_tag_and_no_attribute_but_its_own() {
+    for kind in [html::Kind::Full, html::Kind::Lite] {
+        let page = with_report(|report| html::report(report, kind));
+        assert!(page.len() <= kind.most(), "{} bytes", page.len());
+        // Scripts are text to a parser until their end; the page's own are looked at elsewhere.
+        let mut rest = page.as_str();
+        let mut text = String::new();
+        while let Some((before, script)) = rest.split_once("<script") {
+            text.push_str(before);
+            rest = script.split_once("</script>").unwrap().1;
+        }
+        text.push_str(rest);
+        let ours = "!doctype a abbr b body br button caption circle code dd details div dl dt figcaption figure g h1 h2 h3 head header \
+                    html li link main meta nav noscript p path rect script section small span style summary svg table tbody td text th \
+                    thead title tr ul";
+        let ours: std::collections::BTreeSet<&str> = ours.split_whitespace().collect();
+        for tag in tags(&text) {
+            assert!(tag.is_empty() || ours.contains(tag.as_str()), "<{tag}>");
+        }
+        for start in text.split('<').skip(1) {
+            let inside = start.split('>').next().unwrap();
+            let outside_quotes: String = inside.split('"').step_by(2).collect();
+            assert!(!outside_quotes.contains("on") || !outside_quotes.contains("onerror"), "{inside}");
+            assert!(!inside.contains("javascript:") || !inside.contains("href"), "{inside}");
+        }
+        assert!(text.contains("&lt;img src=x onerror=alert(1)&gt;"));
+        assert!(text.chars().all(is_clean));
+    }
 }

@@ -82,7 +82,7 @@ fn windows() -> Vec<LoadWindow> {
         .collect()
 }
 
-fn load() -> RunRecord {
+pub(crate) fn load() -> RunRecord {
     let mut record = fixture::run();
     let mut plan = fixture::planned("shop", &[], "none");
     let phase = |name: &str, start: f64, rate: f64| PhaseShape {

@@ -4,9 +4,11 @@
 
 mod comparison;
 mod csv;
+mod fault;
 mod fixture;
 mod github;
 mod hostile;
+mod html;
 pub(crate) mod json;
 mod junit;
 mod load;

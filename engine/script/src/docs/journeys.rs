@@ -26,6 +26,20 @@ pub(super) const JOURNEYS: &[Written] = &[
     ),
     written(
         "",
+        "fault",
+        "fault(name, #{ options }, |point| #{ more options })",
+        "Breaks a victim under load and times how long it takes to get well. The load comes in an open loop all the time. The time before the fault is the baseline; where it is not steady the result is inconclusive (exit code 12). The time to recover runs from the removal of the fault to the first of so many windows in a row that are within the band of `recovers`; where they do not come in time the service did not recover (exit code 14). Each repetition has a fresh victim; results are median and range. What would undo a fault is on the disk before the fault is there: `engine faults status`.",
+        "fn order(user) { let r = user.post(\"/orders\", #{ json: #{ sku: \"P-0007\", n: 1 }, status: [200, 201] }); if r.ok { ack(r.json(\"order.id\")); } }\nfault(\"shop.crash\", #{ victim: demo_target(), steady: #{ arrivals: constant(\"100/s\"), journey: order, timeout: \"2 s\" },\n    inject: faults::crash(), after: \"30 s\", repeat: 3, recovers: \"response.p95 <= 1.10 * baseline within 20 s\",\n    verify: |user, id| user.get(`/orders/${id}`).status == 200,\n    expect: [\"recover < 15 s\", \"errors < 20 %\", \"lost == 0\"] });",
+    ),
+    written(
+        "",
+        "service",
+        "service([program, arguments..], #{ options })",
+        "A program that serves, as the victim of a fault: started for each repetition in a session, a folder and where possible a cgroup of its own, and ended with all that it started. `{port}` in its arguments is a free port, `{data}` a folder that survives its restarts. Needs `--allow-run=PROGRAM`. `service(demo_target(), #{ .. })` gives the demo target the same options.",
+        "fault(#{ victim: service(demo_target(), #{ ready: \"GET /health == 200 within 10 s\", restart: \"after 2 s\", memory: \"256 MiB\" }),\n    steady: #{ arrivals: \"100/s\", journey: |user| user.get(\"/\") }, inject: faults::hang(), duration: \"5 s\" });",
+    ),
+    written(
+        "",
         "demo_target",
         "demo_target(#{ options })",
         "A small shop that is started for the load, slow and full as it is told to be, and ended afterwards: a target whose truth is known.",

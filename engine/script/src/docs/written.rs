@@ -62,6 +62,13 @@ const BASE: &[Written] = &[
     ),
     written(
         "",
+        "stress",
+        "stress(name, #{ options }, spec or load or |point| ..)",
+        "Declares a step that measures something in the quiet and beside stressors, in turn: how much slower it is (`slowdown`, with the interval over rounds) for each background and intensity, and what the stressors did. What is measured may stand in `measure` or at the end; without it the stressors themselves are held and looked at. Without `rounds` it takes five.",
+        "stress(\"noise\", #{ background: [stress::cpu(), [stress::cache(), stress::timers()]], intensity: [50, 100], measure: #PROBE, expect: [\"slowdown{background=cpu} < 10\"] });",
+    ),
+    written(
+        "",
         "command",
         "command([program, arguments..], #{ options })",
         "The spec of running a program: its time, memory and exit code. Needs `--allow-run=PROGRAM`.",

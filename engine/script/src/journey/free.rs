@@ -10,6 +10,7 @@ use super::person::{Ended, Person, record};
 use crate::fault::{Fault, Raised};
 use crate::host::Host;
 use crate::kept;
+use crate::plain::Plain;
 
 impl Host {
     /// The user whose journey runs now, if one does.
@@ -81,7 +82,15 @@ pub(crate) fn register(engine: &mut Engine, host: &Rc<Host>) {
     let h = Rc::clone(host);
     engine.register_fn("ack", move |ctx: NativeCallContext<'_>, key: Dynamic| -> Raised<()> {
         let person = h.in_journey(&ctx)?;
-        super::person::stage(&h)?.trace(|| format!("acknowledged `{key}`"));
+        let stage = super::person::stage(&h)?;
+        stage.trace(|| format!("acknowledged `{key}`"));
+        if stage.acks.wanted() {
+            let plain = Plain::of(&key).map_err(|what| {
+                let message = format!("`ack` takes plain data by which it can be asked for again, got {what}");
+                Fault::runtime("wrong-call", message).raise(&ctx)
+            })?;
+            stage.acks.add(plain);
+        }
         recorded(&h, &person, "acknowledged", Quantity::number(1.0))
     });
 }

@@ -5,6 +5,7 @@
 //! blocking, and suspends the user's coroutine. Heavy native work (JSON, patterns, digests) runs on the thread's own
 //! stack.
 
+mod acks;
 mod body;
 mod codec;
 mod free;
@@ -19,6 +20,7 @@ mod stage;
 mod think;
 mod trace;
 
+pub(crate) use acks::Acks;
 pub(crate) use free::{recorded, slept, timed};
 pub(crate) use program::{Blueprint, Purpose, Refused, ScriptJourney, outcome_of};
 pub(crate) use request::wire;

@@ -11,6 +11,7 @@ use engine_load::coroutine::{on_parent_stack, stack_low};
 use engine_load::{ErrorClass, Failure, Journey, Script, User};
 use rhai::{Dynamic, Engine, EvalAltResult};
 
+use super::acks::Acks;
 use super::body::Body;
 use super::person::{Ended, Person};
 use super::stage::Stage;
@@ -35,6 +36,8 @@ const TOLD: u32 = 256;
 pub(crate) enum Purpose {
     /// The journeys of a load.
     Load(usize, Labels),
+    /// What asks for everything that was acknowledged.
+    Verify(usize, Labels),
     /// One of the functions given to `setup`.
     Setup(usize),
     /// One of the functions given to `teardown`.
@@ -53,6 +56,8 @@ pub(crate) struct Blueprint {
     pub(crate) setup: Plain,
     /// What users said.
     pub(crate) notes: Arc<Mutex<Vec<Note>>>,
+    /// What users acknowledged.
+    pub(crate) acks: Arc<Acks>,
     /// What the function returned, where that is wanted.
     pub(crate) returned: Mutex<Option<Result<Plain, Refused>>>,
 }
@@ -112,6 +117,11 @@ impl Program {
                     let kept = point.journeys.iter().map(|journey| journey.kept.clone()).collect();
                     (kept, point.conditions.clone(), String::new())
                 }
+                Purpose::Verify(index, labels) => {
+                    let point = builder.load_point(*index, labels).ok_or_else(gone)?;
+                    let kept = point.verify.clone().ok_or_else(gone)?;
+                    (vec![kept], point.conditions.clone(), "verify: ".to_owned())
+                }
                 Purpose::Setup(at) => {
                     let kept = builder.setup.get(*at).cloned().ok_or_else(gone)?;
                     let conditions = builder.around_conditions(&kept.prefix);
@@ -125,7 +135,8 @@ impl Program {
             }
         };
         let trace = blueprint.options.trace.clone().map(|out| Trace::new(name, out));
-        let stage = Stage::new(conditions, blueprint.setup.value(), trace, Arc::clone(&blueprint.notes));
+        let stage = Stage::new(conditions, blueprint.setup.value(), trace, Arc::clone(&blueprint.notes))
+            .with_acks(Arc::clone(&blueprint.acks));
         let prefix = journeys.first().map(|kept| (kept.at.file.clone(), kept.prefix.clone()));
         host.enter_journeys(stage, prefix.unwrap_or_default());
         let ready = |kept: Kept| {
@@ -158,6 +169,9 @@ impl Journey for ScriptJourney {
                 ErrorClass::Script,
                 "the scenario declared fewer journeys when it was read again",
             ));
+        }
+        if matches!(self.blueprint.purpose, Purpose::Verify(..)) {
+            return Ok(Rc::new(Check { program, acks: Arc::clone(&self.blueprint.acks) }));
         }
         let returns = !matches!(self.blueprint.purpose, Purpose::Load(..));
         let name = self.name.clone();
@@ -205,6 +219,34 @@ impl Script for Copy {
             blueprint.returned.lock().unwrap_or_else(PoisonError::into_inner).replace(plain);
         }
         outcome.map(drop)
+    }
+}
+
+/// Asks for everything that was acknowledged, one key after the other.
+struct Check {
+    program: Rc<Program>,
+    acks: Arc<Acks>,
+}
+
+impl Script for Check {
+    fn run(&self, user: &User) -> Result<(), Failure> {
+        let Program { host, engine, journeys } = &*self.program;
+        let Some(stage) = host.stage.get() else { return Ok(()) };
+        let person = Person::of(user);
+        while let Some((at, key)) = self.acks.next() {
+            stage.runs(&person);
+            host.guard.begin_user(stack_low());
+            let values = vec![Dynamic::from(person.clone()), key.value()];
+            let result = journeys[0].0.call_with(engine, values);
+            let tripped = host.guard.end_user(stack_low());
+            // Whatever is not answered with true is not there: a request that fails, an error of the function too.
+            let there = tripped.is_none() && result.as_ref().is_ok_and(|value| value.as_bool().unwrap_or(false));
+            if let Err(error) = &result {
+                self.acks.said(&outcome_of(host, error).to_string());
+            }
+            self.acks.found(at, there);
+        }
+        Ok(())
     }
 }
 

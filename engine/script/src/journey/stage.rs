@@ -12,6 +12,7 @@ use engine_load::{Failure, json};
 use regex::Regex;
 use rhai::{Dynamic, ImmutableString, Map};
 
+use super::acks::Acks;
 use super::person::Person;
 use super::request::Requests;
 use super::trace::Trace;
@@ -80,6 +81,8 @@ pub(crate) struct Stage {
     pub(crate) patterns: Cache<ImmutableString, Regex>,
     trace: Option<Trace>,
     notes: Arc<Mutex<Vec<Note>>>,
+    /// What was acknowledged.
+    pub(crate) acks: Arc<Acks>,
     /// What `setup` and `teardown` fail with is told whole; a journey's first failures too.
     pub(crate) told: std::cell::Cell<u32>,
 }
@@ -102,8 +105,14 @@ impl Stage {
             patterns: Cache::default(),
             trace,
             notes,
+            acks: Arc::default(),
             told: std::cell::Cell::new(0),
         }
+    }
+
+    /// Keeps there what is acknowledged.
+    pub(crate) fn with_acks(self, acks: Arc<Acks>) -> Self {
+        Self { acks, ..self }
     }
 
     /// Who runs now.

@@ -77,7 +77,7 @@ fn custom(host: &Host, ctx: &NativeCallContext<'_>, filter: &Filter, args: Vec<D
         };
         return Err(Fault::invalid("wrong-call", message).help(help).or_at(Some(parts.at_what)).raise(ctx));
     };
-    let points = builder::points(given, host.options.limits.steps).map_err(|(fault, key)| given.raise(fault, key))?;
+    let points = builder::points(host, given).map_err(|(fault, key)| given.raise(fault, key))?;
     reference(given)?;
     for (item, metric) in given.texts("metrics").into_iter().enumerate() {
         let at = given.at_item(host, "metrics", item);
@@ -125,6 +125,9 @@ fn measure(host: &Host, ctx: &NativeCallContext<'_>, what: &Dynamic) -> Raised<M
         let message = format!("`measure` takes a spec, got {}", shown(what));
         return Err(Fault::runtime("wrong-call", message).help("write `measure(memory::stream())`").raise(ctx));
     };
+    if super::stress::is_stressor(spec.probe) {
+        return Err(super::stress::only_stress("measure", spec.probe).raise(ctx));
+    }
     let live = host.live.borrow();
     let Some(live) = live.as_ref() else {
         return Err(Fault::runtime("misplaced", "`measure` has nothing to run on here").raise(ctx));

@@ -132,7 +132,7 @@ fn bench(host: &Host, ctx: &NativeCallContext<'_>, filter: &Filter, args: Vec<Dy
     host.declaring(ctx)?;
     let parts = parts(host, ctx, args, BENCH, "bench(\"name\", #{ rounds: 10 }, memory::stream())")?;
     let given = &parts.given;
-    let points = builder::points(given, host.options.limits.steps).map_err(|(fault, key)| given.raise(fault, key))?;
+    let points = builder::points(host, given).map_err(|(fault, key)| given.raise(fault, key))?;
     reference(given)?;
     let mut specs = Vec::with_capacity(points.len());
     if let Some(spec) = parts.what.clone().try_cast::<Spec>() {
@@ -166,6 +166,9 @@ fn bench(host: &Host, ctx: &NativeCallContext<'_>, filter: &Filter, args: Vec<Dy
         return Err(fault.or_at(Some(parts.at_what)).raise(ctx));
     }
     let Some(first) = specs.first().map(|(_, spec)| spec.probe) else { return Ok(()) };
+    if let Some((_, spec)) = specs.iter().find(|(_, spec)| super::stress::is_stressor(spec.probe)) {
+        return Err(super::stress::only_stress("bench", spec.probe).or_at(Some(parts.at_what)).raise(ctx));
+    }
     let name = match parts.name {
         Some(name) => name,
         None if specs.iter().all(|(_, spec)| spec.probe.id == first.id) => first.id.to_owned(),

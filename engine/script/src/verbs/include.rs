@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use engine_core::plan::Part;
 use rhai::{Engine, Map, NativeCallContext, Scope};
 
 use crate::builder::{self, Frame};
@@ -10,7 +11,7 @@ use crate::given::Given;
 use crate::host::Host;
 use crate::resolve;
 use crate::sources::SourceText;
-use crate::verb_options::INCLUDE;
+use crate::verb_options::{self, INCLUDE};
 
 pub(crate) fn register(engine: &mut Engine, host: &Rc<Host>) {
     let h = Rc::clone(host);
@@ -40,10 +41,15 @@ fn include(host: &Host, ctx: &NativeCallContext<'_>, name: &str, options: Map) -
         included: true,
         only,
         params,
+        case: case(&given)?,
         ..Frame::default()
     });
     let result = run_source(host, ctx.engine(), &source);
     let frame = host.frames.borrow_mut().pop().unwrap_or_default();
+    if let Some(budget) = given.get("budget").and_then(|value| verb_options::time(value).ok()) {
+        let name = frame.suite.clone();
+        host.builder.borrow_mut().parts.push(Part { name, budget: host.scaled(budget) });
+    }
     resolve::close(host);
     result.map_err(|error| {
         // The place of the inclusion joins the chain as that of a call.
@@ -57,6 +63,17 @@ fn include(host: &Host, ctx: &NativeCallContext<'_>, name: &str, options: Map) -
         return Err(given.raise(fault, "params"));
     }
     Ok(())
+}
+
+/// The case that the included scenario is, and the one that it is held against.
+fn case(given: &Given) -> Raised<Option<(String, String)>> {
+    let Some(case) = given.text("case") else { return Ok(None) };
+    if !engine_core::series::is_step_name(&case) || case.contains('/') {
+        let message = format!("`{case}` cannot name a case: names are made of letters, digits, `_`, `.` and `-`");
+        return Err(given.raise(Fault::invalid("bad-name", message), "case"));
+    }
+    let reference = given.text("reference").unwrap_or_else(|| case.clone());
+    Ok(Some((case, reference)))
 }
 
 /// A diagnostic that is already complete, on its way out.

@@ -14,6 +14,7 @@ use engine_session::load::{LoadRequest, TargetAt, Watched};
 use rhai::{Dynamic, Engine, FnPtr, Map, NativeCallContext};
 
 use super::declare::{Filter, reference};
+use super::fault::FAULT_VERB;
 use super::load_model::{Model, late, scaled};
 use super::target::{Place, Process};
 use super::trials::{CAPACITY_VERB, Read, SCALE_VERB, TrialsOf, Verb};
@@ -44,6 +45,8 @@ pub(crate) struct LoadPoint {
     pub(crate) model: Model,
     pub(crate) conditions: Conditions,
     pub(crate) trials: TrialsOf,
+    /// What asks for everything that was acknowledged.
+    pub(crate) verify: Option<Kept>,
     max_users: usize,
     late: CatchUp,
     grace: f64,
@@ -63,7 +66,7 @@ const VERB: Verb = Verb {
 };
 
 pub(crate) fn register(engine: &mut Engine, host: &Rc<Host>, filter: &Rc<Filter>) {
-    for verb in [VERB, CAPACITY_VERB, SCALE_VERB] {
+    for verb in [VERB, CAPACITY_VERB, SCALE_VERB, FAULT_VERB] {
         let (h, f) = (Rc::clone(host), Rc::clone(filter));
         engine
             .register_fn(verb.name, move |ctx: NativeCallContext<'_>, a: Dynamic| declare(&h, &ctx, &f, verb, vec![a]));
@@ -121,7 +124,7 @@ fn declare(host: &Host, ctx: &NativeCallContext<'_>, filter: &Filter, verb: Verb
     host.declaring(ctx)?;
     let Parts { name, at_name, given, more } = parts(host, ctx, verb, args)?;
     let name = name.unwrap_or_else(|| verb.name.to_owned());
-    let places = builder::points(&given, host.options.limits.steps).map_err(|(fault, key)| given.raise(fault, key))?;
+    let places = builder::points(host, &given).map_err(|(fault, key)| given.raise(fault, key))?;
     reference(&given)?;
     if more.is_none() && (given.get("sweep").is_some() || given.get("cases").is_some()) {
         let key = if given.get("sweep").is_some() { "sweep" } else { "cases" };
@@ -249,6 +252,7 @@ pub(super) fn point_of(
     Ok(LoadPoint {
         labels: labels.clone(),
         trials: TrialsOf::None,
+        verify: None,
         prefix,
         late: late(given.text("late").as_deref()).map_err(|message| refuse("late", message))?,
         grace: if host.tiny() { grace.min(1.0) } else { grace },
@@ -416,12 +420,15 @@ fn headers(given: &Given) -> Raised<Vec<(String, String)>> {
 
 impl LoadPoint {
     /// What its step runs.
-    fn runs(&self, index: usize, once: bool) -> Runs {
+    pub(super) fn runs(&self, index: usize, once: bool) -> Runs {
         let shape = LoadShape {
             target: self.target.describe(),
             model: self.model.describe(),
             journeys: self.journeys.iter().map(|journey| journey.name.clone()).collect(),
-            phases: self.model.shapes(),
+            phases: match &self.trials {
+                TrialsOf::Fault(fault) => super::fault::phases(fault, &self.model),
+                _ => self.model.shapes(),
+            },
         };
         let seconds = self.model.seconds();
         // Tried once it takes what its requests take.
@@ -436,6 +443,7 @@ impl LoadPoint {
             TrialsOf::None => Runs::Load { index, shape, seconds, grace: self.grace },
             TrialsOf::Capacity(search) => Runs::Capacity { index, shape, search: search.clone(), grace: self.grace },
             TrialsOf::Scale(sweep) => Runs::Scale { index, shape, sweep: sweep.clone(), grace: self.grace },
+            TrialsOf::Fault(fault) => Runs::Fault { index, shape, fault: fault.clone(), grace: self.grace },
         }
     }
 
@@ -471,7 +479,7 @@ impl LoadPoint {
         let at = match &self.target {
             Place::Url(text, ..) => TargetAt::Url(text.clone()),
             Place::Demo(demo) => TargetAt::Demo(demo.clone()),
-            Place::None => TargetAt::None,
+            Place::Victim | Place::None => TargetAt::None,
         };
         let warmup = if blueprint.options.once { 0.0 } else { self.warmup };
         Ok(LoadRequest { load, at, watch: self.watch.clone(), counters: self.counters.clone(), warmup })

@@ -25,7 +25,7 @@ pub(crate) struct Spec {
 pub(crate) fn register(engine: &mut Engine, modules: &mut Modules, host: &Rc<Host>) {
     engine.register_type_with_name::<Spec>("Spec");
     engine.register_fn("to_string", |spec: &mut Spec| format!("spec of {}", spec.probe.id));
-    for probe in host.options.registry.iter().copied() {
+    for probe in host.options.registry.iter().copied().chain(super::stressors()) {
         let module = modules.entry(probe.area().to_owned()).or_default();
         let with = Rc::clone(host);
         FuncRegistration::new(probe.name())
@@ -119,7 +119,12 @@ fn json(value: &Dynamic) -> Option<serde_json::Value> {
     value.is_string().then(|| value.to_string().into())
 }
 
-fn spec(host: &Host, ctx: &NativeCallContext<'_>, probe: &'static ProbeInfo, options: Dynamic) -> Raised<Spec> {
+pub(super) fn spec(
+    host: &Host,
+    ctx: &NativeCallContext<'_>,
+    probe: &'static ProbeInfo,
+    options: Dynamic,
+) -> Raised<Spec> {
     if options.is_array() && command_param(probe).is_some() {
         let name = format!("{}::{}", probe.area(), probe.name());
         return with_command(host, ctx, probe, &name, options, Map::new());

@@ -1,6 +1,6 @@
 //! Where loads go: `demo_target(#{..})`, addresses; and `process(..)`, what is watched meanwhile.
 
-use engine_core::load::{DemoTarget, ServiceTime, Stall, Warmup};
+use engine_core::load::{DemoTarget, ServiceTime, Stall, Store, Warmup};
 use engine_core::quantity::Quantity;
 use engine_core::unit::Dimension;
 use engine_load::http::{Origin, Url};
@@ -30,6 +30,8 @@ pub(crate) enum Place {
     /// Address, its origin, and the path in front of all paths.
     Url(String, Origin, String),
     Demo(DemoTarget),
+    /// The victim of a fault, wherever it will listen.
+    Victim,
     None,
 }
 
@@ -54,6 +56,7 @@ impl Place {
         match self {
             Self::Url(text, ..) => text.clone(),
             Self::Demo(_) => "demo target".to_owned(),
+            Self::Victim => "the victim".to_owned(),
             Self::None => "full addresses".to_owned(),
         }
     }
@@ -141,6 +144,15 @@ fn demo_target(host: &Host, ctx: &NativeCallContext<'_>, options: Map) -> Raised
                 "warmup" => demo.warmup = Some(warmup(value)?),
                 "leak" => demo.leak = bytes(value)?,
                 "orders" => demo.orders = given.text("orders"),
+                "store" => {
+                    let word = given.text("store").unwrap_or_default();
+                    let store = match word.as_str() {
+                        "right" => Store::Right,
+                        "wrong" => Store::Wrong,
+                        _ => return Err(format!("must be `\"right\"` or `\"wrong\"`, got `\"{word}\"`")),
+                    };
+                    demo.store = Some(store);
+                }
                 "admin" => demo.admin = given.text("admin"),
                 "down" => demo.down = value.as_bool().unwrap_or_default(),
                 "seed" => demo.seed = whole(value).ok_or("must be a whole number from 0 on")?,

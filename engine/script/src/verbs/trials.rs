@@ -1,6 +1,7 @@
 //! `capacity` and `scale`: the same load again and again, at rates that a search chooses or at levels that are given.
 
 use engine_core::arrivals::Spacing;
+use engine_core::fault::FaultShape;
 use engine_core::load::{CapacityShape, ScaleShape, Varied};
 use engine_core::plan::ExpectText;
 use engine_core::series::Labels;
@@ -27,6 +28,8 @@ pub(crate) enum TrialsOf {
     Capacity(CapacityShape),
     /// Sweeps it over users or rates.
     Scale(ScaleShape),
+    /// Breaks its target.
+    Fault(Box<FaultShape>),
 }
 
 /// What is read of one point of a declaration, and what is expected of it.

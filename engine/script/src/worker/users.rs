@@ -18,16 +18,21 @@ use crate::kept::Kept;
 use crate::plain::Plain;
 use crate::verbs::Place;
 
-/// Runs all functions of `setup`; what they return is there for the users of their scenario.
+/// Runs the functions of `setup` of a part, or of the scenarios that are none; what they return is there for the users of
+/// their scenario.
 pub(super) fn setup(
     host: &Host,
     engine: &Engine,
     copies: &Copies,
-    seed: u64,
-    deadline: Instant,
+    part: Option<&str>,
+    (seed, deadline): (u64, Instant),
 ) -> Result<(), ProbeError> {
-    let all = host.builder.borrow().setup.clone();
-    for (at, kept) in all.iter().enumerate() {
+    let (all, parts) = {
+        let builder = host.builder.borrow();
+        (builder.setup.clone(), builder.parts.clone())
+    };
+    let of = |kept: &Kept| parts.iter().map(|part| &part.name).find(|name| kept.prefix.trim_end_matches('/') == *name);
+    for (at, kept) in all.iter().enumerate().filter(|(_, kept)| of(kept).map(String::as_str) == part) {
         let value = if kept.takes_point {
             visit(host, copies, Purpose::Setup(at), kept, seed, deadline)?
         } else {

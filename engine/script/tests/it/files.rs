@@ -190,3 +190,64 @@ bench("x", #{ sweep: #{ size: sweep::sizes(4, 12, "MiB") }, expect: sla::machine
     assert_eq!(sizes, ["4 MiB", "8 MiB", "12 MiB"]);
     assert_eq!(plan.declarations[0].expect.len(), 3);
 }
+
+#[test]
+fn an_included_scenario_with_a_budget_is_a_part() {
+    let dir = tempfile::tempdir().unwrap();
+    write(
+        dir.path(),
+        &[
+            (
+                "main.rhai",
+                "bench(\"own\", #{ rounds: 3 }, cpu::primes());\ninclude(\"slow\", #{ budget: \"2 min\" });\n\
+                 include(\"none\", #{ budget: \"1 min\", only: [\"x\"] });",
+            ),
+            ("slow.rhai", "suite(\"calm\", #{ rounds: 4 });\nbench(\"a\", cpu::primes());"),
+            ("none.rhai", "bench(\"b\", cpu::primes());"),
+        ],
+    );
+    let plan = look(dir.path(), &options()).plan.expect("good");
+    let parts: Vec<(&str, f64)> = plan.parts.iter().map(|part| (part.name.as_str(), part.budget)).collect();
+    assert_eq!(parts, [("calm", 120.0)], "a part without steps is none");
+    assert_eq!(plan.steps[0].rounds.most(), 3, "a step of none keeps its rounds");
+    assert!(plan.spends && plan.steps[1].rounds.most() >= 100, "{:?}", plan.steps[1]);
+    let mut tiny = options();
+    tiny.profile = engine_core::plan::Profile::Tiny;
+    let plan = look(dir.path(), &tiny).plan.expect("good");
+    assert_eq!((plan.steps[1].rounds.most(), plan.spends), (1, false));
+    write(dir.path(), &[("main.rhai", "include(\"slow\", #{ budget: \"soon\" });")]);
+    assert!(first(dir.path()).message.contains("`budget` must be a time"));
+}
+
+#[test]
+fn a_scenario_can_be_included_once_for_each_case() {
+    let dir = tempfile::tempdir().unwrap();
+    write(
+        dir.path(),
+        &[
+            (
+                "main.rhai",
+                "include(\"one\", #{ case: \"A\", reference: \"A\", params: #{ n: 10 } });\n\
+                 include(\"one\", #{ case: \"B\", reference: \"A\", params: #{ n: 20 } });",
+            ),
+            (
+                "one.rhai",
+                "let n = param(\"n\", 1);\nbench(\"x\", #{ sweep: #{ f: [1, 2] } }, |p| cpu::primes(#{ limit: n * p.f }));",
+            ),
+        ],
+    );
+    let checked = look(dir.path(), &options());
+    assert!(checked.is_good(), "{:?}", checked.diagnostics);
+    let plan = checked.plan.unwrap();
+    let steps: Vec<(String, u64)> =
+        (0..4).map(|step| (plan.steps[step].path(), args(&plan, step).whole("limit"))).collect();
+    let wanted = [("x{case=A,f=1}", 10), ("x{case=A,f=2}", 20), ("x{case=B,f=1}", 20), ("x{case=B,f=2}", 40)];
+    assert_eq!(steps, wanted.map(|(path, limit)| (path.to_owned(), limit)));
+    assert_eq!((plan.declarations.len(), plan.declarations[0].reference.as_deref()), (1, Some("A")));
+    let names: Vec<&str> = checked.sources.iter().map(|source| source.name.rsplit('/').next().unwrap()).collect();
+    assert_eq!(names, ["main.rhai", "one.rhai"]);
+    // What has cases of its own cannot be one.
+    let own = "bench(\"x\", #{ cases: [#{ name: \"a\" }] }, |c| cpu::primes());";
+    write(dir.path(), &[("main.rhai", "include(\"one\", #{ case: \"A\" });"), ("one.rhai", own)]);
+    assert!(first(dir.path()).message.contains("cannot have cases of its own"));
+}

@@ -16,6 +16,7 @@ mod protocols;
 mod run;
 mod server;
 mod shop;
+mod stress;
 mod targets;
 mod traps;
 mod trials;

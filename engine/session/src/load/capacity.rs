@@ -70,7 +70,7 @@ impl Runner<'_, '_, '_> {
         let Work::Capacity { index, shape, search } = &plan.steps[step].work else {
             return self.fail(step, engine_probes::ProbeError::failed("the step is no search"));
         };
-        self.trials(step, round, *index, &|trials| searched(trials, search, shape));
+        self.trials(step, round, *index, &|trials| Ok(searched(trials, search, shape)?));
     }
 }
 

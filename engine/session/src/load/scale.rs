@@ -58,7 +58,7 @@ impl Runner<'_, '_, '_> {
         let Work::Scale { index, sweep, .. } = &plan.steps[step].work else {
             return self.fail(step, engine_probes::ProbeError::failed("the step is no sweep"));
         };
-        self.trials(step, round, *index, &|trials| swept(trials, sweep));
+        self.trials(step, round, *index, &|trials| Ok(swept(trials, sweep)?));
     }
 }
 

@@ -25,6 +25,7 @@ use super::reasons;
 use super::records::Sums;
 use super::watch::{self, Watching};
 use crate::custom;
+use crate::ending::next_attempt;
 use crate::round::drift;
 use crate::runner::Runner;
 use crate::target;
@@ -57,7 +58,7 @@ impl Runner<'_, '_, '_> {
         self.bus.send(Event::Sampled(Sampled {
             step,
             round,
-            attempt: 0,
+            attempt: self.bus.with(|record| next_attempt(record, step, round)),
             at: self.bus.at(started),
             seconds: taken.took.as_secs_f64(),
             taints: taken.taints,
@@ -108,7 +109,7 @@ impl Runner<'_, '_, '_> {
     }
 
     /// Gives the load its target; starts the demo target where it is one.
-    pub(super) fn prepare(&self, mut load: Load, at: &TargetAt) -> Result<(Load, Option<target::Started>), ProbeError> {
+    pub(crate) fn prepare(&self, mut load: Load, at: &TargetAt) -> Result<(Load, Option<target::Started>), ProbeError> {
         let origin = |url: &str| -> Result<_, ProbeError> {
             let url = Url::parse(url).map_err(|error| ProbeError::failed(format!("the target: {error}")))?;
             if url.path == "/" {

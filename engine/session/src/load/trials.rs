@@ -13,6 +13,7 @@ use engine_core::run::ValidityLevel;
 use engine_core::series::Labels;
 use engine_core::stats::Stream;
 use engine_core::step::{Failure, FailureKind, Outcome as StepOutcome};
+use engine_core::stress::Measured;
 use engine_load::model::{ArrivalPlan, UserPhase};
 use engine_load::spec::{CatchUp, Iterations};
 use engine_load::{Load, Runner as LoadRunner, Workload};
@@ -26,6 +27,7 @@ use super::reasons;
 use super::records::Sums;
 use crate::bus::Bus;
 use crate::custom;
+use crate::ending::next_attempt;
 use crate::round::drift;
 use crate::runner::{Runner, Settings};
 use crate::target;
@@ -105,7 +107,7 @@ impl<'r, 's> Runner<'r, 's, '_> {
         step: usize,
         round: u32,
         index: usize,
-        make: &dyn Fn(&mut Trials<'r, 's>) -> Result<Gave, Failure>,
+        make: &dyn Fn(&mut Trials<'r, 's>) -> Result<Gave, ProbeError>,
     ) {
         self.bus.send(Event::RoundStarted { step, round: Some(round) });
         let started = Instant::now();
@@ -117,7 +119,7 @@ impl<'r, 's> Runner<'r, 's, '_> {
         let made = self.prepared(step, round, index).and_then(|(mut trials, records)| {
             let mut gave = make(&mut trials)?;
             gave.records.extend(records);
-            Ok(gave)
+            Ok::<_, ProbeError>(gave)
         });
         let mut taints = witness.finish().taints(&limits);
         taints.extend(drift(&limits, &before, &sentinel::beat()));
@@ -139,7 +141,7 @@ impl<'r, 's> Runner<'r, 's, '_> {
         self.bus.send(Event::Sampled(Sampled {
             step,
             round,
-            attempt: 0,
+            attempt: self.bus.with(|record| next_attempt(record, step, round)),
             at: self.bus.at(started),
             seconds: started.elapsed().as_secs_f64(),
             taints,
@@ -194,6 +196,11 @@ impl Trials<'_, '_> {
         let plan = ArrivalPlan::new("", &model, seconds, seed).map_err(|error| failed(error.to_string()))?;
         let usual = (rate * WORTH).clamp(USERS.0, USERS.1).ceil() as usize;
         Ok(Workload::Arrivals { plan, max_users: max_users.unwrap_or(usual), catch_up: CatchUp::Burst })
+    }
+
+    /// The load as it is written.
+    pub(crate) fn workload(&self) -> Workload {
+        self.load.workload.clone()
     }
 
     /// Why no more loads are begun: interrupted, out of time, or nobody is there any more.
@@ -335,6 +342,10 @@ impl Trials<'_, '_> {
     pub(crate) fn failure(&self, ran: &Ran) -> Option<Failure> {
         let target = match &self.planned.work {
             Work::Capacity { shape, .. } | Work::Scale { shape, .. } => &shape.target,
+            Work::Stress { shape } => match &shape.measured {
+                Measured::Load { shape, .. } => &shape.target,
+                _ => "",
+            },
             _ => "",
         };
         reasons::failure(&ran.driven.outcome, target, ran.driven.script_row)

@@ -7,6 +7,7 @@ use engine_core::code::CodeUnderTest;
 use engine_core::environment::Environment;
 use engine_core::event::{Envelope, Event, Note, NoteLevel, Sampled, StopReason};
 use engine_core::fact::Fact;
+use engine_core::fault::{DataCheck, FaultRecord, Mark, Recovery, Seen};
 use engine_core::histogram::{Histogram, Packed};
 use engine_core::host_sample::HostSample;
 use engine_core::judgement::{Judged, Judgement, Severity};
@@ -150,7 +151,33 @@ pub(crate) fn event(random: &mut Stream, at: f64) -> Event {
         },
         5 if random.below(4) == 0 => Event::Judged((0..random.below(4)).map(|_| judged(random)).collect()),
         6 => Event::Window(Box::new(window(random, step, at))),
+        7 => Event::Fault(Box::new(fault(random, step, at))),
         _ => Event::Sampled(sampled(random, step, at)),
+    }
+}
+
+fn fault(random: &mut Stream, step: usize, at: f64) -> FaultRecord {
+    let recovery = match random.below(3) {
+        0 => Recovery::Inconclusive { reason: "10 windows are needed".to_owned() },
+        _ => Recovery::Seen(Seen {
+            recover: (random.below(2) == 0).then(|| random.exponential()),
+            failed: random.below(100),
+            ..Seen::default()
+        }),
+    };
+    FaultRecord {
+        step,
+        round: random.below(4) as u32,
+        mechanism: "SIGKILL by pidfd".to_owned(),
+        passed_over: vec!["freezer cgroup: none here".to_owned()],
+        marks: vec![Mark { at, what: "crash".to_owned() }],
+        recovery,
+        data: (random.below(2) == 0).then(|| DataCheck {
+            acknowledged: 3,
+            checked: 3,
+            lost: 1,
+            examples: vec!["7".into()],
+        }),
     }
 }
 

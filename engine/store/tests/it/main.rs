@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and say why it does nothing")]
 
 mod alerts;
+mod carry;
 mod fixture;
 mod history;
 mod kill;

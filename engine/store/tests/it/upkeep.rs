@@ -55,7 +55,7 @@ fn every_condition_must_hold() {
     let (mut store, ids) = filled(&folder);
     assert_eq!(store.prune(PrunePolicy::default()).unwrap(), [], "without a condition no run goes");
     let third = Some(Timestamp(EPOCH + 2 * 3_600_000_000));
-    let both = PrunePolicy { keep: Some(5), older_than: third, dry_run: true };
+    let both = PrunePolicy { keep: Some(5), older_than: third, dry_run: true, max_bytes: None };
     assert_eq!(store.prune(both).unwrap(), ids[..1]);
     assert_eq!(store.prune(PrunePolicy { keep: None, ..both }).unwrap(), ids[..2]);
 }

@@ -32,6 +32,14 @@ static INFO: ProbeInfo = info(
             doc: "what is done with it",
         },
         ParamDef {
+            name: "pattern",
+            kind: ParamKind::Choice(&["address", "inversions", "walking"]),
+            default: Some("address"),
+            tiny: None,
+            doc: "what `fill` writes: a word that depends on its place, all zeroes and then all ones, or one bit that walks; \
+                  each and its complement",
+        },
+        ParamDef {
             name: "share",
             kind: ParamKind::Count { min: 0, max: 100 },
             default: Some("25"),
@@ -68,7 +76,7 @@ fn work(args: &Args, worker: &mut Worker) -> Result<(), String> {
         "bandwidth" => bandwidth(worker, words),
         "allocate" => allocate(worker, words * 8),
         "fault" => fault(worker, words * 8),
-        _ => fill(worker, words),
+        _ => fill(worker, words, Pattern::of(args.text("pattern"))),
     }
 }
 
@@ -79,13 +87,39 @@ fn region(words: usize) -> Result<Vec<u64>, String> {
     Ok(region)
 }
 
-/// What the word at a place holds in a pass.
-const fn pattern(seed: u64, pass: u64, place: usize) -> u64 {
-    let value = (place as u64 ^ seed).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29) ^ place as u64;
-    if pass & 1 == 0 { value } else { !value }
+/// What `fill` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pattern {
+    /// Each word tells its place: finds words that are addressed wrongly, too.
+    Address,
+    /// Zeroes, then ones: finds bits that stay.
+    Inversions,
+    /// One bit a word, a place further in each word and pass: finds neighbours that pull each other.
+    Walking,
 }
 
-fn fill(worker: &mut Worker, words: usize) -> Result<(), String> {
+impl Pattern {
+    fn of(name: &str) -> Self {
+        match name {
+            "inversions" => Self::Inversions,
+            "walking" => Self::Walking,
+            _ => Self::Address,
+        }
+    }
+
+    /// What the word at a place holds in a pass: in odd ones the complement of the pass before.
+    const fn word(self, seed: u64, pass: u64, place: usize) -> u64 {
+        let value = match self {
+            Self::Address => (place as u64 ^ seed).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29) ^ place as u64,
+            Self::Inversions => 0,
+            Self::Walking => 1 << ((place as u64 + pass / 2) & 63),
+        };
+        if pass & 1 == 0 { value } else { !value }
+    }
+}
+
+fn fill(worker: &mut Worker, words: usize, kind: Pattern) -> Result<(), String> {
+    let pattern = |seed, pass, place| kind.word(seed, pass, place);
     let mut region = region(words)?;
     let seed = worker.seed;
     let mut pass = 0;
@@ -126,7 +160,8 @@ fn fill(worker: &mut Worker, words: usize) -> Result<(), String> {
 fn bandwidth(worker: &mut Worker, words: usize) -> Result<(), String> {
     let half = (words / 2).max(PIECE);
     let (mut from, mut to) = (region(half)?, region(half)?);
-    from.extend((0..half).map(|place| pattern(worker.seed, 0, place)));
+    let pattern = |seed, place| Pattern::Address.word(seed, 0, place);
+    from.extend((0..half).map(|place| pattern(worker.seed, place)));
     to.resize(half, 0);
     loop {
         for start in (0..half).step_by(PIECE) {
@@ -137,7 +172,7 @@ fn bandwidth(worker: &mut Worker, words: usize) -> Result<(), String> {
             }
             // One word of each piece: reading all would halve what is moved.
             let to = std::hint::black_box(&to);
-            worker.checked(to[start] == pattern(worker.seed, 0, start), || format!("bandwidth: word {start} is wrong"));
+            worker.checked(to[start] == pattern(worker.seed, start), || format!("bandwidth: word {start} is wrong"));
             if !worker.turn(1) {
                 return Ok(());
             }
@@ -218,9 +253,12 @@ mod tests {
     #[test]
     fn neighbours_and_complements_differ() {
         for place in 0..1000 {
-            assert_ne!(pattern(7, 0, place), pattern(7, 0, place + 1));
-            assert_eq!(pattern(7, 0, place), !pattern(7, 1, place));
-            assert_eq!(pattern(7, 0, place), pattern(7, 2, place));
+            for kind in ["address", "inversions", "walking"].map(Pattern::of) {
+                assert_eq!(kind.word(7, 0, place), !kind.word(7, 1, place), "{kind:?}");
+                assert!(kind == Pattern::Inversions || kind.word(7, 0, place) != kind.word(7, 0, place + 1));
+            }
+            let walks = (0..64).map(|pass| Pattern::Walking.word(7, 2 * pass, place)).fold(0, |all, word| all | word);
+            assert_eq!(walks, u64::MAX, "every bit has its turn");
         }
     }
 }

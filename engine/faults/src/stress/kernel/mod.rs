@@ -3,7 +3,7 @@
 pub(super) mod cache;
 pub(super) mod cpu;
 pub(super) mod descriptors;
-pub(super) mod disk;
+pub(super) mod io;
 pub(super) mod memory;
 pub(super) mod network;
 pub(super) mod processes;

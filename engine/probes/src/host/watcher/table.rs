@@ -57,6 +57,17 @@ impl Table {
         heads.into_iter().map(|head| family(head, &children)).collect()
     }
 
+    /// CPU time of all living descendants of a process, in ticks, each with what it has taken note of. Together with the
+    /// process's own account of ended children this only grows.
+    pub(crate) fn ticks_below(&self, pid: u32) -> u64 {
+        let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
+        for process in self.processes.values() {
+            children.entry(process.parent).or_default().push(process.pid);
+        }
+        let below = family(pid, &children).into_iter().filter(|one| *one != pid);
+        below.filter_map(|one| self.processes.get(&one)).map(|process| process.ticks).fold(0, u64::saturating_add)
+    }
+
     fn has_ancestor(&self, pid: u32, among: &HashSet<u32>) -> bool {
         // Processes come and go while the table is read, so a circle cannot be ruled out.
         let mut at = pid;
@@ -159,6 +170,14 @@ mod tests {
         assert_eq!(families(&Watched::Name("shop".into())), vec![vec![10, 11, 12], vec![30]]);
         assert_eq!(families(&Watched::Pid(99)), Vec::<Vec<u32>>::new());
         assert!(families(&Watched::Name("loop".into())).len() <= 2);
+    }
+
+    #[test]
+    fn the_time_of_descendants_is_theirs_alone() {
+        let mut table =
+            table(&[(1, 0, "init"), (10, 1, "engine"), (11, 10, "cargo"), (12, 11, "rustc"), (20, 1, "other")]);
+        table.processes.values_mut().for_each(|process| process.ticks = u64::from(process.pid));
+        assert_eq!((table.ticks_below(10), table.ticks_below(12), table.ticks_below(99)), (23, 0, 0));
     }
 
     #[test]

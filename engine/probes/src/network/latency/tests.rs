@@ -17,7 +17,7 @@ fn meddled(
     let args = PROBE.info.args(&given.collect(), true).unwrap();
     let cancel = AtomicBool::new(false);
     let mut cx = Context::new(Path::new("/"), &cancel, Instant::now() + Duration::from_secs(120), 2, 7, true);
-    measure(&args, &mut cx, meddle)?;
+    measure(&args, &mut cx, || (), meddle)?;
     Ok(cx.finish())
 }
 

@@ -21,7 +21,7 @@ use crate::stress::{Needs, Stressor, Worker};
 pub(in crate::stress) static STRESSOR: Stressor = Stressor { info: &INFO, needs, work };
 
 static INFO: ProbeInfo = info(
-    "stress.disk",
+    "stress.io",
     "Loads the file system of a folder with reads, writes, syncs or names.",
     "Each thread writes blocks that know their place to a file of its own and checks them when they come back. Reads from \
      the page cache make it wrong as a load on the disk.",
@@ -87,7 +87,7 @@ fn check(worker: &mut Worker, block: &mut [u8], place: u64, round: u64) {
     }
     let mut random = Lcg(place ^ round.rotate_left(32));
     let right = block.chunks_exact(8).all(|word| word == random.step().to_le_bytes());
-    worker.checked(right, || format!("disk: the block at {place} is not what was written"));
+    worker.checked(right, || format!("io: the block at {place} is not what was written"));
 }
 
 fn sequential(worker: &mut Worker, file: &File, size: u64) -> std::io::Result<()> {
@@ -165,7 +165,7 @@ fn metadata(worker: &mut Worker) -> std::io::Result<()> {
             std::fs::remove_file(folder.join("kept-3"))?;
         }
         let found = std::fs::read_dir(&folder)?.count() as u64;
-        worker.checked(found == FILES, || format!("disk: {found} names instead of {FILES}"));
+        worker.checked(found == FILES, || format!("io: {found} names instead of {FILES}"));
         for number in 0..FILES {
             let name = folder.join(format!("kept-{number}"));
             match std::fs::remove_file(&name) {

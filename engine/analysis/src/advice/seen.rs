@@ -1,0 +1,175 @@
+//! One number of a run with all that a finding needs to say about it.
+
+use engine_core::finding::{Against, Evidence, Input, Range};
+use engine_core::measurement::{Measurement, Stat};
+use engine_core::run::StepRecord;
+use engine_core::series::{Labels, SeriesId};
+use engine_core::stats::Interval;
+use engine_core::unit::Unit;
+
+/// With fewer rounds than these an interval is not known. Then what rounds were seen to differ by is taken, and at least
+/// this much either way.
+const ROUNDS: usize = 5;
+const AT_LEAST: f64 = 0.2;
+
+/// A load's latencies are many in one round: from so many on its interval is that of their number.
+const MANY: usize = 1000;
+
+/// A number that was observed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Seen {
+    /// The series, or the field of the monitor.
+    pub source: String,
+    /// The run.
+    pub run: String,
+    /// Path of the step.
+    pub step: String,
+    /// Options, labels of the step and of the measurement together.
+    pub labels: Labels,
+    /// The value, in `unit`.
+    pub value: f64,
+    /// 95 % interval over rounds.
+    pub interval: Option<Interval>,
+    /// Unit.
+    pub unit: Unit,
+    /// From when to when, in seconds since the run's start.
+    pub times: Option<(f64, f64)>,
+    /// Rounds that count.
+    pub rounds: usize,
+    /// Samples in them.
+    pub samples: usize,
+    /// Smallest and largest value of a round.
+    pub ends: (f64, f64),
+    /// Whether a round was disturbed.
+    pub tainted: bool,
+}
+
+impl Seen {
+    /// A statistic of a measurement; none without samples or where it is no number.
+    #[must_use]
+    pub fn of(run: &str, step: &StepRecord, measurement: &Measurement, stat: Stat, labels: Labels) -> Option<Self> {
+        let estimate = measurement.statistic(stat).filter(|estimate| estimate.value.is_finite())?;
+        let series = SeriesId {
+            step: step.plan.name.clone(),
+            metric: measurement.metric.id.clone(),
+            labels: step.plan.labels.joined(&measurement.labels),
+        };
+        let text = series.to_string();
+        let source = if stat == Stat::Median { text } else { format!("{stat} of {text}") };
+        let values = measurement.round_values();
+        let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let from = measurement.counted().map(|round| round.at).fold(f64::INFINITY, f64::min);
+        let to = measurement.counted().map(|round| round.at + round.seconds).fold(0.0, f64::max);
+        Some(Self {
+            source,
+            run: run.to_owned(),
+            step: step.plan.path(),
+            labels,
+            value: estimate.value,
+            interval: estimate.interval,
+            unit: measurement.metric.unit,
+            times: (from <= to).then_some((from, to)),
+            rounds: estimate.rounds,
+            samples: estimate.samples,
+            ends: if stat == Stat::Median { (least, most) } else { (estimate.value, estimate.value) },
+            tainted: measurement.is_tainted(),
+        })
+    }
+
+    /// A value of the system monitor, or of anything else that is no series.
+    #[must_use]
+    pub fn plain(source: impl Into<String>, run: &str, values: &[f64], value: f64, unit: Unit) -> Self {
+        let least = values.iter().copied().fold(value, f64::min);
+        let most = values.iter().copied().fold(value, f64::max);
+        Self {
+            source: source.into(),
+            run: run.to_owned(),
+            step: String::new(),
+            labels: Labels::new(),
+            value,
+            interval: None,
+            unit,
+            times: None,
+            rounds: values.len(),
+            samples: values.len(),
+            ends: (least, most),
+            tainted: false,
+        }
+    }
+
+    /// The value with its ends: the interval over rounds; where there is none, what rounds differ by, and at least a fifth
+    /// either way.
+    #[must_use]
+    pub fn range(&self) -> Range {
+        match self.interval {
+            Some(Interval { low, high }) if self.rounds >= ROUNDS || self.samples >= MANY => {
+                Range::new(self.value, low, high)
+            }
+            _ => {
+                let width = AT_LEAST * self.value.abs();
+                Range::new(self.value, self.ends.0.min(self.value - width), self.ends.1.max(self.value + width))
+            }
+        }
+    }
+
+    /// As evidence.
+    #[must_use]
+    pub fn evidence(&self) -> Evidence {
+        Evidence {
+            source: self.source.clone(),
+            run: self.run.clone(),
+            value: Some(self.value),
+            word: None,
+            interval: self.interval.filter(|interval| interval.low.is_finite() && interval.high.is_finite()),
+            unit: self.unit,
+            against: None,
+            times: self.times,
+        }
+    }
+
+    /// As evidence that was held against a limit.
+    #[must_use]
+    pub fn against(&self, against: Against) -> Evidence {
+        Evidence { against: Some(against), ..self.evidence() }
+    }
+
+    /// As the input of a model.
+    #[must_use]
+    pub fn input(&self, name: &str) -> Input {
+        Input { name: name.to_owned(), range: self.range(), unit: self.unit, from: self.source.clone() }
+    }
+
+    /// For people: the value with its unit.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.unit.format(self.value)
+    }
+
+    /// How sure the data are: rounds (or very many samples), and whether they were disturbed.
+    pub(super) fn sureness(&self) -> (f64, &'static str) {
+        match self.rounds {
+            _ if self.samples >= MANY => (1.0, "at least 1000 samples"),
+            0 | 1 => (0.6, "one round"),
+            2 => (0.7, "two rounds"),
+            3 | 4 => (0.8, "fewer than five rounds"),
+            _ => (1.0, "five rounds or more"),
+        }
+    }
+}
+
+/// A value that was computed from others, as evidence.
+#[must_use]
+pub(crate) fn derived(source: impl Into<String>, run: &str, range: Range, unit: Unit, against: Against) -> Evidence {
+    let interval = (range.low < range.high && range.is_finite()).then(|| Interval::new(range.low, range.high));
+    Evidence {
+        source: source.into(),
+        run: run.to_owned(),
+        value: Some(range.value),
+        word: None,
+        interval,
+        unit,
+        against: Some(against),
+        times: None,
+    }
+}

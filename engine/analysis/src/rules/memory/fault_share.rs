@@ -1,0 +1,65 @@
+//! Page faults of a program times what one costs here: the share of its time in which it gets memory it has just
+//! asked for.
+
+use crate::rules::prelude::*;
+
+/// The rule.
+pub(crate) static RULE: Rule = Rule {
+    about: About {
+        id: "memory.fault_share",
+        title: "The program keeps asking for fresh memory",
+        looks_at: "`page_faults` of a program times `memory.page_fault.latency`, at least `share` of its `wall`",
+        needs: "a program of yours and `memory.page_fault` in one run",
+        model: "overhead share: faults x measured cost of one, over wall time",
+        effort: Effort::Hours,
+        wrong_when: "the program reads files by mapping them: then faults are its reads",
+        limits: &[LimitDef::new("share", 0.05, Unit::Ratio, "time in faults over wall time")],
+    },
+    check,
+};
+
+fn check(facts: &Facts<'_>, limits: &Limits<'_>) -> Checked {
+    let fault = facts.seen("memory.page_fault", "latency", &[])?;
+    let walls = facts.all("tool.command", "wall");
+    if walls.is_empty() {
+        return Err(Missing::of("no program was run"));
+    }
+    let faults = facts.all("tool.command", "page_faults");
+    let mut drafts = Vec::new();
+    for wall in walls {
+        let Some(count) = faults.iter().find(|seen| seen.step == wall.step) else { continue };
+        let share = count.range().times(fault.range()).over(wall.range());
+        if share.value < limits.of("share") {
+            continue;
+        }
+        drafts.push(
+            Draft::new(&wall.step, Resource::Memory)
+                .on(&[count, &fault, &wall])
+                .shown(derived("page_faults x latency / wall", facts.id(), share, Unit::Ratio, limits.at_least("share")))
+                .cause(format!("{} page faults of {} each are {} of the time", count.text(), fault.text(), Unit::Ratio.format(share.value)))
+                .action("keep buffers and use them again (`clear()` and `with_capacity`), or use an allocator that keeps memory (`mimalloc`, MALLOC_TRIM_THRESHOLD_=-1 MALLOC_MMAP_THRESHOLD_=1073741824 with glibc); huge pages save 511 of 512")
+                .fit(0.7, "some faults cannot be avoided")
+                .gain(overhead("the program", share, "page_faults x latency / wall", vec![count.input("faults"), fault.input("latency"), wall.input("wall")])),
+        );
+    }
+    Ok(Draft::strongest(drafts))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::advice::fixture::*;
+
+    fn run(faults: f64) -> Made {
+        Made::new()
+            .probe("memory.page_fault", "", &[m("latency", Unit::Seconds, 1e-6)])
+            .command("", &[m("wall", Unit::Seconds, 1.0), m("page_faults", Unit::Count, faults)])
+    }
+
+    #[test]
+    fn it_fires_on_a_clear_case_only() {
+        fires(&RULE, run(200_000.0), &["200000 page faults", "20 %"]);
+        quiet(&RULE, run(40_000.0));
+        lacking(&RULE);
+    }
+}

@@ -1,0 +1,11 @@
+//! What every rule needs.
+
+pub(crate) use engine_core::finding::{Effort, Experiment, Input, Range, Resource, Trial};
+pub(crate) use engine_core::measurement::Stat;
+pub(crate) use engine_core::metric::Goal;
+pub(crate) use engine_core::unit::Unit;
+
+pub(crate) use crate::advice::{
+    About, Checked, Draft, Facts, LimitDef, Limits, Missing, Pair, Rule, Seen, Side, amdahl, bound, derived, overhead,
+    pair, part_of, queue, ratio, roofline, trend, unknown, usl_without,
+};

@@ -1,0 +1,128 @@
+//! What a run saw over time: the machine, its loads, what happened when. As few points as a chart can show.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use engine_core::event::NoteLevel;
+use engine_core::run::{RunRecord, RunState};
+use engine_report::clean;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::api::{Errors, json};
+use crate::error::ApiError;
+use crate::params::{Name, Params, reference};
+use crate::shape::{HostPoint, Mark, Window, heat_bounds, thinned};
+use crate::state::App;
+
+/// Marks of notes that are told.
+const NOTES: usize = 200;
+
+/// How fine.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct TimelineQuery {
+    /// Most points of each series, 10 to 2000.
+    #[param(minimum = 10, maximum = 2000)]
+    points: Option<u32>,
+}
+
+/// A run over time.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Timeline {
+    /// The run.
+    run: String,
+    /// Whether it is still going.
+    running: bool,
+    /// Seconds.
+    duration_seconds: Option<f64>,
+    /// The machine.
+    host: Vec<HostPoint>,
+    /// The loads.
+    loads: Vec<LoadCourse>,
+    /// Bounds of the buckets of the heat maps, in seconds.
+    heat_bounds_seconds: Vec<f64>,
+    /// What happened when.
+    marks: Vec<Mark>,
+}
+
+/// The course of a load.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct LoadCourse {
+    /// Index in the plan.
+    step: usize,
+    /// `name{labels}`.
+    path: String,
+    /// Its windows.
+    windows: Vec<Window>,
+}
+
+/// What a run saw over time. Neighbours are joined until there are few enough points: sums stay sums, and percentiles are
+/// those of all requests together.
+#[utoipa::path(
+    get, path = "/api/v1/runs/{id}/timeline", tag = "runs",
+    params(("id" = String, Path, description = "An id, the beginning of one, `@last` or `@-2`"), TimelineQuery),
+    responses((status = 200, body = Timeline), Errors)
+)]
+pub(crate) async fn get(
+    State(app): State<Arc<App>>,
+    Name(id): Name,
+    Params(query): Params<TimelineQuery>,
+) -> Result<Response, ApiError> {
+    reference(&id)?;
+    let points = match query.points.unwrap_or(600) {
+        points @ 10..=2000 => usize::try_from(points).unwrap_or(600),
+        other => return Err(ApiError::bad(format!("`points` must be 10 to 2000, got {other}"))),
+    };
+    let timeline = app.work(move |app| Ok(timeline(&*app.record(&id)?, points))).await?;
+    Ok(json(&timeline))
+}
+
+fn timeline(record: &RunRecord, points: usize) -> Timeline {
+    let loads = record.steps.iter().enumerate().filter(|(_, step)| !step.windows.is_empty());
+    let course = |(index, step): (usize, &engine_core::run::StepRecord)| LoadCourse {
+        step: index,
+        path: clean::clip(&step.plan.path(), 200),
+        windows: thinned(step.windows.clone(), points).iter().map(Window::of).collect(),
+    };
+    Timeline {
+        run: record.header.id.0.clone(),
+        running: record.state == RunState::Running,
+        duration_seconds: crate::shape::finite(record.duration),
+        host: thinned(HostPoint::all(&record.host), points),
+        loads: loads.map(course).collect(),
+        heat_bounds_seconds: heat_bounds(),
+        marks: marks(record),
+    }
+}
+
+/// Loads with their phases, and notes. When a note was made is not stored: notes stand at the start.
+fn marks(record: &RunRecord) -> Vec<Mark> {
+    let mut marks = Vec::new();
+    for step in record.steps.iter().filter(|step| step.plan.is_load()) {
+        let path = clean::clip(&step.plan.path(), 200);
+        let rounds = step.primary().into_iter().flat_map(|measurement| measurement.counted());
+        marks.extend(rounds.map(|round| Mark {
+            kind: "step",
+            at: round.at,
+            end: Some(round.at + round.seconds),
+            step: Some(path.clone()),
+            text: path.clone(),
+            level: "info",
+        }));
+        marks.extend(crate::live::phases(&step.plan.work, &path));
+    }
+    let notes = record.notes.iter().filter(|note| note.level == NoteLevel::Warning).take(NOTES);
+    marks.extend(notes.map(|note| Mark {
+        kind: "note",
+        at: 0.0,
+        end: None,
+        step: note.step.as_deref().map(|step| clean::clip(step, 200)),
+        text: clean::clip(&note.message, 300),
+        level: "warning",
+    }));
+    marks.retain(|mark| mark.at.is_finite());
+    marks
+}

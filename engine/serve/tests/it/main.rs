@@ -1,0 +1,11 @@
+//! The server as its clients see it, over real connections.
+#![expect(clippy::unwrap_used, reason = "these are tests")]
+
+mod api;
+mod attacks;
+mod client;
+mod fixture;
+mod live;
+mod openapi;
+#[cfg(feature = "tier2")]
+mod slow;

@@ -1,0 +1,327 @@
+// Every page of the dashboard in a real browser: live runs, reconnecting, comparing, zooming, alerts, keys, colours, phones.
+import { writeFileSync } from "node:fs";
+import path from "node:path";
+import { accessible, assert, browse, clean, end, folder, open, picture, root, run, serve, start, test } from "./harness.mjs";
+
+const tour = path.join(root, "tests/web/tour.rhai");
+const JUDGED = [0, 10, 11, 12, 31];
+
+// A history with a step in it, and names that would run if anything let them.
+const HOSTILE = "<img src=x onerror=document.title='owned'>";
+for (let commit = 0; commit < 16; commit += 1) {
+  const level = commit < 10 ? 0.1 : 0.125;
+  const times = Array.from({ length: 10 }, (_, k) => level * (1 + 0.004 * Math.sin(7 * k + 3 * commit)));
+  const result = { command: "sleep", mean: level, stddev: 0.001, median: level, user: 0.01, system: 0.01, min: Math.min(...times), max: Math.max(...times), times, exit_codes: times.map(() => 0) };
+  const hostile = { ...result, command: HOSTILE };
+  writeFileSync(path.join(folder, "h.json"), JSON.stringify({ results: [result, hostile] }));
+  run(["runs", "import", "h.json", "--format", "hyperfine", "--commit", `${String(commit).padStart(2, "0")}${"ab".repeat(19)}`]);
+}
+run(["run", tour, "--profile", "short", "--out", "out"], JUDGED);
+run(["run", tour, "--profile", "short", "--out", "out"], JUDGED);
+
+let server = await serve();
+const browser = await browse();
+const signed = await open(browser, `${server.base}/#token=${server.token}`);
+await signed.waitForSelector(".page");
+const storage = await signed.context().storageState();
+const at = async (address, options = {}) => {
+  const page = await open(browser, null, { storageState: storage, ...options });
+  // A build without rules says so; the page shows it as a sentence.
+  page.allowed.push(/503.*\/advice/);
+  await page.goto(`${server.base}${address}`);
+  await page.waitForSelector(".page :is(h1, h2)");
+  return page;
+};
+/** The first chart of a page, brought into view and drawn. */
+const drawn = async (page) => {
+  const chart = page.locator("main .chart:visible").first();
+  await chart.scrollIntoViewIfNeeded();
+  await chart.locator(".main-svg").first().waitFor({ timeout: 20_000 });
+};
+
+await test("the token leaves the address and becomes a session", async () => {
+  assert(!signed.url().includes("token"), signed.url());
+  const session = await signed.evaluate(() => fetch("/api/v1/session").then((answer) => answer.json()));
+  assert(session.authenticated && session.may_change, JSON.stringify(session));
+  clean(signed);
+});
+
+await test("every page shows something, has no error, and is accessible in light and dark", async () => {
+  for (const colorScheme of ["light", "dark"]) {
+    for (const name of ["now", "runs", "compare", "trends", "alerts", "advice", "scenarios", "machine"]) {
+      const page = await at(`/${name}`, { colorScheme });
+      await page.waitForTimeout(500);
+      assert((await page.textContent("main")).trim().length > 40, `${name} is empty`);
+      await accessible(page, `${name}, ${colorScheme}`);
+      await picture(page, `${name}-${colorScheme}`);
+      clean(page);
+      await page.context().close();
+    }
+  }
+});
+
+await test("a run is there with everything of it", async () => {
+  const page = await at("/runs/@last");
+  await drawn(page);
+  const text = await page.textContent("main");
+  for (const word of ["Failed", "Expectations", "time < 1 ns", "Load: shop", "steady", "Results", "copy", "Health", "Environment", "lower is better"]) assert(text.includes(word), `no ${word}`);
+  const detail = await page.evaluate(() => fetch("/api/v1/runs/@last").then((answer) => answer.json()));
+  const rows = await page.$$eval("table.results tbody tr", (all) => all.length);
+  assert(rows >= detail.report.steps.filter((step) => !step.load).length, `${rows} rows`);
+  await page.click(".numbers summary");
+  assert((await page.$$(".numbers tbody tr")).length > 2, "no table behind the chart");
+  await accessible(page, "run");
+  await picture(page, "run-light");
+  clean(page);
+  await page.context().close();
+});
+
+await test("two runs are compared from the list", async () => {
+  const page = await at("/runs?scenario=tour");
+  const boxes = await page.$$("tbody input[type=checkbox]");
+  assert(boxes.length === 2, `${boxes.length} runs`);
+  await boxes[1].check();
+  await boxes[0].check();
+  await page.click("text=Compare the two");
+  await page.waitForSelector("table.changes tbody tr");
+  if (await page.isVisible("text=/^Show all/")) await page.click("text=/^Show all/");
+  const counted = await page.$$eval("table.changes tbody tr", (all) => all.length);
+  const answer = await page.evaluate(() => fetch(`/api/v1/compare${location.search}`).then((found) => found.json()));
+  assert(counted === answer.series.length, `${counted} rows of ${answer.series.length}`);
+  await drawn(page);
+  assert((await page.textContent(".both")).includes("Both runs"), "no overlays");
+  await accessible(page, "compare");
+  await picture(page, "compare-runs");
+  clean(page);
+  await page.context().close();
+});
+
+await test("a trend shows its change, zooms, and keeps the zoom in its address", async () => {
+  const page = await at("/trends?q=sleep.wall");
+  await page.waitForSelector(".picklist button");
+  await page.click(".picklist button");
+  await page.waitForTimeout(800);
+  await drawn(page);
+  assert((await page.textContent("main")).match(/worse/), "the step of 25 % is not marked");
+  const box = await (await page.$(".js-plotly-plot .nsewdrag")).boundingBox();
+  await page.mouse.move(box.x + box.width * 0.3, box.y + box.height / 2);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.7, box.y + box.height / 2, { steps: 5 });
+  await page.mouse.up();
+  await page.waitForFunction(() => new URLSearchParams(location.search).has("from"));
+  const address = page.url();
+  const before = await page.evaluate(() => document.querySelector(".js-plotly-plot").layout.xaxis.range.map(String));
+  await page.goto(address);
+  await drawn(page);
+  const after = await page.evaluate(() => document.querySelector(".js-plotly-plot").layout.xaxis.range.map(String));
+  assert(before[0].slice(0, 16) === after[0].slice(0, 16), `${before} became ${after}`);
+  await page.focus(".js-plotly-plot");
+  await page.keyboard.press("0");
+  await page.waitForFunction(() => !new URLSearchParams(location.search).has("from"));
+  await picture(page, "trend");
+  clean(page);
+  await page.context().close();
+});
+
+await test("hostile names are only text", async () => {
+  const page = await at(`/trends?q=${encodeURIComponent("onerror")}`);
+  await page.waitForTimeout(1500);
+  const runs = await at("/runs");
+  for (const one of [page, runs]) {
+    assert(!(await one.title()).includes("owned"), "a name was run");
+    assert((await one.$$("img[src='x']")).length === 0, "a name became an element");
+    clean(one);
+    await one.context().close();
+  }
+});
+
+await test("an alert is acknowledged, silenced, resolved and labelled", async () => {
+  const page = await at("/alerts");
+  await page.waitForSelector(".card");
+  const id = await page.getAttribute(".card", "data-id");
+  const alert = () => page.evaluate((name) => fetch(`/api/v1/alerts/${name}`).then((answer) => answer.json()), id);
+  const act = async (title, state) => {
+    const card = `.card[data-id="${id}"]`;
+    await page.goto(`${server.base}/alerts?id=${id}`);
+    await page.waitForSelector(card);
+    await page.click(`${card} .act summary:text-is("${title}")`);
+    const form = `${card} .act[open]`;
+    await page.fill(`${form} input >> nth=0`, "ann");
+    await page.fill(`${form} input >> nth=1`, "known since Monday");
+    await page.click(`${form} button[type=submit]`);
+    await page.waitForFunction(([name, wanted]) => fetch(`/api/v1/alerts/${name}`).then((answer) => answer.json()).then((found) => found.state === wanted || found.label === wanted), [id, state], { polling: 300 });
+  };
+  await act("Acknowledge", "acknowledged");
+  await act("Silence", "silenced");
+  assert((await alert()).until, "no end of the silence");
+  await picture(page, "alerts-acted");
+  await act("Resolve", "resolved");
+  await act("Label", "true");
+  const steps = (await alert()).steps.filter((step) => step.who === "ann");
+  assert(steps.length >= 4 && steps.every((step) => step.why.includes("known since Monday")), JSON.stringify(steps));
+  clean(page);
+  await page.context().close();
+});
+
+await test("a run gets a remark, is saved as a file, and goes when it is deleted", async () => {
+  const runs = await (await fetch(`${server.base}/api/v1/runs?scenario=hyperfine`)).json();
+  const { id } = runs.items.at(-1);
+  const page = await at(`/runs/${id}`);
+  await page.fill("input[placeholder='what should be known of this run']", "<b>before</b> the kernel update");
+  await page.click("text=Add");
+  await page.waitForSelector(".remarks li");
+  assert((await page.textContent(".remarks li")).includes("<b>before</b> the kernel update"), "the remark is not as it was written");
+  const [saved] = await Promise.all([page.waitForEvent("download"), page.click("header a:text-is('JSON')")]);
+  assert(saved.suggestedFilename().endsWith(".json"), saved.suggestedFilename());
+  await page.click("button:text-is('Delete')");
+  await page.click("dialog button.danger");
+  await page.waitForFunction(() => location.pathname === "/runs");
+  assert((await fetch(`${server.base}/api/v1/runs/${id}`)).status === 404, "the run is still there");
+  clean(page);
+  await page.context().close();
+});
+
+await test("the live view freezes and goes on by a key", async () => {
+  const page = await at("/now");
+  const status = () => page.innerText("#status");
+  await page.waitForFunction(() => document.getElementById("status").innerText.match(/connected|live/));
+  await page.keyboard.press("p");
+  assert((await status()).includes("frozen"), await status());
+  await page.keyboard.press("p");
+  assert(!(await status()).includes("frozen"), await status());
+  clean(page);
+  await page.context().close();
+});
+
+await test("a run is seen while it goes on", async () => {
+  const page = await at("/now");
+  const child = start(["run", tour, "--profile", "short", "--out", "live"]);
+  const ended = new Promise((done) => child.once("exit", done));
+  child.stderr.resume();
+  await page.waitForSelector("progress", { timeout: 30_000 });
+  await page.waitForFunction(() => document.body.innerText.includes("p99.9") && document.querySelectorAll(".js-plotly-plot").length > 2, null, { timeout: 120_000 });
+  assert((await page.title()).match(/\d+ % · Now/), await page.title());
+  const count = () => page.evaluate(() => window.engineLive.updates);
+  const before = await count();
+  await page.waitForTimeout(2500);
+  assert((await count()) > before, "no update in 2.5 s");
+  await page.waitForTimeout(2500);
+  await picture(page, "now-live", false);
+  await accessible(page, "live");
+  await page.screenshot({ path: path.join(process.env.ENGINE_PICTURES ?? path.join(root, "target/web"), "now-live-whole.png"), fullPage: true });
+  await ended;
+  await page.waitForFunction(() => document.querySelector(".hero")?.innerText.match(/complete|partial/), null, { timeout: 20_000 });
+  clean(page);
+  await page.context().close();
+});
+
+await test("the page comes back when the server does", async () => {
+  const page = await at("/now");
+  page.allowed.push(/WebSocket|ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE/);
+  await page.waitForFunction(() => document.getElementById("status").innerText.match(/connected|live/));
+  await server.stop();
+  await page.waitForFunction(() => document.getElementById("status").innerText.match(/reconnecting|no connection/), null, { timeout: 15_000 });
+  server = await serve(server.port);
+  await page.waitForFunction(() => document.getElementById("status").innerText.match(/connected|live/), null, { timeout: 40_000 });
+  clean(page);
+  await page.context().close();
+});
+
+await test("a new alert shows itself on every page", async () => {
+  const page = await at("/machine");
+  await page.waitForTimeout(1500);
+  const scenario = path.join(folder, "alarm.rhai");
+  writeFileSync(scenario, 'suite("alarm", #{ rounds: 5 });\nbench(#{ expect: ["time < 1 ns"] }, cpu::primes(#{ limit: 1000 }));\n');
+  run(["run", scenario, "--profile", "short", "--out", "out"], JUDGED);
+  await page.waitForSelector(".toast", { timeout: 20_000 });
+  assert((await page.title()).match(/^\(\d+\) /), await page.title());
+  assert(await page.isVisible("#nav .count"), "no count in the menu");
+  assert((await page.getAttribute("link[rel=icon]", "href")).startsWith("data:image/svg+xml"), "the icon did not change");
+  await picture(page, "toast", false);
+  await page.click(".toast a");
+  await page.waitForSelector(".card.chosen");
+  clean(page);
+  await page.context().close();
+});
+
+await test("everything is reached by the keyboard alone", async () => {
+  const page = await at("/now");
+  for (const [key, address] of [["r", "/runs"], ["c", "/compare"], ["t", "/trends"], ["a", "/alerts"], ["d", "/advice"], ["s", "/scenarios"], ["m", "/machine"], ["n", "/now"]]) {
+    await page.keyboard.press("g");
+    await page.keyboard.press(key);
+    await page.waitForFunction((wanted) => location.pathname === wanted, address);
+  }
+  await page.keyboard.press("?");
+  assert(await page.isVisible("dialog.keys"), "no overlay of keys");
+  await accessible(page, "keys");
+  await picture(page, "keys", false);
+  await page.keyboard.press("Escape");
+  assert(!(await page.isVisible("dialog.keys")), "the overlay stays");
+  await page.keyboard.press("g");
+  await page.keyboard.press("r");
+  await page.waitForSelector("tr.go");
+  await page.keyboard.press("/");
+  assert(await page.evaluate(() => document.activeElement.type === "search"), "no focus on the filter");
+  await page.keyboard.type("tour");
+  await page.waitForFunction(() => new URLSearchParams(location.search).get("q") === "tour");
+  await page.waitForTimeout(600);
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("j");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => location.pathname.startsWith("/runs/"));
+  await drawn(page);
+  await page.keyboard.press("e");
+  assert(await page.isVisible(".chart.wide"), "no chart over the window");
+  await page.keyboard.press("ArrowRight");
+  await page.keyboard.press("+");
+  await page.keyboard.press("e");
+  assert(!(await page.isVisible(".chart.wide")), "the chart stays");
+  await page.keyboard.press("t");
+  assert(await page.evaluate(() => document.documentElement.dataset.theme === "dark"), "no dark theme");
+  await page.keyboard.press("t");
+  clean(page);
+  await page.context().close();
+});
+
+await test("a phone shows every page without scrolling sideways", async () => {
+  for (const name of ["now", "runs", "runs/@last", "compare?old=@-2&new=@last", "trends?q=sleep.wall", "alerts?state=all", "scenarios?name=quick", "machine"]) {
+    const page = await at(`/${name}`, { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true });
+    await page.waitForTimeout(900);
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+    assert(wide <= 391, `${name} is ${wide} wide`);
+    await picture(page, `phone-${name.replaceAll(/[^a-z]/g, "-")}`, !name.includes("runs/"));
+    clean(page);
+    await page.context().close();
+  }
+});
+
+await test("the pages take at most 600 KB and paint soon", async () => {
+  const page = await open(browser, null, { storageState: storage });
+  const session = await page.context().newCDPSession(page);
+  await session.send("Network.enable");
+  let bytes = 0;
+  session.on("Network.loadingFinished", (event) => { bytes += event.encodedDataLength; });
+  await page.goto(`${server.base}/runs/@last`);
+  await drawn(page);
+  for (const name of ["now", "runs", "trends", "alerts", "machine"]) await page.click(`#nav a[data-path=${name}]`);
+  await page.waitForTimeout(1000);
+  const paint = await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime);
+  const assets = await page.evaluate(() => performance.getEntriesByType("resource").filter((one) => one.name.includes("/assets/") || one.name.includes("favicon")).reduce((sum, one) => sum + one.encodedBodySize, 0));
+  console.log(`      ${Math.round(assets / 1000)} KB of assets, ${Math.round(bytes / 1000)} KB with all answers, first paint after ${Math.round(paint)} ms`);
+  assert(assets <= 600_000, `${assets} bytes`);
+  await page.context().close();
+});
+
+await test("a reader without the token can look and not touch", async () => {
+  const page = await open(browser, `${server.base}/alerts`);
+  await page.waitForSelector(".page h1");
+  await page.waitForTimeout(500);
+  assert((await page.$$(".act")).length === 0, "there are buttons that cannot work");
+  assert((await page.textContent("main")).includes("it has the token") || (await page.$$(".card")).length === 0, "nothing says how to get in");
+  clean(page);
+  await page.context().close();
+});
+
+await browser.close();
+await server.stop();
+end();

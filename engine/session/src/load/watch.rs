@@ -48,6 +48,9 @@ pub(crate) fn wanted(request: &LoadRequest, load: &Load, own: Option<u32>) -> (V
 
 /// What each process needs for what it does: requests for a second of its CPU time, memory for a user.
 fn needs(samples: &[ProcessSample], warmup: f64, mark: &Labels, windows: &[LoadWindow]) -> Vec<Record> {
+    if windows.is_empty() {
+        return Vec::new();
+    }
     let counted = || windows.iter().filter(|window| window.counts());
     let ok: u64 = counted().filter_map(LoadWindow::total).map(|row| row.ok).sum();
     let mut names: Vec<&str> = samples.iter().map(|sample| sample.name.as_str()).collect();

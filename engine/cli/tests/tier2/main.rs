@@ -19,7 +19,7 @@ mod resume;
 #[expect(dead_code, reason = "shared with the other tests, which use more of it")]
 mod sandbox;
 mod schedules;
-mod stress;
 #[path = "../it/server.rs"]
 #[expect(dead_code, reason = "shared with the other tests, which use more of it")]
 mod server;
+mod stress;

@@ -65,9 +65,8 @@ fn header(suite: &str, started: Timestamp, number: u64, seconds: f64, rounds: u3
         let shape = LoadShape { model: "arrivals 100/s".to_owned(), phases: vec![phase], ..LoadShape::default() };
         steps.push(step("shop".to_owned(), Work::Load { index: 0, shape }, 1, seconds));
     }
-    let mut code = CodeUnderTest::default();
-    code.commit = Fact::Known(format!("{number:040x}"));
-    code.branch = Fact::Known("main".to_owned());
+    let commit = Fact::Known(format!("{number:040x}"));
+    let code = CodeUnderTest { commit, branch: Fact::Known("main".to_owned()), ..CodeUnderTest::default() };
     RunHeader {
         id: RunId::new(started, number),
         engine: env!("CARGO_PKG_VERSION").to_owned(),

@@ -86,10 +86,10 @@ pub fn text(notice: &Notice) -> String {
     for item in notice.items.iter().take(MOST) {
         let _ = write!(all, "\n\n{}\n", head(item));
         for (name, text) in lines(item) {
-            let _ = write!(all, "  {name}: {text}\n");
+            let _ = writeln!(all, "  {name}: {text}");
         }
         for command in look(item) {
-            let _ = write!(all, "  look closer: {command}\n");
+            let _ = writeln!(all, "  look closer: {command}");
         }
     }
     if notice.items.len() > MOST {

@@ -1,10 +1,11 @@
 //! Which runs, and which of their steps, are alike enough to be compared.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use engine_core::comparison::Refusal;
 use engine_core::environment::{Class, Difference};
-use engine_core::measurement::Measurement;
+use engine_core::measurement::{Measurement, QUANTILES};
 use engine_core::plan::{PlannedStep, Profile, Work};
 use engine_core::run::{RunRecord, ValidityLevel};
 use engine_core::series::SeriesId;
@@ -22,6 +23,21 @@ pub(crate) fn compared_series<'a>(run: &'a RunRecord, left_out: &BTreeSet<String
         all.retain(|(id, _)| !own.iter().any(|plan| plan.name == id.step && id.labels.matches(&plan.labels)));
     }
     all
+}
+
+/// The series with the quantiles of their latencies beside them, which are series of their own.
+pub(crate) fn with_quantiles<'a>(all: Vec<(SeriesId, &'a Measurement)>) -> Vec<(SeriesId, Cow<'a, Measurement>)> {
+    let mut found = Vec::with_capacity(all.len());
+    for (id, measurement) in all {
+        let tails = QUANTILES.iter().filter_map(|percent| measurement.quantile(*percent)).map(|tail| {
+            let id = SeriesId { metric: tail.metric.id.clone(), ..id.clone() };
+            (id, Cow::Owned(tail))
+        });
+        let tails: Vec<_> = tails.collect();
+        found.push((id, Cow::Borrowed(measurement)));
+        found.extend(tails);
+    }
+    found
 }
 
 /// Why the runs as wholes cannot be compared, each with the subject it concerns when the user insists.

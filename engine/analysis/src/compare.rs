@@ -9,7 +9,7 @@ use engine_core::run::RunRecord;
 use engine_core::series::SeriesId;
 use engine_core::stats::normal_quantile;
 
-use crate::alike::{compared_series, step_refusals, whole_refusals};
+use crate::alike::{compared_series, step_refusals, whole_refusals, with_quantiles};
 use crate::significance::adjusted;
 use crate::verdict::{Criteria, decide};
 
@@ -65,9 +65,9 @@ fn verdicts(
     criteria: &Criteria,
     comparison: &mut Comparison,
 ) {
-    let olds = compared_series(old, left_out);
-    let news = compared_series(new, left_out);
-    let known: BTreeMap<&SeriesId, &Measurement> = olds.iter().map(|(id, measurement)| (id, *measurement)).collect();
+    let olds = with_quantiles(compared_series(old, left_out));
+    let news = with_quantiles(compared_series(new, left_out));
+    let known: BTreeMap<&SeriesId, &Measurement> = olds.iter().map(|(id, measurement)| (id, &**measurement)).collect();
     for (id, measurement) in &news {
         let Some(before) = known.get(id) else {
             comparison.only_new.push(id.clone());

@@ -39,7 +39,6 @@ mod simulated;
 mod simulated_history;
 pub mod streaming;
 mod timeline;
-pub mod usage;
 pub mod usl;
 mod verdict;
 mod watch;

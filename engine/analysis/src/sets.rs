@@ -9,9 +9,11 @@
 //! What would make it wrong: old runs that drift (their spread is then too wide, and changes are missed), and fewer than
 //! five of them, on which nothing is said.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use engine_core::comparison::{Comparison, Refusal, SeriesVerdict, Side};
+use engine_core::histogram::Packed;
 use engine_core::judgement::{Change, Verdict};
 use engine_core::measurement::{MIN_ROUNDS, Measurement, Round};
 use engine_core::metric::{Goal, Metric};
@@ -19,7 +21,7 @@ use engine_core::run::RunRecord;
 use engine_core::series::{Labels, SeriesId};
 use engine_core::stats::{Interval, student_two_sided};
 
-use crate::alike::{compared_series, step_refusals, whole_refusals};
+use crate::alike::{compared_series, step_refusals, whole_refusals, with_quantiles};
 use crate::compare::{Options, control};
 use crate::policy::{moments, student_quantile};
 use crate::verdict::{Criteria, Decided, decide, percent, round};
@@ -98,7 +100,7 @@ pub fn window_record(runs: &[RunRecord]) -> Option<RunRecord> {
             let labels = step.plan.labels.joined(&measurement.labels);
             let id = SeriesId { step: step.plan.name.clone(), metric: measurement.metric.id.clone(), labels };
             if let Some(set) = sets.get(&id) {
-                measurement.rounds = set.as_rounds();
+                measurement.rounds = set.as_rounds(true);
             }
         }
     }
@@ -110,27 +112,30 @@ struct Set<'a> {
     metric: Metric,
     /// One value a run, oldest first: the median of its rounds.
     values: Vec<f64>,
+    /// The latencies of each run, where it has any.
+    latencies: Vec<Option<Packed>>,
     /// What the newest run measured.
-    newest: &'a Measurement,
+    newest: Cow<'a, Measurement>,
 }
 
 impl Set<'_> {
-    fn as_rounds(&self) -> Vec<Round> {
-        let round = |(value, number): (&f64, u32)| Round {
-            number,
+    /// One round a run. With their latencies, other statistics than the median can be asked for, too.
+    fn as_rounds(&self, latencies: bool) -> Vec<Round> {
+        let round = |(at, value): (usize, &f64)| Round {
+            number: at as u32,
             attempt: 0,
-            at: f64::from(number),
+            at: at as f64,
             seconds: 0.0,
             taints: Vec::new(),
             superseded: false,
-            histogram: None,
+            histogram: self.latencies.get(at).filter(|_| latencies).cloned().flatten(),
             values: vec![*value],
         };
-        self.values.iter().zip(0..).map(round).collect()
+        self.values.iter().enumerate().map(round).collect()
     }
 
     fn as_measurement(&self) -> Measurement {
-        Measurement { metric: self.metric.clone(), labels: Labels::new(), rounds: self.as_rounds() }
+        Measurement { metric: self.metric.clone(), labels: Labels::new(), rounds: self.as_rounds(false) }
     }
 }
 
@@ -148,14 +153,20 @@ fn gathered<'a>(
         let left_out: BTreeSet<String> = steps.iter().filter_map(|refusal| refusal.subject.clone()).collect();
         refusals.extend(steps.into_iter().filter(|refusal| !refusals.contains(refusal)).collect::<Vec<_>>());
         let left_out = if options.allow_unlike { BTreeSet::new() } else { left_out };
-        for (id, measurement) in compared_series(run, &left_out) {
+        for (id, measurement) in with_quantiles(compared_series(run, &left_out)) {
             let Some(estimate) = measurement.estimate() else { continue };
-            let new = || Set { metric: measurement.metric.clone(), values: Vec::new(), newest: measurement };
+            let new = || Set {
+                metric: measurement.metric.clone(),
+                values: Vec::new(),
+                latencies: Vec::new(),
+                newest: measurement.clone(),
+            };
             let set = sets.entry(id).or_insert_with(new);
             if set.metric != measurement.metric {
                 *set = new();
             }
             set.values.push(estimate.value);
+            set.latencies.push(measurement.histogram());
             set.newest = measurement;
         }
     }

@@ -6,6 +6,7 @@ mod alerting;
 mod app;
 mod args;
 mod baselines;
+mod causes;
 mod cmd;
 mod config;
 mod embedded;

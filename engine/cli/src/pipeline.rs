@@ -6,11 +6,9 @@ use std::time::Duration;
 
 use engine_core::comparison::Comparison;
 use engine_core::environment::Environment;
-use engine_core::fault::{FaultRecord, FaultVerdict, Recovery};
-use engine_core::judgement::{Judgement, Severity, Verdict};
-use engine_core::plan::{Plan, Work};
-use engine_core::run::{RunHeader, RunId, RunRecord, RunState, ScenarioRef, ValidityLevel};
-use engine_core::step::{FailureKind, Outcome};
+use engine_core::judgement::Verdict;
+use engine_core::plan::Plan;
+use engine_core::run::{RunHeader, RunId, RunRecord, ScenarioRef};
 use engine_report::{Cause, Report, TimeZone, text};
 use engine_script::{Scenario, Source};
 use engine_session::{Settings, Sink};
@@ -21,7 +19,7 @@ use crate::args::{FailOn, Reading, Storing, Unsure};
 use crate::baselines::Subject;
 use crate::exit::{Exit, Fatal};
 use crate::terminal::Terminal;
-use crate::{cmd, config, machine, machines, reports, signals, source, stream, view};
+use crate::{causes, cmd, config, machine, machines, reports, signals, source, stream, view};
 
 /// One run, as asked.
 #[derive(Debug)]
@@ -162,7 +160,7 @@ pub(crate) fn run(app: &App, mut request: Request) -> Result<Exit, Fatal> {
         app.output.err(&format!("warning: {lost}"));
     }
 
-    let mut causes = causes(&record, request.unsure);
+    let mut causes = causes::of(&record, request.unsure);
     if let Err(error) = stored {
         causes.push((Exit::Store, error.to_string()));
     }
@@ -171,7 +169,7 @@ pub(crate) fn run(app: &App, mut request: Request) -> Result<Exit, Fatal> {
     if let Some(comparison) = &mut comparison {
         let evidence = against.evidence(comparison, news, &options);
         crate::verdicts::name_series(app, "gate", comparison, &evidence);
-        causes.extend(regressions(comparison, &request.fail_on));
+        causes.extend(causes::regressions(comparison, &request.fail_on));
         rejected(app, comparison);
     } else if request.baseline.is_some() && request.fail_on.contains(&FailOn::Inconclusive) {
         causes.push((Exit::Inconclusive, "there is no accepted run to compare with yet".to_owned()));
@@ -288,70 +286,6 @@ fn settings<'a>(
     })
 }
 
-/// Every cause for an exit code that the record itself gives.
-fn causes(record: &RunRecord, unsure: Unsure) -> Vec<(Exit, String)> {
-    let mut causes = Vec::new();
-    if let Some(exit) = signals::received() {
-        causes.push((exit, "interrupted by a signal".to_owned()));
-    }
-    for step in &record.steps {
-        if let Some(Outcome::Failed(failure)) = &step.outcome {
-            let exit = match failure.kind {
-                FailureKind::Script => Exit::Script,
-                FailureKind::Unreachable => Exit::Unreachable,
-                FailureKind::Permission | FailureKind::Limit => Exit::Denied,
-                FailureKind::Probe
-                | FailureKind::Verification
-                | FailureKind::Panic
-                | FailureKind::Timeout
-                | FailureKind::Crash => Exit::Internal,
-            };
-            causes.push((exit, format!("{} failed: {}", step.plan.path(), failure.message)));
-        }
-    }
-    causes.extend(faults(record));
-    for judged in &record.judged {
-        let text = format!("{}: {}: {}", judged.step, judged.text, judged.reason);
-        match (judged.judgement, judged.severity, unsure) {
-            (_, Severity::Warn, _) => {}
-            (Judgement::Fail, ..) | (Judgement::Unsure, _, Unsure::Fail) => causes.push((Exit::Expectation, text)),
-            (Judgement::Unsure, _, Unsure::Report) => causes.push((Exit::Inconclusive, text)),
-            _ => {}
-        }
-    }
-    if record.validity.level == ValidityLevel::Invalid {
-        causes.push((Exit::Overloaded, record.validity.reasons.join("; ")));
-    }
-    if !record.steps.iter().any(|step| matches!(step.outcome, Some(Outcome::Measured | Outcome::Failed(_)))) {
-        causes.push((Exit::NothingRan, "no step was measured".to_owned()));
-    } else if record.state == RunState::Partial {
-        causes.push((Exit::Partial, "the run ended early".to_owned()));
-    }
-    causes.sort_by_key(|(exit, _)| *exit);
-    causes
-}
-
-/// What became of victims: one that is not well again, or was not steady before, decides how the run ends.
-fn faults(record: &RunRecord) -> Vec<(Exit, String)> {
-    let cause = |fault: &FaultRecord| {
-        let step = record.steps.get(fault.step)?;
-        let Work::Fault { fault: shape, .. } = &step.plan.work else { return None };
-        let (path, round) = (step.plan.path(), fault.round + 1);
-        let cause = match &fault.recovery {
-            Recovery::Inconclusive { reason } => {
-                (Exit::Inconclusive, format!("{path}, repetition {round}: inconclusive: {reason}"))
-            }
-            Recovery::Seen(_) if fault.verdict() == FaultVerdict::NotRecovered => {
-                let within = shape.within;
-                (Exit::NotRecovered, format!("{path}, repetition {round}: not well again within {within} s"))
-            }
-            Recovery::Seen(_) => return None,
-        };
-        shape.judged.then_some(cause)
-    };
-    record.faults.iter().filter_map(cause).collect()
-}
-
 /// Notes that a run was worse than its baseline, so that it is no part of the next automatic one. A store that cannot be
 /// written has been told of already.
 fn rejected(app: &App, comparison: &Comparison) {
@@ -363,33 +297,6 @@ fn rejected(app: &App, comparison: &Comparison) {
             tracing::warn!(%error, "the run was not marked as worse");
         }
     }
-}
-
-/// What `--fail-on` makes of a comparison.
-pub(crate) fn regressions(comparison: &Comparison, fail_on: &[FailOn]) -> Vec<(Exit, String)> {
-    let mut causes = Vec::new();
-    let named = |verdict: Verdict| -> String {
-        let series = comparison.series.iter().filter(|series| series.verdict == verdict);
-        series.take(3).map(|series| series.id.to_string()).collect::<Vec<_>>().join(", ")
-    };
-    let worse = comparison.count(Verdict::Worse);
-    if worse > 0 && fail_on.contains(&FailOn::Regression) {
-        causes.push((Exit::Regression, format!("{worse} series are worse: {}", named(Verdict::Worse))));
-    }
-    let open = comparison.count(Verdict::Inconclusive);
-    let wanted = fail_on.contains(&FailOn::Inconclusive);
-    if wanted && (open > 0 || comparison.is_refused()) {
-        let what = if comparison.is_refused() {
-            "the runs are not comparable".to_owned()
-        } else {
-            named(Verdict::Inconclusive)
-        };
-        causes.push((Exit::Inconclusive, format!("the comparison is inconclusive: {what}")));
-    } else if let Some(refusal) = comparison.refusals.first().filter(|_| fail_on.contains(&FailOn::Regression)) {
-        // A gate that leaves something out must not pass.
-        causes.push((Exit::Inconclusive, format!("not everything was checked for a regression: {}", refusal.reason)));
-    }
-    causes
 }
 
 /// Writes the reports, shows the summary, and decides the exit code.

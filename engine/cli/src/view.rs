@@ -13,7 +13,7 @@ use crate::signals;
 /// Draws a run. Without a terminal the reason is said, and the run has lines.
 pub(crate) fn start(app: &App, header: &RunHeader) -> Result<Option<Screen>, Fatal> {
     let title = format!("{} · run {}", header.plan.suite, header.id.short());
-    match engine_tui::possible() {
+    match engine_tui::possible(std::env::var_os("TERM").as_deref()) {
         Ok(()) => screen(Live::new(&title)).map(Some),
         Err(reason) => {
             app.note(&format!("`--tui`: {reason}; lines instead"));

@@ -45,3 +45,4 @@ pub mod step;
 pub mod stress;
 pub mod taint;
 pub mod unit;
+pub mod usage;

@@ -46,6 +46,14 @@ impl Selector {
         self.matches_name(suite, series) && self.matches_labels(&series.labels)
     }
 
+    /// The quantile that the name ends with, in percent: 99 for `shop.response.p99`.
+    #[must_use]
+    pub fn percent(&self) -> Option<f64> {
+        let (_, number) =
+            self.name.rsplit_once(".p").filter(|(_, number)| number.starts_with(|c: char| c.is_ascii_digit()))?;
+        number.parse().ok().filter(|percent| (0.0..100.0).contains(percent))
+    }
+
     fn matches_name(&self, suite: &str, series: &SeriesId) -> bool {
         let short = format!("{}.{}", series.step, series.metric);
         self.name.is_empty()
@@ -171,6 +179,16 @@ mod tests {
             assert!(!fits(selector, labels()), "{selector}");
         }
         assert!(fits("time{}", Labels::new()));
+    }
+
+    #[test]
+    fn a_quantile_may_end_the_name() {
+        let percent = |text: &str| text.parse::<Selector>().expect(text).percent();
+        assert_eq!(percent("shop.response.p99"), Some(99.0));
+        assert_eq!(percent("response.p99.9{endpoint=cart}"), Some(99.9));
+        for text in ["response", "response.p", "cpu.primes.time", "a.p100", "a.p9x", "*"] {
+            assert_eq!(percent(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -38,6 +38,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("report", &[]),
     ("operate", &["analysis", "report", "store"]),
     ("serve", &["store", "analysis", "report"]),
+    ("tui", &["report"]),
     ("target", &[]),
 ];
 

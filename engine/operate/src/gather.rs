@@ -74,11 +74,11 @@ pub fn gather(
 /// A message of a notice for each channel that is told of it.
 #[must_use]
 pub fn messages(notice: &Notice, key: &str, channels: &[Box<dyn Channel>]) -> Vec<New> {
-    let of = |channel: &Box<dyn Channel>| {
+    let of = |channel: &dyn Channel| {
         let notice = channel::part(notice, channel.only())?;
         Some(New { key: format!("{key}-{}", channel.name()), channel: channel.name().to_owned(), notice })
     };
-    channels.iter().filter_map(of).collect()
+    channels.iter().filter_map(|channel| of(channel.as_ref())).collect()
 }
 
 /// A key for a text: the same for the same.
@@ -131,7 +131,7 @@ fn notice(
         return Ok(None);
     }
     let Some(first) = spoken.first() else { return Ok(Some((None, told))) };
-    let run = spoken.iter().map(|one| run_of(one)).max().filter(|_| first.alert.rule != Rule::MissingRun);
+    let run = spoken.iter().map(run_of).max().filter(|_| first.alert.rule != Rule::MissingRun);
     let mut items = Vec::new();
     for one in &spoken {
         items.push(item(store, one)?);

@@ -2,6 +2,7 @@
 
 use engine_core::notice::{Item, Notice, NoticeKind};
 use engine_report::clean::{clip, line};
+use std::fmt::Write as _;
 
 /// Longest subject, in columns.
 const SUBJECT: usize = 140;
@@ -42,10 +43,10 @@ pub fn remarks(notice: &Notice) -> Vec<String> {
     let mut lines = Vec::new();
     let mut place = format!("{} on {}", notice.suite, notice.machine);
     if let Some(branch) = &notice.branch {
-        place += &format!(", branch {branch}");
+        let _ = write!(place, ", branch {branch}");
     }
     if let Some(run) = &notice.run {
-        place += &format!(", run {}", run.short());
+        let _ = write!(place, ", run {}", run.short());
     }
     if notice.kind != NoticeKind::Test {
         lines.push(line(&place));
@@ -83,19 +84,19 @@ pub fn look(item: &Item) -> Vec<String> {
 pub fn text(notice: &Notice) -> String {
     let mut all = remarks(notice).join("\n");
     for item in notice.items.iter().take(MOST) {
-        all += &format!("\n\n{}\n", head(item));
+        let _ = write!(all, "\n\n{}\n", head(item));
         for (name, text) in lines(item) {
-            all += &format!("  {name}: {text}\n");
+            let _ = writeln!(all, "  {name}: {text}");
         }
         for command in look(item) {
-            all += &format!("  look closer: {command}\n");
+            let _ = writeln!(all, "  look closer: {command}");
         }
     }
     if notice.items.len() > MOST {
-        all += &format!("\n\nand {} more: engine alerts list\n", notice.items.len() - MOST);
+        let _ = write!(all, "\n\nand {} more: engine alerts list\n", notice.items.len() - MOST);
     }
     if let Some(link) = &notice.link {
-        all += &format!("\n\n{}\n", line(link));
+        let _ = write!(all, "\n\n{}\n", line(link));
     }
     all.trim_start().to_owned()
 }

@@ -1,15 +1,14 @@
 //! The plan as it grows: declarations become steps, one for each point of their sweep or each case.
 
+mod runs;
+mod stress;
+
 use std::collections::BTreeMap;
 
-use engine_core::args::Args;
 use engine_core::expect::Expectation;
-use engine_core::fault::FaultShape;
-use engine_core::load::{CapacityShape, LoadShape, ScaleShape};
 use engine_core::plan::{Declaration, ExpectText, Part, Plan, PlannedStep, Profile, Rounds, Warmup, Work};
 use engine_core::probe::{ProbeInfo, RoundProcess};
 use engine_core::series::{Labels, is_step_name};
-use engine_core::stress::StressShape;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use rhai::{Dynamic, Map};
 
@@ -21,7 +20,7 @@ use crate::kept::Kept;
 use crate::verb_options;
 use crate::verbs::{self, LoadPoint, Place};
 
-mod stress;
+pub(crate) use runs::{Custom, Point, Runs};
 
 /// What `suite(..)` sets for the steps of its file.
 #[derive(Debug, Clone, Default)]
@@ -84,31 +83,6 @@ pub(crate) struct Builder {
     pub(crate) filtered: usize,
 }
 
-/// A `custom` declaration: its function, and the point that belongs to each set of labels.
-#[derive(Debug, Clone)]
-pub(crate) struct Custom {
-    pub(crate) kept: Kept,
-    pub(crate) points: Vec<(Labels, Map)>,
-}
-
-/// One point of a sweep, or one case.
-#[derive(Debug, Clone)]
-pub(crate) struct Point {
-    pub(crate) labels: Labels,
-    pub(crate) value: Map,
-}
-
-/// What a point runs.
-pub(crate) enum Runs {
-    Probe(&'static ProbeInfo, Args),
-    Custom { index: usize, metrics: Vec<String> },
-    Load { index: usize, shape: LoadShape, seconds: f64, grace: f64 },
-    Capacity { index: usize, shape: LoadShape, search: CapacityShape, grace: f64 },
-    Scale { index: usize, shape: LoadShape, sweep: ScaleShape, grace: f64 },
-    Stress { shape: StressShape, method: u32, starts: bool },
-    Fault { index: usize, shape: LoadShape, fault: Box<FaultShape>, grace: f64 },
-}
-
 /// Repetitions of a fault where nothing is said.
 const REPETITIONS: u32 = 3;
 
@@ -117,22 +91,6 @@ const USUAL_TRIALS: usize = 15;
 
 /// Seconds between two trials, to start, to end and to drain.
 const DRAIN: f64 = 0.5;
-
-impl Runs {
-    /// How long what sends load may take at most, with its grace and a minute to start and stop a target; none for what
-    /// sends none.
-    fn beyond(&self) -> Option<f64> {
-        let (seconds, grace) = match self {
-            Self::Load { seconds, grace, .. } => (*seconds, *grace),
-            Self::Capacity { search, grace, .. } => (search.most as f64 * (search.step + grace), *grace),
-            Self::Scale { sweep, grace, .. } => (sweep.levels.len() as f64 * (sweep.most + grace), *grace),
-            // What was acknowledged is asked for afterwards.
-            Self::Fault { fault, grace, .. } => (2.0 * fault.seconds() + fault.victim.within, *grace),
-            _ => return None,
-        };
-        Some(seconds + grace + 60.0)
-    }
-}
 
 impl Builder {
     /// A point of a `load` declaration.

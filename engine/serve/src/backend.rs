@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use engine_core::comparison::Comparison;
+use engine_core::finding::Advice;
 use engine_core::run::RunRecord;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -285,11 +286,11 @@ pub trait Backend: Send + Sync + 'static {
     /// When they cannot be read.
     fn import(&self, text: &str, import: &ImportAs) -> Result<Vec<ImportedRun>, Refused>;
 
-    /// What would make the measured thing faster, as JSON: a list.
+    /// What limits the measured thing, and what to do about it.
     ///
     /// # Errors
     /// When this build gives no advice.
-    fn advice(&self, record: &RunRecord) -> Result<serde_json::Value, Refused>;
+    fn advice(&self, record: &RunRecord) -> Result<Advice, Refused>;
 
     /// The report of a run as a file: its media type and its text.
     ///

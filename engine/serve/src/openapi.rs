@@ -87,6 +87,7 @@ pub(crate) fn text(api: OpenApi) -> String {
         schemas.sort_keys();
     }
     secure(&mut document);
+    share(&mut document);
     let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
     text.push('\n');
     text
@@ -134,6 +135,25 @@ fn rename(value: &mut Value, name: &str) {
         Value::Array(items) => items.iter_mut().for_each(|item| rename(item, name)),
         _ => {}
     }
+}
+
+/// Errors that many addresses answer alike are said once.
+fn share(document: &mut Value) {
+    let mut shared = Map::new();
+    for operation in document["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut()) {
+        for one in operation.as_object_mut().into_iter().flat_map(|operations| operations.values_mut()) {
+            let responses = one["responses"].as_object_mut();
+            for (status, response) in
+                responses.into_iter().flatten().filter(|(status, _)| status.starts_with(['4', '5']))
+            {
+                let name = format!("Error{status}");
+                if *shared.entry(&name).or_insert_with(|| response.clone()) == *response {
+                    *response = json!({ "$ref": format!("#/components/responses/{name}") });
+                }
+            }
+        }
+    }
+    document["components"]["responses"] = Value::Object(shared);
 }
 
 /// Says how requests show the token: all may, changes must.

@@ -68,7 +68,7 @@ impl App {
             sockets: settings.sockets,
             seats: Arc::new(Semaphore::new(settings.sockets)),
             thresholds: settings.thresholds,
-            criteria: settings.criteria.clone(),
+            criteria: settings.criteria,
             started: crate::time::now(),
         }
     }

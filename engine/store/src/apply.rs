@@ -12,6 +12,7 @@ use engine_core::series::Labels;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::{At, Error};
+use crate::hosts;
 use crate::json;
 use crate::owner::{self, Owner};
 use crate::rows::Rows;
@@ -80,10 +81,7 @@ impl<'a> Batch<'a> {
             }
             Event::Window(window) if window.step < known.steps.len() => windows::take(rows, known.run, window),
             Event::Window(_) => Ok(()),
-            Event::Host(sample) => {
-                let data = rows.text("a sample of the system monitor", sample)?;
-                rows.run("INSERT INTO host VALUES (?1, ?2, ?3, ?4)", params![known.run, position, sample.at, data])
-            }
+            Event::Host(sample) => hosts::insert(rows, known.run, position, sample),
             Event::Note(note) => {
                 let data = rows.text("a note", note)?;
                 rows.run("INSERT INTO notes VALUES (?1, ?2, ?3)", params![known.run, position, data])

@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn an_experiment_is_read_back_as_it_was() {
         let folder = tempfile::tempdir().unwrap();
-        let mut store = Store::open(&folder.path().join("e.db")).unwrap();
+        let mut store = Store::open(folder.path().join("e.db")).unwrap();
         let found = Verified {
             at: Timestamp(0),
             rule: "storage.queue_depth".into(),

@@ -3,16 +3,16 @@
 //! The store keeps what events brought, not the events; what is given here folds to the same record, but for rounds that
 //! have begun and not ended. Each look reads only what is new.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use engine_core::event::{Envelope, Event, Sampled};
-use engine_core::measurement::Record;
+use engine_core::measurement::{Measurement, Record};
 use engine_core::run::{RunHeader, RunId, RunRecord, RunState, Timestamp, Validity};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::{At, Error};
 use crate::record::{Fault, all_after, measurement_of, round_of};
-use crate::{Store, json, owner, windows};
+use crate::{Store, hosts, json, owner, windows};
 
 /// A run that is followed, as far as it has been seen.
 #[derive(Debug)]
@@ -29,7 +29,8 @@ struct Cursor {
     host: i64,
     note: i64,
     judged: String,
-    ended: BTreeSet<usize>,
+    /// How each step ended, as stored.
+    ended: HashMap<usize, String>,
     /// Of each step, the round and the end of its last window.
     windows: HashMap<usize, (u32, f64)>,
     finished: bool,
@@ -79,7 +80,7 @@ impl Store {
         let Some((run, header)) = found else { return Err(self.unknown_run(&id.0)) };
         let unreadable = |detail| Error::Unreadable { path: self.path.clone(), run: id.0.clone(), detail };
         let header: RunHeader = json::read(&header).map_err(unreadable)?;
-        Ok(Follower { cursor: Cursor { run, ..Cursor::default() }, record: RunRecord::new(header) })
+        Ok(Follower { cursor: Cursor { run, host: -1, note: -1, ..Cursor::default() }, record: RunRecord::new(header) })
     }
 
     /// What has been stored of a run since the last look: each event is applied to the follower's record, then `seen` is
@@ -139,7 +140,7 @@ fn news(connection: &Connection, cursor: &mut Cursor, record: &RunRecord) -> Res
             events.push(Event::Window(Box::new(window)));
         }
     }
-    for (position, sample) in all_after(connection, "host", cursor.run, cursor.host)? {
+    for (position, sample) in hosts::after(connection, cursor.run, cursor.host)? {
         cursor.host = position;
         events.push(Event::Host(sample));
     }
@@ -161,9 +162,10 @@ fn news(connection: &Connection, cursor: &mut Cursor, record: &RunRecord) -> Res
 /// Rounds that have ended since.
 fn sampled(connection: &Connection, cursor: &mut Cursor, events: &mut Vec<Event>) -> Result<(), Fault> {
     let mut statement = connection.prepare_cached(
-        "SELECT m.measurement, m.step, m.labels, e.metric, e.unit, e.goal, e.nature,
-                r.number, r.attempt, r.at, r.seconds, r.taints, r.superseded, s.data, s.histogram, r.round
-         FROM rounds r JOIN samples s USING (round) JOIN measurements m USING (measurement) JOIN series e USING (series)
+        "SELECT m.measurement, r.step, m.labels, e.metric, e.unit, e.goal, e.nature,
+                r.number, r.attempt, r.at, r.seconds, r.taints, r.superseded, coalesce(s.data, x''), s.histogram, r.round
+         FROM rounds r LEFT JOIN samples s USING (round) LEFT JOIN measurements m USING (measurement)
+         LEFT JOIN series e USING (series)
          WHERE r.run = ?1 AND r.round > ?2 ORDER BY r.round, s.sample",
     )?;
     let mut rows = statement.query(params![cursor.run, cursor.round])?;
@@ -171,7 +173,7 @@ fn sampled(connection: &Connection, cursor: &mut Cursor, events: &mut Vec<Event>
     while let Some(row) = rows.next()? {
         let key: i64 = row.get(15)?;
         let step = usize::try_from(row.get::<_, i64>(1)?).unwrap_or(usize::MAX);
-        let (measurement, round) = (measurement_of(row)?, round_of(row)?);
+        let round = round_of(row)?;
         if open.as_ref().is_some_and(|(known, _)| *known != key) {
             events.extend(open.take().map(|(_, sampled)| Event::Sampled(sampled)));
         }
@@ -187,8 +189,11 @@ fn sampled(connection: &Connection, cursor: &mut Cursor, events: &mut Vec<Event>
             };
             (key, sampled)
         });
-        let (metric, labels) = (measurement.metric, measurement.labels);
-        sampled.records.push(Record { metric, labels, values: round.values, histogram: round.histogram });
+        // A round can end without a sample.
+        if row.get::<_, Option<i64>>(0)?.is_some() {
+            let Measurement { metric, labels, .. } = measurement_of(row)?;
+            sampled.records.push(Record { metric, labels, values: round.values, histogram: round.histogram });
+        }
         cursor.round = key;
     }
     events.extend(open.map(|(_, sampled)| Event::Sampled(sampled)));
@@ -202,13 +207,12 @@ fn ended(connection: &Connection, cursor: &mut Cursor, events: &mut Vec<Event>) 
     let mut rows = statement.query([cursor.run])?;
     while let Some(row) = rows.next()? {
         let step = usize::try_from(row.get::<_, i64>(0)?).unwrap_or(usize::MAX);
-        if cursor.ended.insert(step) {
-            let stop: Option<String> = row.get(2)?;
-            events.push(Event::StepFinished {
-                step,
-                outcome: json::read(&row.get::<_, String>(1)?)?,
-                stop: stop.as_deref().map(json::read).transpose()?,
-            });
+        let (outcome, stop): (String, Option<String>) = (row.get(1)?, row.get(2)?);
+        let both = format!("{outcome}{}", stop.as_deref().unwrap_or_default());
+        if cursor.ended.get(&step) != Some(&both) {
+            cursor.ended.insert(step, both);
+            let stop = stop.as_deref().map(json::read).transpose()?;
+            events.push(Event::StepFinished { step, outcome: json::read(&outcome)?, stop });
         }
     }
     Ok(())
@@ -218,7 +222,8 @@ fn ended(connection: &Connection, cursor: &mut Cursor, events: &mut Vec<Event>) 
 fn judged(connection: &Connection, cursor: &mut Cursor, events: &mut Vec<Event>) -> Result<(), Fault> {
     let sql = "SELECT coalesce(json_group_array(json(data)), '[]') FROM (SELECT data FROM judged WHERE run = ?1 ORDER BY position)";
     let text: String = connection.prepare_cached(sql)?.query_row([cursor.run], |row| row.get(0))?;
-    if text != "[]" && text != cursor.judged {
+    // Before anything was judged there is nothing, and so there is when all of it was taken back.
+    if text != cursor.judged && (text != "[]" || !cursor.judged.is_empty()) {
         events.push(Event::Judged(json::read(&text)?));
         cursor.judged = text;
     }

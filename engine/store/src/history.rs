@@ -1,9 +1,11 @@
 //! One metric over many runs: what trends and change points are computed from.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use engine_core::histogram::Packed;
 use engine_core::history::{History, LeftOut, Point, SeriesKey};
+use engine_core::measurement::{QUANTILES, quantile_of};
 use engine_core::metric::Metric;
 use engine_core::plan::{PlannedStep, Work};
 use engine_core::run::{RunId, RunState, Timestamp, Validity, ValidityLevel};
@@ -32,6 +34,18 @@ struct SeriesRow {
     suite: String,
     id: SeriesId,
     metric: Metric,
+    /// The quantile of its latencies that is meant, in percent, with the metric that they are; none for the series as it is.
+    quantile: Option<(f64, Metric)>,
+}
+
+impl SeriesRow {
+    /// The quantile of the latencies of this series as a series, if it can have one.
+    fn quantile(&self, percent: f64) -> Option<Self> {
+        let metric = self.metric.quantile(percent)?;
+        let id = SeriesId { metric: metric.id.clone(), ..self.id.clone() };
+        let (key, suite) = (self.key, self.suite.clone());
+        Some(Self { key, suite, id, metric, quantile: Some((percent, self.metric.clone())) })
+    }
 }
 
 /// What one measurement's run says of it.
@@ -78,14 +92,20 @@ impl Store {
     pub fn series_names(&self, selector: &Selector) -> Result<Vec<String>, Error> {
         let rows = self.series_rows(selector)?;
         let mut names: Vec<String> = rows.iter().map(|row| format!("{}/{}", row.suite, row.id)).collect();
-        names.dedup();
+        let mut seen = BTreeSet::new();
+        names.retain(|name| seen.insert(name.clone()));
         Ok(names)
     }
 
     fn series_rows(&self, selector: &Selector) -> Result<Vec<SeriesRow>, Error> {
         let path = &self.path;
-        let sql = "SELECT series, suite, step, metric, labels, unit, goal, nature FROM series
-                   ORDER BY suite, step, metric, labels, series";
+        let mut percents = QUANTILES.to_vec();
+        percents.extend(selector.percent().filter(|percent| !QUANTILES.contains(percent)));
+        // Whether the newest measurement kept latencies tells of the whole series.
+        let sql = "SELECT series, suite, step, metric, labels, unit, goal, nature, coalesce((
+                       SELECT s.histogram IS NOT NULL FROM samples s WHERE s.measurement = (
+                           SELECT max(m.measurement) FROM measurements m WHERE m.series = series.series) LIMIT 1), 0)
+                   FROM series ORDER BY suite, step, metric, labels, series";
         let mut statement = self.connection.prepare_cached(sql).at(path)?;
         let mut rows = statement.query([]).at(path)?;
         let mut found = Vec::new();
@@ -100,10 +120,14 @@ impl Store {
                 nature: json::named(&text(7)?).map_err(unreadable)?,
             };
             let id = SeriesId { step: text(2)?, metric: metric.id.clone(), labels };
-            let suite = text(1)?;
-            if selector.matches(&suite, &id) {
-                found.push(SeriesRow { key: row.get(0).at(path)?, suite, id, metric });
-            }
+            let row_of = SeriesRow { key: row.get(0).at(path)?, suite: text(1)?, id, metric, quantile: None };
+            let latencies: bool = row.get(8).at(path)?;
+            let tails: Vec<SeriesRow> = match latencies {
+                true => percents.iter().filter_map(|percent| row_of.quantile(*percent)).collect(),
+                false => Vec::new(),
+            };
+            let meant = |row: &SeriesRow| selector.matches(&row.suite, &row.id);
+            found.extend(std::iter::once(row_of).chain(tails).filter(meant));
         }
         Ok(found)
     }
@@ -114,7 +138,10 @@ impl Store {
         filter: &HistoryFilter,
         plans: &mut HashMap<i64, Steps>,
     ) -> Result<Vec<History>, Error> {
-        let mut values = self.round_values(series.key)?;
+        let mut values = match &series.quantile {
+            None => self.round_values(series.key)?,
+            Some((percent, metric)) => self.round_quantiles(series.key, metric, *percent)?,
+        };
         let mut found: BTreeMap<Identity, History> = BTreeMap::new();
         for one in self.measured(series.key, &filter.runs)? {
             let steps = match plans.entry(one.run) {
@@ -230,6 +257,27 @@ impl Store {
         let mut found: HashMap<i64, Vec<f64>> = HashMap::new();
         while let Some(row) = rows.next().at(path)? {
             found.entry(row.get(0).at(path)?).or_default().push(row.get(1).at(path)?);
+        }
+        Ok(found)
+    }
+
+    /// What each counted round of a series counts with where a quantile of its latencies is meant, by measurement. A round
+    /// with too few latencies for it has none.
+    fn round_quantiles(&self, series: i64, metric: &Metric, percent: f64) -> Result<HashMap<i64, Vec<f64>>, Error> {
+        let path = &self.path;
+        let sql = "SELECT s.measurement, s.histogram
+                   FROM measurements m JOIN samples s USING (measurement) JOIN rounds o USING (round)
+                   WHERE m.series = ?1 AND o.superseded = 0 AND s.histogram IS NOT NULL ORDER BY s.sample";
+        let mut statement = self.connection.prepare_cached(sql).at(path)?;
+        let mut rows = statement.query(params![series]).at(path)?;
+        let mut found: HashMap<i64, Vec<f64>> = HashMap::new();
+        while let Some(row) = rows.next().at(path)? {
+            let bytes: Vec<u8> = row.get(1).at(path)?;
+            let unreadable =
+                |detail: String| Error::Unreadable { path: path.clone(), run: "of a series".to_owned(), detail };
+            let latencies = Packed::read(&bytes).map_err(|error| unreadable(error.to_string()))?;
+            let own = found.entry(row.get(0).at(path)?).or_default();
+            own.extend(quantile_of(&latencies, metric, percent));
         }
         Ok(found)
     }

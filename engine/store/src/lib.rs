@@ -24,6 +24,7 @@ mod faults;
 mod flusher;
 mod follow;
 mod history;
+mod hosts;
 mod journal;
 mod json;
 mod list;

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use serde::de::DeserializeOwned;
 
 use crate::error::{At, Error};
-use crate::{Store, faults, json, owner, windows};
+use crate::{Store, faults, hosts, json, owner, windows};
 
 /// Samples as stored: 64-bit IEEE 754, little-endian. Exact for every value, and eight bytes each.
 pub(crate) fn encode(values: &[f64]) -> Vec<u8> {
@@ -100,7 +100,7 @@ fn rows(connection: &Connection, id: &RunId) -> Result<Option<RunRecord>, Fault>
     samples(connection, run, &mut record)?;
     windows::read_all(connection, run, &mut record)?;
     faults::read_all(connection, run, &mut record)?;
-    record.host = all(connection, run, "SELECT data FROM host WHERE run = ?1 ORDER BY position")?;
+    record.host = hosts::after(connection, run, -1)?.into_iter().map(|(_, sample)| sample).collect();
     record.notes = all(connection, run, "SELECT data FROM notes WHERE run = ?1 ORDER BY position")?;
     record.judged = all(connection, run, "SELECT data FROM judged WHERE run = ?1 ORDER BY position")?;
     Ok(Some(record))

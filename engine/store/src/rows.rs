@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{At, Error};
 use crate::owner::{self, Owner};
-use crate::{faults, json, record, windows};
+use crate::{faults, hosts, json, record, windows};
 
 /// Writes rows within an open transaction.
 #[derive(Clone, Copy)]
@@ -230,8 +230,7 @@ impl Rows<'_> {
         }
         record.faults.iter().try_for_each(|fault| faults::insert(*self, run, fault))?;
         for (sample, position) in record.host.iter().zip(0_i64..) {
-            let data = self.text("a sample of the system monitor", sample)?;
-            self.run("INSERT INTO host VALUES (?1, ?2, ?3, ?4)", params![run, position, sample.at, data])?;
+            hosts::insert(*self, run, position, sample)?;
         }
         for (note, position) in record.notes.iter().zip(0_i64..) {
             self.run("INSERT INTO notes VALUES (?1, ?2, ?3)", params![run, position, self.text("a note", note)?])?;

@@ -18,6 +18,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("schema/operate.sql"),
     include_str!("schema/advice.sql"),
     include_str!("schema/faults.sql"),
+    include_str!("schema/hosts.sql"),
 ];
 
 /// The version of the schema that this engine writes.

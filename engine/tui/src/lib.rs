@@ -4,6 +4,8 @@
 //! thread that draws it at most four times a second and reads the keys. A run never waits for either: the sink updates
 //! `Live` under a lock that is held for microseconds, and drawing works on a copy.
 
+#![forbid(unsafe_code)]
+
 mod draw;
 mod keys;
 mod live;

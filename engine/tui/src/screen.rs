@@ -3,6 +3,7 @@
 //! Everything goes to standard error: standard output is for data. The terminal is given back on a normal end, on a panic
 //! of any thread, and as soon as the run is told to end, before a second signal could end the program at once.
 
+use std::ffi::OsStr;
 use std::io::{self, IsTerminal, Stderr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
@@ -34,16 +35,16 @@ pub enum ScreenError {
     Terminal(#[from] io::Error),
 }
 
-/// Whether there is a terminal to draw on and to read keys from; the reason where there is none.
+/// Whether there is a terminal to draw on and to read keys from; the reason where there is none. `term` is what `$TERM` says.
 ///
 /// # Errors
 /// One sentence: what is missing.
-pub fn possible() -> Result<(), &'static str> {
+pub fn possible(term: Option<&OsStr>) -> Result<(), &'static str> {
     if !io::stderr().is_terminal() {
         Err("standard error is no terminal")
     } else if !io::stdin().is_terminal() {
         Err("standard input is no terminal, so no key could be read")
-    } else if std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb") {
+    } else if term.is_none_or(|term| term.is_empty() || term == "dumb") {
         Err("`TERM` names no terminal that can be drawn on")
     } else {
         Ok(())

@@ -122,6 +122,58 @@ fn window(n: i64) -> Vec<RunRecord> {
     (0..n).map(|at| record(at, [1.0, 1.01, 0.99, 1.005, 0.995][at as usize % 5])).collect()
 }
 
+/// A run of a load of 20,000 requests: most take a millisecond, three in a hundred `tail` milliseconds.
+fn load(at: i64, tail: f64) -> RunRecord {
+    let mut latencies = engine_core::histogram::Histogram::new();
+    for n in 0..20_000 {
+        latencies.record(if n % 100 < 3 { (tail * 1e6) as u64 } else { 1_000_000 });
+    }
+    let mut measured = crate::simulated::measured("response", &[0.001]);
+    measured.rounds[0].histogram = Some(Packed::from(&latencies));
+    let mut run = Simulated::new().measured("shop", &[], vec![measured]).record();
+    run.header.id = RunId(format!("run{at:023}"));
+    run.header.started = Timestamp(at * 3_600_000_000);
+    run
+}
+
+/// Tails of runs of the same code, which differ by more than 20,000 requests of one run let one think.
+fn loads(n: i64) -> Vec<RunRecord> {
+    (0..n).map(|at| load(at, [50.0, 55.0, 46.0, 52.0, 48.0][at as usize % 5])).collect()
+}
+
+#[test]
+fn the_tail_of_a_load_is_compared_by_run() {
+    let found = |tail: f64| compare_sets(&loads(10), &[load(20, tail)], &Options::default()).expect("runs");
+    let of = |found: &Comparison, metric: &str| -> (Verdict, f64) {
+        let one = found.series.iter().find(|one| one.id.metric == metric).expect(metric);
+        (one.verdict, one.new.value)
+    };
+    let worse = found(100.0);
+    let names: Vec<&str> = worse.series.iter().map(|one| one.id.metric.as_str()).collect();
+    assert_eq!(names, ["response", "response.p95", "response.p99", "response.p99.9"]);
+    let (verdict, value) = of(&worse, "response.p99");
+    assert!(verdict == Verdict::Worse && (value - 0.1).abs() < 0.001, "{verdict:?} {value}");
+    // The middle and the 95th percentile are as they were.
+    assert_eq!([of(&worse, "response").0, of(&worse, "response.p95").0], [Verdict::Equivalent; 2]);
+    // What the runs differ by anyway is no change, however many requests each had.
+    assert_ne!(of(&found(54.0), "response.p99").0, Verdict::Worse);
+    // Two runs say nothing: how far runs of the same code lie apart is not known.
+    let pair = crate::compare::compare(&load(1, 50.0), &load(2, 55.0), &Options::default());
+    assert_eq!(of(&pair, "response.p99").0, Verdict::Inconclusive);
+}
+
+#[test]
+fn a_window_of_loads_has_the_percentiles_of_its_runs() {
+    use engine_core::measurement::Stat;
+    let record = window_record(&loads(10)).expect("ten runs");
+    let response = &record.steps[0].measurements[0];
+    let p99 = response.statistic(Stat::Percentile(99.0)).expect("latencies");
+    let interval = p99.interval.expect("ten runs");
+    assert_eq!((p99.rounds, p99.samples), (10, 200_000));
+    assert!((0.045..0.056).contains(&p99.value), "{}", p99.value);
+    assert!(interval.low < 0.049 && interval.high > 0.051, "the runs lie that far apart: {interval:?}");
+}
+
 #[test]
 fn sets_of_runs_are_compared_by_run() {
     let found =

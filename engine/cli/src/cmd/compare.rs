@@ -6,8 +6,8 @@ use globset::Glob;
 use crate::app::App;
 use crate::args::{CompareArgs, FailOn};
 use crate::baselines::Subject;
+use crate::causes::regressions;
 use crate::exit::{Exit, Fatal};
-use crate::pipeline::regressions;
 use crate::reports::write;
 
 /// Compares, shows, and decides by `--fail-on`.

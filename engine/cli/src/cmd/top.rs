@@ -20,7 +20,7 @@ pub(crate) fn run(app: &App, args: &TopArgs) -> Result<Exit, Fatal> {
         return Err(Fatal::usage("`--period` is 50 ms .. 1 h".to_owned()));
     }
     let interrupt = signals::interrupt();
-    let screen = match engine_tui::possible() {
+    let screen = match engine_tui::possible(std::env::var_os("TERM").as_deref()) {
         Ok(()) if !app.output.json && !app.output.quiet => Some(view::screen(Live::new("this machine"))?),
         _ => None,
     };

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use engine_core::comparison::Comparison;
+use engine_core::finding::Advice;
 use engine_core::plan::Work;
 use engine_core::run::RunRecord;
 use engine_report::{Report, TimeZone, clean};
@@ -15,6 +16,7 @@ use engine_serve::{
 use engine_store::Imported;
 
 use super::jobs::Jobs;
+use crate::advising::Advising;
 use crate::app::App;
 use crate::args::{ImportArgs, Reading, ServeArgs};
 use crate::baselines::Subject;
@@ -291,8 +293,9 @@ impl Backend for Local {
         Ok(vec![ImportedRun { run: run.0, format: format.to_owned(), new }])
     }
 
-    fn advice(&self, _: &RunRecord) -> Result<serde_json::Value, Refused> {
-        Err(Refused::new(Refusal::Unavailable, "this build gives no advice"))
+    fn advice(&self, record: &RunRecord) -> Result<Advice, Refused> {
+        let advising = Advising::new(&self.app).map_err(refused)?;
+        Ok(Advice { calibration: crate::verifying::calibration(&self.app), ..advising.ask(record) })
     }
 
     fn report(&self, record: &RunRecord, format: &str) -> Result<(&'static str, String), Refused> {

@@ -6,6 +6,9 @@ mod alerts;
 mod automation;
 mod bad_input;
 mod baselines;
+#[path = "../../../serve/tests/it/client.rs"]
+#[expect(dead_code, reason = "shared with the tests of the server, which use more of it")]
+mod client;
 mod commands;
 mod configuration;
 mod documents;
@@ -22,6 +25,8 @@ mod sandbox;
 mod scenarios;
 mod schedules;
 mod series;
+mod server;
+mod serving;
 mod simulated;
 mod stress;
 mod target;

@@ -74,12 +74,10 @@ fn run(script: &str) -> serde_json::Value {
             "measured" => {
                 let mechanism = step["fault"]["repetitions"][0]["mechanism"].as_str().unwrap_or_default();
                 assert!(!mechanism.is_empty(), "{script}: {step}");
-                println!("{}: {mechanism}", step["name"]);
             }
             "skipped" => {
                 let said = |key: &str| outcome[key].as_str().is_some_and(|text| !text.is_empty());
                 assert!(said("class") && said("reason") && said("remedy"), "{script}: {step}");
-                println!("{}: skipped: {}", step["name"], outcome["reason"]);
             }
             other => panic!("{script}: {other}: {step}"),
         }
@@ -188,7 +186,6 @@ fn a_kill_in_the_middle_of_each_fault_leaves_nothing() {
             assert!(killed.elapsed() < Duration::from_secs(5), "{fault}: {:?} after 5 s", active(&status()));
             std::thread::sleep(Duration::from_millis(20));
         }
-        println!("{fault}: restored {:.2} s after the kill", killed.elapsed().as_secs_f64());
         let ended = &status()["faults"]["ended"];
         let by = |record: &serde_json::Value| record["ended"]["by"].as_str().unwrap().to_owned();
         assert!(ended.as_array().unwrap().iter().any(|record| by(record) == "janitor"), "{fault}: {ended}");

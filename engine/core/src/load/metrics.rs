@@ -27,6 +27,11 @@ pub const METRICS: &[MetricDef] = &[
     MetricDef::cost("host.memory", Unit::Ratio, "share of memory in use on the generator's machine"),
     MetricDef::fact("generator.cpu", Unit::Ratio, "share of a CPU that the busiest thread of the generator used"),
     MetricDef::fact("generator.memory", Unit::Bytes, "largest resident memory of the generator's process"),
+    MetricDef::fact(
+        "generator.requests_per_cpu_second",
+        Unit::PerSecond,
+        "requests that ended well for each second of CPU time of the generator's threads",
+    ),
     MetricDef::fact("generator.connections", Unit::Count, "most connections open at the same time"),
 ];
 

@@ -62,6 +62,10 @@ impl Head {
             })?;
         let httparse::Status::Complete(size) = status else { return Ok(None) };
         let http_11 = response.version == Some(1);
+        // Three digits are what the library asks for; below 100 they are no status (RFC 9110, 15), and would pass for a success.
+        if response.code.is_none_or(|code| code < 100) {
+            return Err(Failure::new(ErrorClass::Malformed, format!("no status: {}", excerpt(bytes))));
+        }
         let mut head = Self {
             status: response.code.unwrap_or(0),
             size,

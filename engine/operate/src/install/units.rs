@@ -5,6 +5,7 @@
 //! privileges, there are no new kernel modules and no writes to kernel settings. What measuring needs is left open:
 //! devices, performance counters, namespaces and real-time scheduling.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use engine_core::schedule::Schedule;
@@ -76,7 +77,7 @@ pub fn service_alone(program: &Program, arguments: &[&str], folder: &str, target
     let mut planned =
         service(name, "Engine: scheduled runs, alerts and dashboard", program, &command, folder, "exec", rest, target);
     let wanted = if target.user { "default.target" } else { "multi-user.target" };
-    planned.text += &format!("\n[Install]\nWantedBy={wanted}\n");
+    let _ = write!(planned.text, "\n[Install]\nWantedBy={wanted}\n");
     vec![planned]
 }
 

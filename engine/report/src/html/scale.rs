@@ -54,7 +54,7 @@ impl Scale {
         let on = |value: f64| if self.log { value.ln() } else { value };
         let share = (on(value) - on(self.low)) / (on(self.high) - on(self.low));
         let share = share.clamp(-0.01, 1.01);
-        share.is_finite().then(|| self.from + share * (self.to - self.from))
+        share.is_finite().then_some(self.from + share * (self.to - self.from))
     }
 
     /// About `wanted` round numbers, multiples of a round step of `factor`, within the range.

@@ -83,7 +83,7 @@ fn verdict(page: &mut Page, report: &Report<'_>) {
         (RunState::Running, ..) => ("none", "Running"),
         (.., Some(1)) => ("warn", "Unsure"),
         (.., Some(2 | 3)) => ("good", "Passed"),
-        (.., _) => ("none", "Measured"),
+        _ => ("none", "Measured"),
     };
     put!(page.out, "<div class=\"verdict {class}\"><p class=\"word\">{word}</p><div><p>{}", cell(&view::tally(record)));
     let tally = tally(&record.judged);

@@ -28,6 +28,7 @@ pub(crate) struct Body {
     called_at: Position,
     block: Expr,
     state: GlobalRuntimeState,
+    #[expect(clippy::vec_box, reason = "taken out and put back on a user's small stack, where a frame is large")]
     spare: RefCell<Vec<Box<Frame>>>,
 }
 

@@ -9,7 +9,7 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 
 use engine_load::user::Mark;
-use rhai::{Dynamic, Expr, FnCallExpr, FnCallHashes, GlobalRuntimeState, ImmutableString, Map, Position, Stmt};
+use rhai::{Dynamic, Expr, FnCallExpr, FnCallHashes, GlobalRuntimeState, ImmutableString, Map, Module, Position, Stmt};
 
 use super::request::{Given, Ready};
 
@@ -36,10 +36,10 @@ const REQUESTS: [&str; 6] = ["get", "head", "post", "put", "delete", "patch"];
 
 /// Replaces what is constant in the requests and checks of `user` in a function's statements.
 pub(crate) fn prepare(statements: &mut [Stmt], user: &str, state: &GlobalRuntimeState) {
-    if statements.iter().any(|stmt| rebinds(stmt, user)) {
+    if has_own_methods(state) || statements.iter().any(|stmt| rebinds(stmt, user)) {
         return;
     }
-    let walker = Walker { user, plain: !has_own_methods(state) };
+    let walker = Walker { user };
     for stmt in statements {
         walker.stmt(stmt);
     }
@@ -68,17 +68,19 @@ fn rebinds(stmt: &Stmt, user: &str) -> bool {
     found
 }
 
-/// Whether the scenario has functions of its own by the names of ours, which then come first.
+/// Whether the scenario, or a module that it imports, has functions by the names of ours, which then come first.
 fn has_own_methods(state: &GlobalRuntimeState) -> bool {
     let ours = |name: &str| name == "check" || REQUESTS.contains(&name);
-    let own = state.lib.iter().any(|module| module.iter_script_fn_info().any(|(_, _, name, ..)| ours(name)));
-    own || state.iter_imports_raw().any(|(_, module)| module.contains_indexed_global_functions())
+    let own = |module: &Module| module.iter_script_fn_info().any(|(_, _, name, ..)| ours(name));
+    // Methods of modules within modules are known to the outer one, but not by name.
+    let hidden =
+        |module: &Module| module.iter_sub_modules().next().is_some() && module.contains_indexed_global_functions();
+    state.lib.iter().any(|module| own(module))
+        || state.iter_imports_raw().any(|(_, module)| own(module) || hidden(module))
 }
 
 struct Walker<'a> {
     user: &'a str,
-    /// Whether the methods of a user can only be ours.
-    plain: bool,
 }
 
 impl Walker<'_> {
@@ -179,7 +181,8 @@ impl Walker<'_> {
         } else {
             false
         };
-        if known && self.plain {
+        if known {
+            // Nobody else has methods of these names, so nobody else is asked.
             call.hashes = FnCallHashes::from_native_only(call.hashes.native());
         }
     }

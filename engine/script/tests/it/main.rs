@@ -12,6 +12,7 @@ mod journeys;
 mod limits;
 mod load;
 mod permissions;
+mod protocols;
 mod run;
 mod server;
 mod shop;

@@ -126,7 +126,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/assets/{*path}", axum::routing::get(assets::file))
         .route("/favicon.ico", axum::routing::get(assets::icon))
         .route("/favicon.svg", axum::routing::get(assets::icon))
-        .fallback(axum::routing::get(assets::page))
+        .fallback(assets::page)
         .method_not_allowed_fallback(|| async { ApiError::wrong_method() })
         .layer(from_fn_with_state(Arc::clone(&app), guard::refuse))
         .layer(from_fn(guard::headers))

@@ -210,13 +210,14 @@ pub(crate) async fn get(State(app): State<Arc<App>>, Name(id): Name, _: Params<P
 /// Removes a run with all that it measured.
 #[utoipa::path(
     delete, path = "/api/v1/runs/{id}", tag = "runs",
-    params(("id" = String, Path, description = "An id, or the beginning of one")),
+    params(("id" = String, Path, description = "A whole id")),
     responses((status = 204, description = "It is gone"), ChangeErrors)
 )]
 pub(crate) async fn remove(State(app): State<Arc<App>>, Name(id): Name) -> Result<Response, ApiError> {
     reference(&id)?;
-    if id.starts_with('@') {
-        return Err(ApiError::bad("to be removed, a run is named by its id"));
+    // Nobody removes a run by a slip of the finger.
+    if id.len() != 26 {
+        return Err(ApiError::bad("to be removed, a run is named by its whole id"));
     }
     let removal = app
         .work(move |app| {
@@ -431,6 +432,9 @@ impl App {
     fn report(&self, record: &RunRecord) -> String {
         let cases = engine_analysis::case_ratios(record, &self.criteria);
         let health = engine_analysis::health(record, &self.thresholds);
-        engine_report::json::report(&Report { cases: &cases, health: Some(&health), ..Report::of(record) })
+        // As `engine report` writes it: findings are in it where the rules can be asked.
+        let advice = self.backend.advice(record).ok();
+        let report = Report { cases: &cases, health: Some(&health), advice: advice.as_ref(), ..Report::of(record) };
+        engine_report::json::report(&report)
     }
 }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::{Errors, json, raw};
 use crate::backend::Machine;
 use crate::error::ApiError;
 use crate::params::{Params, reference};
+use crate::shape::AdviceRow;
 use crate::state::App;
 use crate::time;
 
@@ -95,20 +95,10 @@ pub(crate) struct AdviceQuery {
     run: Option<String>,
 }
 
-/// What would make it faster.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Advice {
-    /// The run.
-    run: String,
-    /// Findings, the most important first.
-    #[schema(value_type = Vec<Object>)]
-    findings: Value,
-}
-
 /// What would make the measured thing faster, with evidence.
 #[utoipa::path(
     get, path = "/api/v1/advice", tag = "runs", params(AdviceQuery),
-    responses((status = 200, body = Advice), Errors)
+    responses((status = 200, body = AdviceRow), Errors)
 )]
 pub(crate) async fn advice(
     State(app): State<Arc<App>>,
@@ -117,9 +107,8 @@ pub(crate) async fn advice(
     let run = reference(query.run.as_deref().unwrap_or("@last"))?.to_owned();
     let advice = app
         .work(move |app| {
-            let record = app.database.read(|store| Ok::<_, ApiError>(store.run(&store.resolve(&run)?)?))?;
-            let findings = app.backend.advice(&record)?;
-            Ok(Advice { run: record.header.id.0.clone(), findings })
+            let record = app.record(&run)?;
+            Ok(AdviceRow::of(&record.header.id.0, &app.backend.advice(&record)?))
         })
         .await?;
     Ok(json(&advice))

@@ -72,7 +72,7 @@ mod tests {
     fn a_bucket_empties_and_fills_again() {
         let rates = Rates::new(2.0);
         let (peer, now) = (IpAddr::from([127, 0, 0, 1]), Instant::now());
-        let mut ask = |at| rates.take(peer, at, |bucket| &mut bucket.requests).is_ok();
+        let ask = |at| rates.take(peer, at, |bucket| &mut bucket.requests).is_ok();
         assert_eq!((0..12).filter(|_| ask(now)).count(), 10);
         assert!(ask(now + Duration::from_secs(1)));
         assert!(ask(now + Duration::from_secs(1)));

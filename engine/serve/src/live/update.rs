@@ -130,6 +130,12 @@ pub(crate) fn of_event(envelope: &Envelope, record: &RunRecord, source: &'static
                 let end = Some(sampled.at + sampled.seconds);
                 tell(Update::Mark(mark("step", sampled.at, end, Some(path.clone()), path)));
             }
+            if source != "this"
+                && let Some(path) = path_of(sampled.step)
+            {
+                let (step, round) = (sampled.step, Some(sampled.round));
+                tell(Update::Current(Current { step, path, round, since_seconds: sampled.at }));
+            }
             progress(record, envelope.at, None, tell);
         }
         Event::StepFinished { step, .. } => {
@@ -140,6 +146,13 @@ pub(crate) fn of_event(envelope: &Envelope, record: &RunRecord, source: &'static
         }
         Event::Window(window) => {
             if let Some(path) = path_of(window.step) {
+                if source != "this" {
+                    // The store does not tell when a round begins.
+                    let since_seconds = (envelope.at - window.end()).max(0.0);
+                    let (step, round) = (window.step, Some(window.round));
+                    tell(Update::Current(Current { step, path: path.clone(), round, since_seconds }));
+                    phases(&record.steps[step].plan.work, &path).into_iter().for_each(|mark| tell(Update::Mark(mark)));
+                }
                 tell(Update::Window(path, window.clone()));
             }
             progress(record, envelope.at, Some(window), tell);

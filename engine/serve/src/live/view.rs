@@ -113,8 +113,11 @@ impl Live {
         match update {
             Update::Started(..) => {}
             Update::Current(current) => {
-                self.current = Some(current);
-                self.news.fields.insert("current");
+                let same = |known: &Current| (known.step, known.round) == (current.step, current.round);
+                if !self.current.as_ref().is_some_and(same) {
+                    self.current = Some(current);
+                    self.news.fields.insert("current");
+                }
             }
             Update::Step(step) => self.step(*step),
             Update::Progress(share, left) => {
@@ -133,8 +136,10 @@ impl Live {
                     (other.kind, &other.step, &other.text) == (mark.kind, &mark.step, &mark.text)
                         && (other.at - mark.at).abs() < 0.5
                 };
-                self.marks.retain(|other| !same(other));
-                if self.marks.len() < MARKS {
+                let known = self.marks.iter().position(same).map(|place| self.marks.remove(place));
+                if known.as_ref() == Some(&mark) {
+                    self.marks.push(mark);
+                } else if self.marks.len() < MARKS {
                     self.marks.push(mark.clone());
                     self.news.marks.push(mark);
                 }

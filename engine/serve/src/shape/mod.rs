@@ -2,12 +2,14 @@
 //! a change there cannot break it unseen. Fields are added, never renamed, removed or given another meaning.
 
 mod alert;
+mod finding;
 mod host;
 mod run;
 mod step;
 mod window;
 
 pub(crate) use alert::{AlertCounts, AlertRow, NewAlert};
+pub(crate) use finding::AdviceRow;
 pub(crate) use host::HostPoint;
 pub(crate) use run::{RunRow, ValidityText};
 pub(crate) use step::{LiveStep, goal, what};

@@ -3,6 +3,7 @@
 
 use crate::client::{Socket, change, connect, get, raw, request};
 use crate::fixture::{Site, TOKEN};
+use std::fmt::Write as _;
 
 /// Name, bytes as they are sent (`{port}` and `{id}` are filled in), and the statuses that are right; 0: closed without one.
 const RAW: &[(&str, &str, &[u16])] = &[
@@ -249,7 +250,7 @@ fn bodies_and_heads_have_a_limit() {
         site.at().port()
     );
     for _ in 0..40 {
-        text += &format!("8000\r\n{}\r\n", "a".repeat(0x8000));
+        let _ = write!(text, "8000\r\n{}\r\n", "a".repeat(0x8000));
     }
     assert_eq!(raw(site.at(), text.as_bytes()).map_or(413, |answer| answer.status), 413);
     let header = "a".repeat(20_000);

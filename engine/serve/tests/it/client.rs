@@ -1,8 +1,12 @@
 //! A client that sends exactly what it is told, however wrong.
 
+use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
+
+/// The token of every server here.
+pub(crate) const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
 /// Nothing here takes so long; a server that hangs fails the test.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -91,16 +95,16 @@ pub(crate) fn request(to: SocketAddr, method: &str, path: &str, headers: &[(&str
     let mut text = format!("{method} {path} HTTP/1.1\r\n");
     let named = |name: &str| headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
     if !named("host") {
-        text += &format!("Host: {own}\r\n");
+        let _ = write!(text, "Host: {own}\r\n");
     }
     if !named("connection") {
         text += "Connection: close\r\n";
     }
     if !body.is_empty() && !named("content-length") {
-        text += &format!("Content-Length: {}\r\n", body.len());
+        let _ = write!(text, "Content-Length: {}\r\n", body.len());
     }
     for (name, value) in headers {
-        text += &format!("{name}: {value}\r\n");
+        let _ = write!(text, "{name}: {value}\r\n");
     }
     text += "\r\n";
     text += body;
@@ -114,7 +118,7 @@ pub(crate) fn get(to: SocketAddr, path: &str) -> Answer {
 
 /// Changes, with the token.
 pub(crate) fn change(to: SocketAddr, method: &str, path: &str, body: &str) -> Answer {
-    let token = format!("Bearer {}", super::fixture::TOKEN);
+    let token = format!("Bearer {}", TOKEN);
     request(to, method, path, &[("Authorization", &token), ("Content-Type", "application/json")], body)
 }
 
@@ -137,11 +141,11 @@ impl Socket {
             "GET {path} HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
         );
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
-            text += &format!("Host: 127.0.0.1:{}\r\n", to.port());
+            let _ = write!(text, "Host: 127.0.0.1:{}\r\n", to.port());
         }
         text += "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
         for (name, value) in headers {
-            text += &format!("{name}: {value}\r\n");
+            let _ = write!(text, "{name}: {value}\r\n");
         }
         text += "\r\n";
         let mut stream = connect(to);

@@ -26,7 +26,7 @@ use engine_serve::{
 use engine_store::{Place, Store};
 use tempfile::TempDir;
 
-pub(crate) const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+pub(crate) use crate::client::TOKEN;
 
 /// Names that try to be more than names.
 pub(crate) const HOSTILE: &str = "<img src=x onerror=alert(1)>\u{202e}gpj.\u{1b}[31m=cmd|' /C calc'!A0 __proto__";
@@ -281,7 +281,7 @@ impl Backend for Little {
         Ok(vec![ImportedRun { run: run.0, format: "engine".to_owned(), new }])
     }
 
-    fn advice(&self, _: &RunRecord) -> Result<serde_json::Value, Refused> {
+    fn advice(&self, _: &RunRecord) -> Result<engine_core::finding::Advice, Refused> {
         Err(Refused::new(Refusal::Unavailable, "this build gives no advice"))
     }
 

@@ -35,7 +35,7 @@ pub(super) struct Scene {
 
 /// The victim.
 pub(super) enum Who {
-    Ours(Service),
+    Ours(Box<Service>),
     Foreign(Ident),
 }
 
@@ -72,7 +72,7 @@ impl Scene {
             _ => {
                 let place = Place::new(Arc::clone(&journal), caps.clone(), scratch);
                 let spec = spec(setup, fault, &plan, caps.longest);
-                Who::Ours(Service::start(&place, &spec).map_err(of_service)?)
+                Who::Ours(Box::new(Service::start(&place, &spec).map_err(of_service)?))
             }
         };
         let proxy = match (&plan, &who) {

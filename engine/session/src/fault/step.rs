@@ -223,7 +223,7 @@ impl Runner<'_, '_, '_> {
         for (id, value) in [("generator.cpu", busiest), ("generator.memory", health.resident as f64)] {
             records.extend(metric_of(id).map(|def| Record::value(def.metric(), mark.clone(), value)));
         }
-        let (own, unread) = watching.finish(fault.warmup, &mark);
+        let (own, unread) = watching.finish(fault.warmup, &mark, &[]);
         records.extend(own);
         said.extend(unwatched.into_iter().chain(unread).chain(refused).map(|note| (NoteLevel::Warning, note)));
         let mut marks = marks(injected, removed, &mechanism, &recovery);

@@ -30,8 +30,10 @@ pub(crate) fn notes(outcome: &Outcome) -> Vec<String> {
     notes.push(format!("driver {}, {threads}, {pacing}{catch_up}", outcome.driver.name()));
     let health = &outcome.health;
     let busiest = health.cpu.iter().copied().fold(0.0, f64::max) / health.seconds.max(1e-9);
+    let efficiency = engine_core::usage::requests_per_cpu_second(outcome.conservation.ok, health.cpu.iter().sum());
+    let efficiency = efficiency.map_or_else(String::new, |rate| format!("{rate:.0} requests a CPU-second, "));
     notes.push(format!(
-        "generator: busiest thread {:.0} % of a CPU, lag p50 {:.1} us, p99 {:.1} us, {} connections open at most ({} made), \
+        "generator: busiest thread {:.0} % of a CPU, {efficiency}lag p50 {:.1} us, p99 {:.1} us, {} connections open at most ({} made), \
          {} descriptors and {} ports allowed, {:.0} MiB resident",
         busiest * 100.0,
         health.lag_p50 * 1e6,

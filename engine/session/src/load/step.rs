@@ -199,7 +199,7 @@ impl Runner<'_, '_, '_> {
         let health = &outcome.health;
         let conservation = &outcome.conservation;
         let mark = Labels::new().with("driver", outcome.driver.name());
-        let mut records = self.bus.with(|record| {
+        let (mut records, windows) = self.bus.with(|record| {
             let windows: Vec<_> =
                 record.steps[step].windows.iter().filter(|window| window.round == round.round).cloned().collect();
             let sums = Sums {
@@ -217,14 +217,20 @@ impl Runner<'_, '_, '_> {
                 windows: &windows,
                 host: record.host.get(host_before..).unwrap_or_default(),
             };
-            sums.records(mark.clone())
+            (sums.records(mark.clone()), windows)
         });
-        let (own, unread) = watching.finish(warmup, &mark);
+        let (own, unread) = watching.finish(warmup, &mark, &windows);
         records.extend(own);
         for reason in unwatched.into_iter().chain(unread) {
             self.bus.note(NoteLevel::Warning, Some(planned.path()), reason, None);
         }
         let busiest = health.cpu.iter().copied().fold(0.0, f64::max) / health.seconds.max(1e-9);
+        let efficiency = engine_core::usage::requests_per_cpu_second(conservation.ok, health.cpu.iter().sum());
+        if let (Some(value), Some(def)) =
+            (efficiency, engine_core::load::metric_of("generator.requests_per_cpu_second"))
+        {
+            records.push(Record::value(def.metric(), mark.clone(), value));
+        }
         for (id, value) in [
             ("generator.cpu", busiest),
             ("generator.memory", health.resident as f64),

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use engine_core::load::LoadWindow;
 use engine_core::measurement::Record;
 use engine_core::metric::{Goal, Metric, Nature};
 use engine_core::process_sample::{PROCESS_METRICS, ProcessSample, Watched};
 use engine_core::series::Labels;
 use engine_core::unit::Unit;
+use engine_core::usage;
 use engine_load::Load;
 use engine_load::http::Url;
 use engine_probes::host::watcher::{Watch, Watcher};
@@ -44,6 +46,38 @@ pub(crate) fn wanted(request: &LoadRequest, load: &Load, own: Option<u32>) -> (V
     (all, refused)
 }
 
+/// What each process needs for what it does: requests for a second of its CPU time, memory for a user.
+fn needs(samples: &[ProcessSample], warmup: f64, mark: &Labels, windows: &[LoadWindow]) -> Vec<Record> {
+    if windows.is_empty() {
+        return Vec::new();
+    }
+    let counted = || windows.iter().filter(|window| window.counts());
+    let ok: u64 = counted().filter_map(LoadWindow::total).map(|row| row.ok).sum();
+    let mut names: Vec<&str> = samples.iter().map(|sample| sample.name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let mut records = Vec::new();
+    for name in names {
+        let own = || samples.iter().filter(|sample| sample.name == name && sample.at > warmup && sample.processes > 0);
+        let cpu: f64 = own().filter_map(ProcessSample::cpu_seconds).sum();
+        let users_at = |at: f64| windows.iter().rev().find(|window| window.at <= at).map(|window| window.users as f64);
+        let memory: Vec<(f64, f64)> =
+            own().filter_map(|sample| Some((users_at(sample.at)?, sample.rss? as f64))).collect();
+        let found = [
+            ("requests_per_cpu_second", Unit::PerSecond, usage::requests_per_cpu_second(ok, cpu)),
+            // Freed memory often stays with a process, so less than nothing means that nothing was seen.
+            ("memory_per_user", Unit::Bytes, usage::bytes_per_user(&memory).filter(|bytes| *bytes >= 0.0)),
+        ];
+        for (id, unit, value) in found {
+            if let Some(value) = value {
+                let metric = Metric { id: format!("{name}.{id}"), unit, goal: Goal::Neutral, nature: Nature::Cost };
+                records.push(Record::value(metric, mark.clone(), value));
+            }
+        }
+    }
+    records
+}
+
 /// The processes of a load, watched.
 #[derive(Debug)]
 pub(crate) struct Watching {
@@ -67,8 +101,8 @@ impl Watching {
     }
 
     /// Ends it; gives a record for each metric, with one value a sample, without those of the first `warmup` seconds, and
-    /// what could not be read.
-    pub(crate) fn finish(self, warmup: f64, mark: &Labels) -> (Vec<Record>, Vec<String>) {
+    /// what could not be read. What each process needed for the requests of `windows` is among them.
+    pub(crate) fn finish(self, warmup: f64, mark: &Labels, windows: &[LoadWindow]) -> (Vec<Record>, Vec<String>) {
         if let Some(watcher) = self.watcher {
             watcher.stop();
         }
@@ -112,6 +146,7 @@ impl Watching {
             let metric = Metric { id, unit, goal: Goal::Neutral, nature: Nature::Cost };
             records.push(Record { metric, labels: labels.joined(mark), values, histogram: None });
         }
+        records.extend(needs(&samples, warmup, mark, windows));
         (records, notes)
     }
 }

@@ -164,7 +164,7 @@ fn add(out: &mut Vec<Record>, record: Record) {
         (Some(known), None) if known.histogram.is_none() => known.values.extend(record.values),
         (Some(known), Some(more)) => {
             let both: Vec<_> = known.histogram.iter().chain([more]).collect();
-            let merged = engine_core::histogram::Packed::merged(both.into_iter());
+            let merged = engine_core::histogram::Packed::merged(both);
             *known = Record::latencies(record.metric, record.labels, merged);
         }
         _ => out.push(record),

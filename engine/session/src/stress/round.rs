@@ -217,7 +217,6 @@ impl Turns<'_> {
     }
 
     /// One measurement beside a background.
-    #[expect(clippy::type_complexity, reason = "what was measured and what the stressors did, or why not")]
     fn stressed(
         &self,
         background: &Background,
@@ -254,7 +253,7 @@ impl Turns<'_> {
             if (foreign || !stressed)
                 && !round.taints.iter().any(|known| std::mem::discriminant(known) == std::mem::discriminant(taint))
             {
-                round.taints.push(taint.clone());
+                round.taints.push(*taint);
             }
         }
         round.notes.extend(took.notes.iter().map(|note| (NoteLevel::Info, note.clone())));

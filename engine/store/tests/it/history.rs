@@ -131,3 +131,40 @@ fn labels_choose_series() {
     assert!(!eight.is_empty() && eight.len() < all.len());
     assert!(eight.iter().all(|history| history.key.series.labels.get("threads") == Some("8")));
 }
+
+#[test]
+fn quantiles_of_latencies_are_histories_of_their_own() {
+    use engine_core::event::Event;
+    use engine_core::histogram::{Histogram, Packed};
+
+    let folder = Folder::new();
+    let mut store = folder.store();
+    for n in 0..3 {
+        let mut latencies = Histogram::new();
+        for request in 0..2000 {
+            latencies.record(if request < 40 { (n + 1) * 10_000_000 } else { 1_000_000 });
+        }
+        let mut all = run(&header("quick", n), &[0.001]);
+        for envelope in &mut all {
+            if let Event::Sampled(sampled) = &mut envelope.event {
+                sampled.records[0].histogram = Some(Packed::from(&latencies));
+            }
+        }
+        store.apply(&all).unwrap();
+    }
+    let values = |selector: &str| {
+        let mut found = store.history(&selecting(selector)).unwrap();
+        assert_eq!(found.len(), 1, "{selector}");
+        let history = found.remove(0);
+        (history.key.selector(), history.values().iter().map(|value| (value * 1e3).round() as u64).collect::<Vec<_>>())
+    };
+    assert_eq!(values("time"), ("quick/fsync.time".to_owned(), vec![1, 1, 1]));
+    assert_eq!(values("fsync.time.p99"), ("quick/fsync.time.p99".to_owned(), vec![10, 20, 30]));
+    assert_eq!(values("time.p97"), ("quick/fsync.time.p97".to_owned(), vec![1, 1, 1]), "any that is asked for");
+    // Two of 2,000 are too few to be called the slowest thousandth.
+    assert!(store.history(&selecting("time.p99.9")).unwrap().is_empty());
+    assert_eq!(
+        store.series_names(&Selector::all()).unwrap(),
+        ["quick/fsync.time", "quick/fsync.time.p95", "quick/fsync.time.p99", "quick/fsync.time.p99.9"]
+    );
+}

@@ -4,6 +4,7 @@
 mod alerts;
 mod carry;
 mod fixture;
+mod follow;
 mod history;
 mod kill;
 mod normal;

@@ -41,7 +41,6 @@ pub(super) enum Stage {
 }
 
 /// What flows on a connection.
-#[expect(clippy::large_enum_variant, reason = "nearly all are the large one, and a box would cost each request")]
 pub(super) enum Role {
     /// HTTP/1.1: one answer at a time. The client is what a WebSocket goes on with, where one was asked for.
     One(Option<Receiver>, Option<Box<Client>>),

@@ -1,9 +1,10 @@
 //! What a service needs for what it does: requests per CPU-second, memory per user.
 
-use engine_core::stats::quantile::median;
+use crate::stats::quantile::median;
 
 /// Requests that ended well for each second of CPU time of the target. `None` where no CPU time was seen: a process that
 /// used less than one tick of the system's clock says nothing.
+#[must_use]
 pub fn requests_per_cpu_second(ok: u64, cpu_seconds: f64) -> Option<f64> {
     (cpu_seconds > 0.0 && cpu_seconds.is_finite()).then(|| ok as f64 / cpu_seconds)
 }
@@ -14,6 +15,7 @@ pub fn requests_per_cpu_second(ok: u64, cpu_seconds: f64) -> Option<f64> {
 /// time with the most users: what comes after that says little, as freed memory often stays with the process. Until then,
 /// what a process takes once, at its first user, counts for all of them, so a ramp says more than a step. `None` without
 /// two unlike numbers of users.
+#[must_use]
 pub fn bytes_per_user(points: &[(f64, f64)]) -> Option<f64> {
     let most = points.iter().map(|point| point.0).fold(f64::NEG_INFINITY, f64::max);
     let until = points.iter().position(|point| point.0 == most)? + 1;
@@ -38,7 +40,7 @@ fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use engine_core::stats::Stream;
+    use crate::stats::Stream;
 
     #[test]
     fn requests_for_a_second_of_a_processor() {

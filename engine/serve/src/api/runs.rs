@@ -344,7 +344,7 @@ pub(crate) async fn file(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ImportQuery {
-    /// A format of `engine runs import`; `auto` finds it out.
+    /// A format of `engine runs import FILE`; `auto` finds it out.
     format: Option<String>,
     /// What the results are called; shown as their source.
     name: Option<String>,

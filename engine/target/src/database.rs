@@ -19,6 +19,9 @@ use crate::lock::lock;
 /// So much later the wrong one writes.
 const LATER: Duration = Duration::from_millis(500);
 
+/// More orders than are lost in a crash.
+const MANY: u64 = 100_000;
+
 /// An order: its number, what, and how many.
 type Order = (u64, String, u64);
 
@@ -40,6 +43,8 @@ impl Database {
     /// # Errors
     /// When it cannot be opened or written.
     pub(crate) fn open(path: Option<&Path>, store: Store) -> io::Result<Self> {
+        // Numbers that were given and lost must not be given to other orders: a lost one would look as if it were there.
+        let lost = store == Store::Wrong && path.is_some_and(Path::exists);
         let open = || -> rusqlite::Result<(Connection, u64)> {
             let connection = match path {
                 Some(path) => Connection::open(path)?,
@@ -54,7 +59,7 @@ impl Database {
                  CREATE TABLE IF NOT EXISTS orders (id INTEGER PRIMARY KEY, sku TEXT NOT NULL, n INTEGER NOT NULL) STRICT",
             )?;
             let last: i64 = connection.query_row("SELECT coalesce(max(id), 0) FROM orders", [], |row| row.get(0))?;
-            Ok((connection, last.unsigned_abs() + 1))
+            Ok((connection, last.unsigned_abs() + if lost { MANY } else { 1 }))
         };
         let (connection, next) = open().map_err(io::Error::other)?;
         let connection = Arc::new(Mutex::new(connection));

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::sandbox::Sandbox;
 
 const GOOD: &str = "bench(\"p\", #{ rounds: 2 }, cpu::primes(#{ limit: 1000 }));";
-const BAD: &str = "bench(\"p\", #{ rounds: 2, expect: [\"time < 1 ns\"] }, cpu::primes(#{ limit: 1000 }));";
+const BAD: &str = "bench(\"p\", #{ rounds: 6, expect: [\"time < 1 ns\"] }, cpu::primes(#{ limit: 1000 }));";
 
 fn history(sandbox: &Sandbox) -> Vec<Value> {
     let found = sandbox.expect(0, &["schedule", "history", "--json"]).json();

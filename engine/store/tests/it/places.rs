@@ -59,7 +59,7 @@ fn a_full_disk_keeps_what_was_stored_before() {
     let mut store = Store::open(&file).unwrap();
     store.apply(&earlier).unwrap();
     let writer = Writer::start(store).unwrap();
-    let late = events(&header("quick", 2), 4, 12_000);
+    let late = events(&header("quick", 2), 4, 40_000);
     late.iter().for_each(|envelope| writer.send(envelope));
     let error = writer.finish().unwrap_err();
     assert!(matches!(error, Error::Full { .. }), "{error}");

@@ -84,7 +84,7 @@ fn the_generator_makes_every_kind_of_event() {
         let text = format!("{:?}", event(&mut random, 1.0));
         seen.insert(text.split([' ', '(']).next().unwrap().to_owned());
     }
-    assert_eq!(seen.len(), 8, "{seen:?}");
+    assert_eq!(seen.len(), 9, "{seen:?}");
 }
 
 #[test]

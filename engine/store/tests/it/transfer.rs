@@ -46,7 +46,7 @@ fn an_imported_run_that_never_ended_is_partial() {
 
 /// The JSON of an exported run.
 fn exported(folder: &Folder) -> serde_json::Value {
-    let events = events(&header("quick", 1), 5, 60);
+    let events = events(&header("quick", 1), 5, 300);
     let mut store = folder.store();
     store.apply(&events).unwrap();
     let file = folder.temp.path().join("whole.json");

@@ -20,6 +20,8 @@ pub(crate) struct Terminal {
     style: Style,
     trace: bool,
     bar: Option<ProgressBar>,
+    /// What the plan is expected to take, in seconds.
+    estimate: f64,
     /// The load that runs: its step, how far it is in seconds, and its last second in words.
     load: Option<(usize, f64, String)>,
     /// The part that runs: `code (2 of 6)`.
@@ -36,7 +38,7 @@ impl Terminal {
             }
             bar
         });
-        Self { output, style, trace, bar, load: None, part: None }
+        Self { output, style, trace, bar, estimate: 0.0, load: None, part: None }
     }
 
     fn line(&self, text: &str) {
@@ -65,7 +67,8 @@ impl Terminal {
 
     fn advance(&mut self, record: &RunRecord, at: f64) {
         let Some(bar) = &self.bar else { return };
-        let progress = Progress::of(record, self.load.as_ref().map(|(step, seconds, _)| (*step, *seconds)), at);
+        let load = self.load.as_ref().map(|(step, seconds, _)| (*step, *seconds));
+        let progress = Progress::of(record, || self.estimate, load, at);
         bar.set_length(1000);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share in thousandths")]
         bar.set_position((progress.share * 1000.0) as u64);
@@ -79,6 +82,7 @@ impl Terminal {
 impl Sink for Terminal {
     fn event(&mut self, envelope: &Envelope, record: &RunRecord) {
         match &envelope.event {
+            Event::RunStarted(header) => self.estimate = header.plan.estimate(),
             Event::RoundStarted { step, .. } => {
                 let parts = &record.header.plan.parts;
                 let part = record.steps.get(*step).and_then(|step| record.header.plan.part_of(&step.plan));

@@ -102,6 +102,8 @@ pub struct Live {
     pub at: f64,
     /// How far it is; none where there is no run.
     pub progress: Option<Progress>,
+    /// What the plan is expected to take, in seconds.
+    pub estimate: f64,
     /// How it ended.
     pub ended: Option<RunState>,
     /// The steps, in the plan's order.
@@ -150,7 +152,7 @@ impl Live {
             Event::RunFinished { state, .. } => self.ended = Some(*state),
             _ => {}
         }
-        self.progress = Some(Progress::of(record, self.load.under_way, envelope.at));
+        self.progress = Some(Progress::of(record, || self.estimate, self.load.under_way, envelope.at));
     }
 
     /// Takes a sample of the machine.
@@ -176,6 +178,7 @@ impl Live {
             result: String::new(),
         };
         self.steps = record.steps.iter().map(line).collect();
+        self.estimate = record.header.plan.estimate();
     }
 
     fn counted(&mut self, step: usize, record: &RunRecord) {

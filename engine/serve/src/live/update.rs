@@ -6,6 +6,7 @@ use engine_core::host_sample::HostSample;
 use engine_core::judgement::Judgement;
 use engine_core::load::LoadWindow;
 use engine_core::plan::Work;
+use engine_core::progress::Progress;
 use engine_core::run::{RunId, RunRecord};
 use engine_report::clean;
 use serde::Serialize;
@@ -223,18 +224,7 @@ fn judgement(judgement: Judgement) -> &'static str {
 
 /// Progress in rounds, weighted by what a round of a step is expected to take; of a load under way, by its windows.
 fn progress(record: &RunRecord, at: f64, window: Option<&LoadWindow>, tell: &mut impl FnMut(Update)) {
-    let (mut total, mut done) = (0.0, 0.0);
-    for (index, step) in record.steps.iter().enumerate() {
-        let weight = step.plan.estimate.max(0.01);
-        let most = f64::from(step.plan.rounds.most());
-        let taken = u32::try_from(step.rounds()).map_or(most, f64::from).min(most);
-        let part = window.filter(|window| window.step == index).map_or(0.0, |window| (window.end() / weight).min(1.0));
-        total += weight * most;
-        done += weight * if step.outcome.is_some() { most } else { (taken + part).min(most) };
-    }
-    let share = (done / f64::max(total, 1e-9)).clamp(0.0, 1.0);
-    let plan = &record.header.plan;
-    let by_rate = if share > 0.02 { at * (1.0 - share) / share } else { plan.estimate() };
-    let left = plan.budget.map_or(by_rate, |budget| by_rate.min((budget - at).max(0.0)));
+    let load = window.map(|window| (window.step, window.end()));
+    let Progress { share, left } = Progress::of(record, || record.header.plan.estimate(), load, at);
     tell(Update::Progress(share, left.is_finite().then_some(left)));
 }

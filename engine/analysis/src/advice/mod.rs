@@ -15,6 +15,7 @@ mod limits;
 mod pair;
 mod potential;
 mod rank;
+mod request_part;
 mod rule;
 mod seen;
 #[cfg(test)]
@@ -37,6 +38,7 @@ pub use seen::Seen;
 pub use verify::{calibration, measured, script};
 
 pub(crate) use pair::{Pair, Side, pair};
+pub(crate) use request_part::{RequestPart, part_of_requests};
 pub(crate) use seen::derived;
 
 /// What the user says about rules.

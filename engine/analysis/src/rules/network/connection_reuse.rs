@@ -18,32 +18,12 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 fn check(facts: &Facts<'_>, limits: &Limits<'_>) -> Checked {
-    let mut drafts = Vec::new();
-    for load in facts.some_loads()? {
-        let (Ok(part), Ok(count)) = (load.seen("connect", Stat::Mean), load.seen("connect", Stat::Count)) else {
-            continue;
-        };
-        let (response, requests) = (load.seen("response", Stat::Mean)?, load.seen("response", Stat::Count)?);
-        let often = count.value / requests.value.max(1.0);
-        let share = part.range().over(response.range()).map(|share| (share * often).clamp(0.0, 0.95));
-        if share.value < limits.of("share") {
-            continue;
-        }
-        drafts.push(
-            Draft::new(load.path(), Resource::Network)
-                .on(&[&part, &response])
-                .shown(derived("connect x how often / response", facts.id(), share, Unit::Ratio, limits.at_least("share")))
-                .cause(format!(
-                    "{} of the requests made a connection, in {} on average, of a response of {}",
-                    Unit::Ratio.format(often.min(1.0)),
-                    part.text(),
-                    response.text()
-                ))
-                .action("keep connections (`Connection: keep-alive`, a pool in the client: `reqwest::Client`, `requests.Session`), raise the keep-alive time and the number of requests for each connection at the server")
-                .gain(overhead("a request", share, "connect x how often / response", vec![part.input("connect"), response.input("response")])),
-        );
-    }
-    Ok(Draft::strongest(drafts))
+    let part = RequestPart {
+        metric: "connect",
+        did: "made a connection",
+        action: "keep connections (`Connection: keep-alive`, a pool in the client: `reqwest::Client`, `requests.Session`), raise the keep-alive time and the number of requests for each connection at the server",
+    };
+    part_of_requests(facts, limits, &part)
 }
 
 #[cfg(test)]

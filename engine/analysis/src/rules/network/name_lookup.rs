@@ -18,30 +18,12 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 fn check(facts: &Facts<'_>, limits: &Limits<'_>) -> Checked {
-    let mut drafts = Vec::new();
-    for load in facts.some_loads()? {
-        let (Ok(part), Ok(count)) = (load.seen("dns", Stat::Mean), load.seen("dns", Stat::Count)) else { continue };
-        let (response, requests) = (load.seen("response", Stat::Mean)?, load.seen("response", Stat::Count)?);
-        let often = count.value / requests.value.max(1.0);
-        let share = part.range().over(response.range()).map(|share| (share * often).clamp(0.0, 0.95));
-        if share.value < limits.of("share") {
-            continue;
-        }
-        drafts.push(
-            Draft::new(load.path(), Resource::Network)
-                .on(&[&part, &response])
-                .shown(derived("dns x how often / response", facts.id(), share, Unit::Ratio, limits.at_least("share")))
-                .cause(format!(
-                    "{} of the requests looked up a name, in {} on average, of a response of {}",
-                    Unit::Ratio.format(often.min(1.0)),
-                    part.text(),
-                    response.text()
-                ))
-                .action("cache addresses in the client (`hickory-resolver`, `nscd`, `systemd-resolved`), or name the address")
-                .gain(overhead("a request", share, "dns x how often / response", vec![part.input("dns"), response.input("response")])),
-        );
-    }
-    Ok(Draft::strongest(drafts))
+    let part = RequestPart {
+        metric: "dns",
+        did: "looked up a name",
+        action: "cache addresses in the client (`hickory-resolver`, `nscd`, `systemd-resolved`), or name the address",
+    };
+    part_of_requests(facts, limits, &part)
 }
 
 #[cfg(test)]

@@ -25,19 +25,7 @@ impl Given {
         map: Map,
         table: &[OptionDef],
     ) -> Raised<Self> {
-        let given = Self { map, shape: host.argument(ctx, index), call: host.at(ctx) };
-        let verb = ctx.fn_name();
-        for (key, value) in &given.map {
-            let Some(option) = table.iter().find(|option| option.name == key.as_str()) else {
-                return Err(given.raise(unknown(verb, key, table), key));
-            };
-            if let Err(unfit) = option.check(value) {
-                let fault = Fault::invalid("wrong-option", unfit.message);
-                let at = unfit.item.map(|item| given.at_item(host, key, item));
-                return Err(given.raise(fault.or_at(at), key));
-            }
-        }
-        Ok(given)
+        Self { map, shape: host.argument(ctx, index), call: host.at(ctx) }.checked(host, ctx.fn_name(), table)
     }
 
     /// Options to which a function added more: each is checked, and its place is that of the options.
@@ -48,17 +36,7 @@ impl Given {
         map: Map,
         table: &[OptionDef],
     ) -> Raised<Self> {
-        let given = Self { map, ..first.clone() };
-        for (key, value) in &given.map {
-            let Some(option) = table.iter().find(|option| option.name == key.as_str()) else {
-                return Err(given.raise(unknown(ctx.fn_name(), key, table), key));
-            };
-            if let Err(unfit) = option.check(value) {
-                let at = unfit.item.map(|item| given.at_item(host, key, item));
-                return Err(given.raise(Fault::invalid("wrong-option", unfit.message).or_at(at), key));
-            }
-        }
-        Ok(given)
+        Self { map, ..first.clone() }.checked(host, ctx.fn_name(), table)
     }
 
     /// The options in the map behind a key, checked against a table of their own, each complaint at its own place.
@@ -76,17 +54,22 @@ impl Given {
 
     /// The options in the map behind a key, checked against a table of their own.
     pub(crate) fn inner(&self, host: &Host, key: &str, table: &[OptionDef]) -> Raised<Self> {
-        let given = Self { map: self.inner_map(key), shape: self.value_shape(host, key), call: self.at(key) };
-        for (name, value) in &given.map {
-            let Some(option) = table.iter().find(|option| option.name == name.as_str()) else {
-                return Err(given.raise(unknown(key, name, table), name));
+        Self { map: self.inner_map(key), shape: self.value_shape(host, key), call: self.at(key) }
+            .checked(host, key, table)
+    }
+
+    /// Itself, when each option is one of the table and fits it; `whose` options they are is told otherwise.
+    fn checked(self, host: &Host, whose: &str, table: &[OptionDef]) -> Raised<Self> {
+        for (key, value) in &self.map {
+            let Some(option) = table.iter().find(|option| option.name == key.as_str()) else {
+                return Err(self.raise(unknown(whose, key, table), key));
             };
             if let Err(unfit) = option.check(value) {
-                let at = unfit.item.map(|item| given.at_item(host, name, item));
-                return Err(given.raise(Fault::invalid("wrong-option", unfit.message).or_at(at), name));
+                let at = unfit.item.map(|item| self.at_item(host, key, item));
+                return Err(self.raise(Fault::invalid("wrong-option", unfit.message).or_at(at), key));
             }
         }
-        Ok(given)
+        Ok(self)
     }
 
     /// No options.

@@ -91,7 +91,7 @@ fn errors_have_line_and_column() {
         ("tool.slow_start", "tols.slow", "an id is `family.name`"),
         ("\"hours\"", "\"weeks\"", "minutes, hours or days"),
         ("\"1 s\"", "\"1 furlong\"", "furlong"),
-        ("check: |facts, limits|", "cheque: |facts, limits|", "did you mean `check`?"),
+        ("check: |facts, limits|", "chek: |facts, limits|", "did you mean `check`?"),
         ("fires: true", "fires: 1", "`fires` is true or false"),
         ("tool.slow_start", "tool.persistent", "there is a rule `tool.persistent` already"),
     ] {

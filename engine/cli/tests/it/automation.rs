@@ -123,7 +123,13 @@ fn two_builds_alternate_and_the_verdict_decides() {
         rounds.iter().map(|round| round["at_seconds"].as_f64().unwrap_or_default()).collect()
     };
     let (a, b) = (at(0), at(1));
-    assert!((1..a.len()).all(|n| a[n] > b[n - 1] && b[n] > a[n - 1]), "the rounds alternate: {a:?} {b:?}");
+    // A disturbed round is taken again later, so a round of one may come after two of the other; but the middle of each
+    // lies within the other, which it does not where one command is measured after the other.
+    let within = |inner: &[f64], outer: &[f64]| {
+        let middle = inner[inner.len() / 2];
+        outer[0] < middle && middle < outer[outer.len() - 1]
+    };
+    assert!(within(&a, &b) && within(&b, &a), "the rounds alternate: {a:?} {b:?}");
     sandbox.expect(3, &["ab", "true", "false", "s/b.rhai", "--into", "comand", "--allow-run=sh"]).says(&["`comand`"]);
     let script = sandbox.expect(0, &["ab", "true", "false", "s/b.rhai", "--print-scenario"]).out;
     assert!(script.contains("include(\"b.rhai\", #{ case: \"A\""), "{script}");

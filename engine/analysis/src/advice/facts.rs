@@ -271,11 +271,24 @@ impl<'a> Load<'a> {
         self.step.plan.path()
     }
 
-    /// The whole of a metric, without phases and endpoints.
+    /// The whole of a metric, without phases and endpoints. `target.NAME` is also found under the name of the one process
+    /// that the load watches, where the engine did not start the target itself.
     #[must_use]
     pub fn total(&self, metric: &str) -> Option<&'a Measurement> {
         let marks = marks(&self.step.measurements);
-        self.step.measurements.iter().find(|found| found.metric.id == metric && found.labels == marks)
+        let whole =
+            |id: &str| self.step.measurements.iter().find(|found| found.metric.id == id && found.labels == marks);
+        whole(metric).or_else(|| {
+            let of_target = metric.strip_prefix("target.")?;
+            whole(&format!("{}.{of_target}", self.watched()?))
+        })
+    }
+
+    /// The name of the watched process; none where none or several are watched.
+    fn watched(&self) -> Option<&'a str> {
+        let names = self.step.measurements.iter().filter_map(|found| found.metric.id.strip_suffix(".cpu"));
+        let mut names = names.filter(|name| !matches!(*name, "host" | "generator"));
+        names.next().filter(|first| names.all(|other| other == *first))
     }
 
     /// A statistic of a metric over the whole load.

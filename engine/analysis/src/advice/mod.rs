@@ -11,6 +11,7 @@ mod facts;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod gains;
+mod levels;
 mod limits;
 mod pair;
 mod potential;
@@ -37,6 +38,7 @@ pub use rule::{About, Assess, Checked, Missing, Rule};
 pub use seen::Seen;
 pub use verify::{calibration, measured, script};
 
+pub(crate) use levels::{beside, levels};
 pub(crate) use pair::{Pair, Side, pair};
 pub(crate) use request_part::{RequestPart, part_of_requests};
 pub(crate) use seen::derived;

@@ -50,6 +50,28 @@ fn every_example_runs_tiny() {
     }
 }
 
+/// The programs that they run are built and run by `benches/claims/planted`; here each is read and checked.
+#[test]
+fn the_planted_faults_have_valid_scenarios() {
+    let sandbox = Sandbox::new();
+    let programs = ["target/release/planted", "target/debug/planted", "python3"];
+    let allow: Vec<String> = programs.iter().map(|program| format!("--allow-run={program}")).collect();
+    let mut count = 0;
+    for entry in std::fs::read_dir(root().join("examples/planted")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|suffix| suffix == "rhai") {
+            let file = path.to_string_lossy();
+            for variant in ["variant=faulty", "variant=fixed"] {
+                let mut words = vec!["check", &*file, "-p", variant];
+                words.extend(allow.iter().map(String::as_str));
+                assert!(sandbox.expect(0, &words).out.contains("ok"), "{file}");
+            }
+            count += 1;
+        }
+    }
+    assert_eq!(count, 16);
+}
+
 /// The storage scenario that the API was designed with.
 const STORAGE: &str = r#"//! NVMe: queue-depth sweep against what the data sheet promises.
 suite("nvme", #{ rounds: 3 });

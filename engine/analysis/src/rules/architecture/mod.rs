@@ -5,4 +5,5 @@ pub(super) mod cache;
 pub(super) mod hot_function;
 pub(super) mod n_plus_one;
 pub(super) mod split;
+pub(super) mod wait_in_lock;
 pub(super) mod waiting_program;

@@ -1,6 +1,7 @@
 //! Programs that wait: wall time that is no CPU time, of a program that nobody else held up. What it waits for is a
 //! lock, a sleep, the disk or the network.
 
+use super::wait_in_lock::others_waited;
 use crate::rules::prelude::*;
 
 /// The rule.
@@ -37,9 +38,8 @@ fn check(facts: &Facts<'_>, limits: &Limits<'_>) -> Checked {
             user.range().high + system.range().high,
         );
         let busy = cpu.over(wall.range());
-        // Waiting for storage is told by `storage.program_waits`.
-        let storage = facts.pressure_of(&wall.step, |sample| sample.pressure_io).is_some_and(|seen| seen.value >= 0.3);
-        if storage || busy.value > limits.of("busy") {
+        // Waiting for storage is told by `storage.program_waits`; where tasks wait for a processor, others had it.
+        if others_waited(facts, &wall.step) || busy.value > limits.of("busy") {
             continue;
         }
         let waits = busy.map(|busy| (1.0 - busy).clamp(0.0, 0.99));
@@ -71,6 +71,8 @@ mod tests {
         let found = fires(&RULE, run(0.15), &["200 ms", "1 s"]);
         assert!((found.gain.modelled().expect("a model").speedup.value - 5.0).abs() < 0.05);
         quiet(&RULE, run(0.6));
+        // Somebody else had the processors.
+        quiet(&RULE, run(0.15).host(50, |sample| sample.pressure_cpu = Some(0.6)));
         lacking(&RULE);
     }
 }

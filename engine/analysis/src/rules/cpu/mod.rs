@@ -11,4 +11,5 @@ pub(super) mod scaling_limit;
 pub(super) mod smt;
 pub(super) mod threads;
 pub(super) mod threads_fight;
+pub(super) mod too_many_threads;
 pub(super) mod vectorisation;

@@ -19,16 +19,22 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 fn check(facts: &Facts<'_>, limits: &Limits<'_>) -> Checked {
-    let runs: Vec<Seen> = facts.all("tool.command", "wall");
-    let threads = |seen: &Seen| seen.labels.get("threads").and_then(|text| text.parse::<f64>().ok());
-    let one = runs.iter().find(|seen| threads(seen) == Some(1.0));
-    let most = runs.iter().filter_map(|seen| Some((threads(seen)?, seen))).max_by(|a, b| a.0.total_cmp(&b.0));
-    let (Some(one), Some((n, most))) = (one, most.filter(|(n, _)| *n > 1.0)) else {
+    let levels = levels(facts, "threads")?;
+    let cpus = facts.cpus().unwrap_or(f64::INFINITY);
+    // More threads than processors cannot be faster than as many: they tell of `cpu.too_many_threads`.
+    let ((least, one), (n, most)) = (levels.least(), levels.up_to(cpus));
+    if *least != 1.0 {
         return Err(Missing::of("no program was run with one and with several `threads`"));
-    };
+    }
+    let n = n.min(cpus);
+    if n <= 1.0 {
+        return Ok(None);
+    }
     let speedup = one.range().over(most.range());
     let serial = speedup.map(|s| ((n / s - 1.0) / (n - 1.0)).clamp(0.0, 1.0));
-    if serial.value < limits.of("serial") {
+    // What waits is no matter of processors: `architecture.wait_in_lock` tells it.
+    let cpu = |metric: &str| beside(facts, most, metric).map_or(f64::INFINITY, |seen| seen.value);
+    if serial.value < limits.of("serial") || cpu("user") + cpu("system") < 0.6 * most.value {
         return Ok(None);
     }
     let input = Input {
@@ -72,6 +78,8 @@ mod tests {
         assert!((gain - 2.5).abs() < 0.01, "{gain}");
         // S = 3.2: e = 8.3 %.
         quiet(&RULE, run(3.2, 1.0));
+        // Two processors are all that four threads can use.
+        quiet(&RULE, run(1.95, 1.0).cpus(2));
         lacking(&RULE);
     }
 }

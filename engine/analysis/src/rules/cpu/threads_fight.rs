@@ -20,13 +20,14 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 fn check(facts: &Facts<'_>, limits: &Limits<'_>) -> Checked {
-    let threads = |seen: &Seen| seen.labels.get("threads").and_then(|text| text.parse::<f64>().ok());
-    let users = facts.all("tool.command", "user");
-    let one = users.iter().find(|seen| threads(seen) == Some(1.0));
-    let most = users.iter().filter_map(|seen| Some((threads(seen)?, seen))).max_by(|a, b| a.0.total_cmp(&b.0));
-    let (Some(one), Some((n, most))) = (one, most.filter(|(n, _)| *n > 1.0)) else {
+    let levels = levels(facts, "threads")?;
+    // Threads that take turns on a processor do not fight for lines: see `cpu.too_many_threads`.
+    let (n, most) = levels.up_to(facts.cpus().unwrap_or(f64::INFINITY));
+    let user = |wall: &Seen| beside(facts, wall, "user").ok_or_else(|| Missing::of("no `user` of a program"));
+    if levels.least().0 != 1.0 {
         return Err(Missing::of("no program was run with one and with several `threads`"));
-    };
+    }
+    let (one, most) = (&user(&levels.least().1)?, &user(most)?);
     let times = most.range().over(one.range());
     if times.value < limits.of("ratio") {
         return Ok(None);
@@ -77,7 +78,9 @@ mod tests {
     use crate::advice::fixture::*;
 
     fn run(many: f64, peak: f64) -> Made {
-        let of = |user| [m("user", Unit::Seconds, user), m("peak_memory", Unit::Bytes, peak)];
+        let of = |user| {
+            [m("wall", Unit::Seconds, user), m("user", Unit::Seconds, user), m("peak_memory", Unit::Bytes, peak)]
+        };
         Made::new().command("threads=1", &of(1.0)).command("threads=4", &of(many))
     }
 

@@ -3,6 +3,7 @@
 pub(super) mod attach_once;
 pub(super) mod batching;
 pub(super) mod binding;
+pub(super) mod call_share;
 pub(super) mod lend_buffers;
 pub(super) mod lock;
 pub(super) mod text;

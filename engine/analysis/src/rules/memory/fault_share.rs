@@ -36,13 +36,23 @@ fn check(facts: &Facts<'_>, limits: &Limits<'_>) -> Checked {
             Draft::new(&wall.step, Resource::Memory)
                 .on(&[count, &fault, &wall])
                 .shown(derived("page_faults x latency / wall", facts.id(), share, Unit::Ratio, limits.at_least("share")))
-                .cause(format!("{} page faults of {} each are {} of the time", count.text(), fault.text(), Unit::Ratio.format(share.value)))
+                .cause(format!("{} page faults of {} each are {} of the time{}", count.text(), fault.text(), Unit::Ratio.format(share.value), kept(facts, &wall, count)))
                 .action("keep buffers and use them again (`clear()` and `with_capacity`), or use an allocator that keeps memory (`mimalloc`, MALLOC_TRIM_THRESHOLD_=-1 MALLOC_MMAP_THRESHOLD_=1073741824 with glibc); huge pages save 511 of 512")
                 .fit(0.7, "some faults cannot be avoided")
                 .gain(overhead("the program", share, "page_faults x latency / wall", vec![count.input("faults"), fault.input("latency"), wall.input("wall")])),
         );
     }
     Ok(Draft::strongest(drafts))
+}
+
+/// Whether the program keeps all that it gets, or gives it back and asks again.
+fn kept(facts: &Facts<'_>, wall: &Seen, faults: &Seen) -> String {
+    let Some(peak) = beside(facts, wall, "peak_memory") else { return String::new() };
+    if peak.value >= 0.7 * 4096.0 * faults.value {
+        format!(": its memory only grows, to {}, and nothing is used again", peak.text())
+    } else {
+        format!(": it gives memory back and asks again, with {} at most", peak.text())
+    }
 }
 
 #[cfg(test)]
@@ -59,6 +69,12 @@ mod tests {
     #[test]
     fn it_fires_on_a_clear_case_only() {
         fires(&RULE, run(200_000.0), &["200000 page faults", "20 %"]);
+        let peak = |bytes| {
+            [m("wall", Unit::Seconds, 1.0), m("page_faults", Unit::Count, 2e5), m("peak_memory", Unit::Bytes, bytes)]
+        };
+        let fault = || Made::new().probe("memory.page_fault", "", &[m("latency", Unit::Seconds, 1e-6)]);
+        fires(&RULE, fault().command("", &peak(8.1e8)), &["only grows"]);
+        fires(&RULE, fault().command("", &peak(1e7)), &["asks again"]);
         quiet(&RULE, run(40_000.0));
         lacking(&RULE);
     }

@@ -1,7 +1,9 @@
 //! Rules about caches and memory.
 
 pub(super) mod allocator;
+pub(super) mod bandwidth_bound;
 pub(super) mod bandwidth_limit;
+pub(super) mod beyond_caches;
 pub(super) mod bus_share;
 pub(super) mod fault_share;
 pub(super) mod huge_pages;

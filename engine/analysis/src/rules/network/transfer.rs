@@ -39,8 +39,8 @@ fn check(facts: &Facts<'_>, limits: &Limits<'_>) -> Checked {
         if times < limits.of("ratio") || share < limits.of("share") {
             continue;
         }
-        let saved = ((took - needed) / service.value).clamp(0.0, 0.95);
-        let range = Range::new(saved, 0.5 * saved, (1.1 * saved).min(0.95));
+        let saved = ((took - needed) / service.value).clamp(0.0, 0.99);
+        let range = Range::new(saved, 0.5 * saved, (1.1 * saved).min(0.99));
         drafts.push(
             Draft::new(load.path(), Resource::Network)
                 .on(&[&service, &first, &received, &ceiling])

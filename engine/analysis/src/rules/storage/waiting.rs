@@ -7,12 +7,15 @@ pub(crate) static RULE: Rule = Rule {
     about: About {
         id: "storage.waiting",
         title: "Storage holds up the load",
-        looks_at: "mean `monitor.pressure_io` while a load runs, at least `share`",
+        looks_at: "mean `monitor.pressure_io` while a load runs, at least `share`; a target that is watched reads or writes at least `moved`",
         needs: "a load of some seconds with the system monitor: `engine run load`",
         model: "overhead share of the time with tasks waiting: an upper bound",
         effort: Effort::Hours,
         wrong_when: "somebody else than the target waited",
-        limits: &[LimitDef::new("share", 0.15, Unit::Ratio, "time with tasks waiting for I/O")],
+        limits: &[
+            LimitDef::new("share", 0.15, Unit::Ratio, "time with tasks waiting for I/O"),
+            LimitDef::new("moved", 65536.0, Unit::BytesPerSecond, "what a watched target reads or writes at least"),
+        ],
     },
     check,
 };
@@ -29,6 +32,12 @@ fn check(facts: &Facts<'_>, limits: &Limits<'_>) -> Checked {
             continue;
         }
         asked = true;
+        // A target that is watched, and neither reads nor writes, waits for nothing: it was somebody else.
+        let moved =
+            ["target.read", "target.written"].map(|metric| load.seen(metric, Stat::Mean).map(|seen| seen.value));
+        if moved.iter().all(|moved| moved.as_ref().is_ok_and(|bytes| *bytes < limits.of("moved"))) {
+            continue;
+        }
         let mean = values.iter().sum::<f64>() / values.len() as f64;
         if mean < limits.of("share") {
             continue;
@@ -69,6 +78,14 @@ mod tests {
     fn it_fires_on_a_clear_case_only() {
         fires(&RULE, run(0.4), &["40 %", "shop"]);
         quiet(&RULE, run(0.14));
+        // The target itself touches no disk: somebody else waited.
+        let watched = |bytes| {
+            let of = |metric| ones(metric, Unit::BytesPerSecond, &[bytes; 5]);
+            let metrics = [times("response", &[(0.01, 100)]), of("shop.read"), of("shop.written"), of("shop.cpu")];
+            Made::new().load("shop", &metrics, &[100.0]).host(4, |sample| sample.pressure_io = Some(0.4))
+        };
+        fires(&RULE, watched(1e6), &["40 %"]);
+        quiet(&RULE, watched(0.0));
         lacking(&RULE);
     }
 }

@@ -1,0 +1,29 @@
+//! Counters of several threads in one cache line. The twin has a line for each.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+const COUNTS: usize = 60_000_000;
+
+#[derive(Default)]
+#[repr(align(128))]
+struct Padded(AtomicU64);
+
+/// Counts so far in all, each thread its share.
+pub fn run(faulty: bool, threads: usize) {
+    let close: Vec<AtomicU64> = (0..threads).map(|_| AtomicU64::new(0)).collect();
+    let apart: Vec<Padded> = (0..threads).map(|_| Padded::default()).collect();
+    std::thread::scope(|scope| {
+        for thread in 0..threads {
+            let counter = if faulty { &close[thread] } else { &apart[thread].0 };
+            scope.spawn(move || {
+                for _ in 0..COUNTS / threads {
+                    counter.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    let sum = |counters: &mut dyn Iterator<Item = u64>| counters.sum::<u64>();
+    let total = sum(&mut close.iter().map(|one| one.load(Ordering::Relaxed)))
+        + sum(&mut apart.iter().map(|one| one.0.load(Ordering::Relaxed)));
+    println!("{total}");
+}

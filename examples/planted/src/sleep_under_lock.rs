@@ -1,0 +1,34 @@
+//! A wait (a slow call, here a sleep) while a lock is held, so that all threads wait one after another. The twin waits
+//! first and takes the lock for the work alone.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use crate::work::mix;
+
+const ITEMS: usize = 160;
+const STEPS: u64 = 300_000;
+const WAIT: Duration = Duration::from_millis(2);
+
+/// All items, by so many threads.
+pub fn run(faulty: bool, threads: usize) {
+    let total = Mutex::new(0u64);
+    std::thread::scope(|scope| {
+        for thread in 0..threads {
+            let total = &total;
+            scope.spawn(move || {
+                for item in (thread..ITEMS).step_by(threads) {
+                    if !faulty {
+                        std::thread::sleep(WAIT);
+                    }
+                    let mut total = total.lock().expect("nobody panics");
+                    if faulty {
+                        std::thread::sleep(WAIT);
+                    }
+                    *total = total.wrapping_add(mix(item as u64, STEPS));
+                }
+            });
+        }
+    });
+    println!("{:x}", total.into_inner().expect("nobody panics"));
+}

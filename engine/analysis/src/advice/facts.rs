@@ -284,6 +284,13 @@ impl<'a> Load<'a> {
         })
     }
 
+    /// Whether a fixed number of users makes the load, so that the target sets its pace.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        let Work::Load { shape, .. } = &self.step.plan.work else { return false };
+        shape.phases.iter().any(|phase| phase.users.is_some())
+    }
+
     /// The name of the watched process; none where none or several are watched.
     fn watched(&self) -> Option<&'a str> {
         let names = self.step.measurements.iter().filter_map(|found| found.metric.id.strip_suffix(".cpu"));

@@ -83,10 +83,17 @@ pub fn amdahl(of: &str, f: (Range, String), k: (Range, String), inputs: Vec<Inpu
     modelled(Model::Amdahl, of, formula, all, speedup)
 }
 
-/// A share `f` of the time is not the work itself, and goes: `S = 1 / (1 - f)`.
+/// How far a share of the time that was inferred, and not tried, may be off for the model's own sake: what takes its place takes
+/// time too, and what stood beside it may go with it.
+const MODEL_ERROR: f64 = 0.1;
+
+/// A share `f` of the time is not the work itself, and goes: `S = 1 / (1 - f)`. The ends hold the model's own error, beside that
+/// of the numbers: a tenth of the share, and at most half of the time that is left.
 #[must_use]
 pub fn overhead(of: &str, f: Range, from: &str, inputs: Vec<Input>) -> Gain {
     let share = f.within(0.0, 0.999);
+    let most = ((1.0 + MODEL_ERROR) * share.high).min(0.5 * (1.0 + share.high));
+    let share = Range::new(share.value, (1.0 - MODEL_ERROR) * share.low, most);
     let speedup = share.map(|f| 1.0 / (1.0 - f));
     let formula = format!("S = 1 / (1 - f) with f = {:.4}: {}", share.value, times(speedup));
     let mut all = vec![Input { name: "f".into(), range: share, unit: Unit::Ratio, from: from.to_owned() }];
@@ -180,6 +187,11 @@ mod tests {
         let law = amdahl("x", (Range::exact(0.8), String::new()), (Range::exact(4.0), String::new()), vec![]);
         assert!((speedup(&law) - 2.5).abs() < 1e-12);
         assert!((speedup(&overhead("x", Range::exact(0.75), "", vec![])) - 4.0).abs() < 1e-12);
+        // The model's own error: three quarters may be 67.5 % or 82.5 %, and of 95 % half of the rest may go too.
+        let ends = |f| overhead("x", Range::exact(f), "", vec![]).modelled().map(|modelled| modelled.speedup);
+        let Range { low, high, .. } = ends(0.75).expect("a gain");
+        assert!((low - 1.0 / 0.325).abs() < 1e-9 && (high - 1.0 / 0.175).abs() < 1e-9);
+        assert!((ends(0.95).expect("a gain").high - 40.0).abs() < 1e-9);
         // What would be slower is no gain.
         assert_eq!(speedup(&ratio("x", &one, &four, Goal::Lower)), 1.0);
     }

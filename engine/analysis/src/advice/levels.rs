@@ -50,6 +50,28 @@ pub(crate) fn beside(facts: &Facts<'_>, wall: &Seen, metric: &str) -> Option<See
     facts.all("tool.command", metric).into_iter().find(|seen| seen.step == wall.step)
 }
 
+/// Mean share of the time in which tasks waited for a processor from which on somebody else had them.
+pub(crate) const CROWDED: f64 = 0.3;
+
+/// The time that a program took by itself: its wall time; where tasks waited for a processor meanwhile, its CPU time, since the
+/// rest is the time of others. Shares of a program's time are shares of this.
+pub(crate) fn own_time(facts: &Facts<'_>, wall: &Seen) -> Seen {
+    let crowded = facts.pressure_of(&wall.step, |sample| sample.pressure_cpu).is_some_and(|seen| seen.value >= CROWDED);
+    let (user, system) = (beside(facts, wall, "user"), beside(facts, wall, "system"));
+    let (Some(user), Some(system), true) = (user, system, crowded) else { return wall.clone() };
+    if user.value + system.value >= wall.value {
+        return wall.clone();
+    }
+    let (fast, slow) = (user.range(), system.range());
+    Seen {
+        source: format!("{} + {}", user.source, system.source),
+        value: user.value + system.value,
+        interval: Some(engine_core::stats::Interval::new(fast.low + slow.low, fast.high + slow.high)),
+        ends: (user.ends.0 + system.ends.0, user.ends.1 + system.ends.1),
+        ..wall.clone()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,5 +92,17 @@ mod tests {
         assert_eq!(found.walls.iter().map(|(level, _)| *level).collect::<Vec<_>>(), [1.0, 2.0, 16.0]);
         assert_eq!((found.up_to(2.0).0, found.up_to(1.0).0, found.most().0), (2.0, 2.0, 16.0));
         assert!(levels(&facts, "data").is_err(), "one level is no sweep");
+    }
+
+    #[test]
+    fn where_others_had_the_processors_the_time_is_that_of_its_own() {
+        let metrics = [m("wall", Unit::Seconds, 1.0), m("user", Unit::Seconds, 0.3), m("system", Unit::Seconds, 0.1)];
+        let own = |pressure| {
+            let run =
+                Made::new().command("", &metrics).host(50, |sample| sample.pressure_cpu = Some(pressure)).record();
+            let facts = Facts::of(&run);
+            own_time(&facts, &facts.all("tool.command", "wall")[0]).value
+        };
+        assert!((own(0.1) - 1.0).abs() < 0.01 && (own(0.6) - 0.4).abs() < 0.01);
     }
 }

@@ -38,7 +38,7 @@ pub use rule::{About, Assess, Checked, Missing, Rule};
 pub use seen::Seen;
 pub use verify::{calibration, measured, script};
 
-pub(crate) use levels::{beside, levels};
+pub(crate) use levels::{CROWDED, beside, levels, own_time};
 pub(crate) use pair::{Pair, Side, pair};
 pub(crate) use request_part::{RequestPart, part_of_requests};
 pub(crate) use seen::derived;

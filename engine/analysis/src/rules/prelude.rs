@@ -6,7 +6,7 @@ pub(crate) use engine_core::metric::Goal;
 pub(crate) use engine_core::unit::Unit;
 
 pub(crate) use crate::advice::{
-    About, Checked, Draft, Facts, LimitDef, Limits, Missing, Pair, RequestPart, Rule, Seen, Side, amdahl, beside,
-    bound, derived, levels, overhead, pair, part_of, part_of_requests, queue, ratio, roofline, trend, unknown,
-    usl_without,
+    About, CROWDED, Checked, Draft, Facts, LimitDef, Limits, Missing, Pair, RequestPart, Rule, Seen, Side, amdahl,
+    beside, bound, derived, levels, overhead, own_time, pair, part_of, part_of_requests, queue, ratio, roofline, trend,
+    unknown, usl_without,
 };

@@ -35,7 +35,9 @@ fn check(facts: &Facts<'_>, limits: &Limits<'_>) -> Checked {
                 continue;
             }
             let name = rate.labels.get("name").unwrap_or("?").to_owned();
-            let saved = ((each.value - 1.0) * floor.value / whole).clamp(0.0, 0.95);
+            let share = |each_takes: f64| ((each.value - 1.0) * each_takes / whole).clamp(0.0, 0.95);
+            let saved = share(floor.value);
+            let most = named(&means, rate).map_or(saved, |mean| share(mean.value));
             drafts.push(
                 Draft::new(load.path(), Resource::Network)
                     .on(&[rate, &iterations, &floor])
@@ -55,7 +57,7 @@ fn check(facts: &Facts<'_>, limits: &Limits<'_>) -> Checked {
                     .fit(0.7, "one larger request costs more than one small one")
                     .gain(overhead(
                         "an iteration",
-                        Range::new(saved, 0.6 * saved, saved),
+                        Range::new(saved, 0.6 * saved, most),
                         "(N - 1) x median of service / time of an iteration",
                         vec![rate.input("rate"), iterations.input("iterations"), floor.input("floor")],
                     )),

@@ -63,7 +63,7 @@ fn check(facts: &Facts<'_>, limits: &Limits<'_>) -> Checked {
 
 /// Whether tasks waited for a processor or for storage while the step ran: then a program's waits say nothing of its locks.
 pub(super) fn others_waited(facts: &Facts<'_>, step: &str) -> bool {
-    let over = |pressure: Option<Seen>| pressure.is_some_and(|seen| seen.value >= 0.3);
+    let over = |pressure: Option<Seen>| pressure.is_some_and(|seen| seen.value >= CROWDED);
     over(facts.pressure_of(step, |sample| sample.pressure_io))
         || over(facts.pressure_of(step, |sample| sample.pressure_cpu))
 }

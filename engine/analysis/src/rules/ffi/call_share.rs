@@ -30,23 +30,24 @@ fn check(facts: &Facts<'_>, limits: &Limits<'_>) -> Checked {
     let cost = cost.ok_or_else(|| Missing::of("no `latency` of `ffi.python` for one number"))?;
     let mut drafts = Vec::new();
     for (calls, wall) in &walls {
-        let share = cost.range().map(|cost| cost * calls).over(wall.range()).within(0.0, 0.95);
+        let own = own_time(facts, wall);
+        let share = cost.range().map(|cost| cost * calls).over(own.range()).within(0.0, 0.95);
         if share.value < limits.of("share") {
             continue;
         }
         drafts.push(
             Draft::new(&wall.step, Resource::Boundary)
-                .on(&[&cost, wall])
+                .on(&[&cost, &own])
                 .shown(derived("calls x latency / wall", facts.id(), share, Unit::Ratio, limits.at_least("share")))
                 .cause(format!(
                     "{calls:.0} calls of {} each are {} of {}",
                     cost.text(),
                     Unit::Ratio.format(share.value),
-                    wall.text()
+                    own.text()
                 ))
                 .action("cross once with all items (a buffer, an array of numpy, `ctypes.c_double * n`) instead of once for each; or move the loop to the other side")
                 .fit(0.9, "a call with one number stands for all calls")
-                .gain(overhead("the program", share, "calls x latency / wall", vec![cost.input("latency"), wall.input("wall")])),
+                .gain(overhead("the program", share, "calls x latency / wall", vec![cost.input("latency"), own.input("wall")])),
         );
     }
     Ok(Draft::strongest(drafts))

@@ -63,7 +63,7 @@ pub(super) struct Reached {
 pub(super) fn share_of_stream(facts: &Facts<'_>, wall: &Seen) -> Option<Reached> {
     let bytes = wall.labels.get("traffic")?.parse::<Quantity>().ok()?.value;
     let ceiling = facts.seen("memory.stream", "rate", &[("threads", "1")]).ok()?;
-    let rate = wall.range().map(|wall| bytes / wall);
+    let rate = own_time(facts, wall).range().map(|wall| bytes / wall);
     let share = rate.over(ceiling.range());
     Some(Reached { share, rate: rate.value, ceiling })
 }

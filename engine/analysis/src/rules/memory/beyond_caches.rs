@@ -51,6 +51,7 @@ pub(super) struct Beyond {
     pub(super) small: Seen,
     pub(super) large: Seen,
     pub(super) wall: Seen,
+    own: Seen,
     pub(super) times: Range,
 }
 
@@ -59,8 +60,8 @@ impl Beyond {
     pub(super) fn gain(&self) -> engine_core::finding::Gain {
         let (small, large) = (self.small.range(), self.large.range());
         let lost = Range::new(large.value - small.value, large.low - small.high, large.high - small.low);
-        let share = |lost: f64| (lost / self.wall.value).clamp(0.0, 0.98);
-        let inputs = vec![self.large.input("large"), self.small.input("small"), self.wall.input("wall")];
+        let share = |lost: f64| (lost / self.own.value).clamp(0.0, 0.98);
+        let inputs = vec![self.large.input("large"), self.small.input("small"), self.own.input("wall")];
         overhead(
             "the program on the most data",
             lost.map(share),
@@ -80,7 +81,8 @@ pub(super) fn beyond(facts: &Facts<'_>) -> Result<Beyond, Missing> {
     let wall = levels.most().1.clone();
     let (small, large) = (user(&levels.least().1)?, user(&wall)?);
     let times = large.range().over(small.range());
-    Ok(Beyond { small, large, wall, times })
+    let own = own_time(facts, &wall);
+    Ok(Beyond { small, large, wall, own, times })
 }
 
 #[cfg(test)]

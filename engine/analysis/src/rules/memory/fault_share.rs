@@ -28,18 +28,19 @@ fn check(facts: &Facts<'_>, limits: &Limits<'_>) -> Checked {
     let mut drafts = Vec::new();
     for wall in walls {
         let Some(count) = faults.iter().find(|seen| seen.step == wall.step) else { continue };
-        let share = count.range().times(fault.range()).over(wall.range());
+        let own = own_time(facts, &wall);
+        let share = count.range().times(fault.range()).over(own.range()).within(0.0, 0.95);
         if share.value < limits.of("share") {
             continue;
         }
         drafts.push(
             Draft::new(&wall.step, Resource::Memory)
-                .on(&[count, &fault, &wall])
+                .on(&[count, &fault, &own])
                 .shown(derived("page_faults x latency / wall", facts.id(), share, Unit::Ratio, limits.at_least("share")))
                 .cause(format!("{} page faults of {} each are {} of the time{}", count.text(), fault.text(), Unit::Ratio.format(share.value), kept(facts, &wall, count)))
                 .action("keep buffers and use them again (`clear()` and `with_capacity`), or use an allocator that keeps memory (`mimalloc`, MALLOC_TRIM_THRESHOLD_=-1 MALLOC_MMAP_THRESHOLD_=1073741824 with glibc); huge pages save 511 of 512")
                 .fit(0.7, "some faults cannot be avoided")
-                .gain(overhead("the program", share, "page_faults x latency / wall", vec![count.input("faults"), fault.input("latency"), wall.input("wall")])),
+                .gain(overhead("the program", share, "page_faults x latency / wall", vec![count.input("faults"), fault.input("latency"), own.input("wall")])),
         );
     }
     Ok(Draft::strongest(drafts))

@@ -10,7 +10,7 @@ pub(crate) static RULE: Rule = Rule {
         title: "Requests wait for a worker while processors idle",
         looks_at: "wait of a load at least `wait` of its response, and `target.cpu` at most `busy` of the CPUs",
         needs: "a load of a watched target with a part of low load (a ramp), or a sweep over users in the same run: `engine run load`",
-        model: "M/M/c: the measured response over that of twice the workers at the same arrivals and service time",
+        model: "M/M/c: the measured response over that of twice the workers at the same arrivals and service time; of a fixed number of users at most twice the throughput",
         effort: Effort::Minutes,
         wrong_when: "what limits is one lock: then more workers wait for it too (a sweep over users tells: `service.contention`)",
         limits: &[
@@ -38,6 +38,15 @@ fn check(facts: &Facts<'_>, limits: &Limits<'_>) -> Checked {
         if wait.value < limits.of("wait") || busy.value > limits.of("busy") || inside < 0.7 * f64::from(now) {
             continue;
         }
+        // A fixed number of users asks no faster than it is answered: there the workers set the pace, and no queue of arrivals.
+        let closed = load.is_closed();
+        let twice = Range::new(0.5, 0.25, 0.5);
+        let gain = if closed {
+            let from = "1 - workers / twice the workers, of a fixed number of users";
+            overhead("a response", twice, from, vec![rate.input("lambda"), service.input("service")])
+        } else {
+            queue("a response", (now, 2 * now), &rate, &service, &response)
+        };
         drafts.push(
             Draft::new(load.path(), Resource::Workers)
                 .on(&[&response, &service, &rate])
@@ -53,7 +62,9 @@ fn check(facts: &Facts<'_>, limits: &Limits<'_>) -> Checked {
                 ))
                 .action(format!("give the service more workers, {} to begin with (`--workers`, the size of its thread pool or of its pool of connections)", 2 * now))
                 .fit(0.7, "a lock looks the same from outside")
-                .gain(part_of(queue("a response", (now, 2 * now), &rate, &service, &response), part, "of the response time is at the highest rates")),
+                .gain(part_of(
+                    gain,
+                    part, "of the response time is at the highest rates")),
         );
     }
     if asked {
@@ -84,6 +95,15 @@ mod tests {
         let found = fires(&RULE, run(0.9), &["90/s", "10 ms", "about 1 are there", "2 to begin with"]);
         assert!((found.gain.modelled().expect("a model").speedup.value - 7.975).abs() < 0.1);
         quiet(&RULE, run(3.5));
+        // Ten users that wait for each other's answers: two workers give them twice as many.
+        let closed = |record: &mut engine_core::run::RunRecord| {
+            let step = record.steps.iter_mut().find(|step| step.plan.name == "shop").expect("the load");
+            let engine_core::plan::Work::Load { shape, .. } = &mut step.plan.work else { panic!("a load") };
+            let phase = engine_core::load::PhaseShape { users: Some(10.0), ..Default::default() };
+            shape.phases = vec![phase];
+        };
+        let found = fires(&RULE, run(0.9).changed(closed), &["about 1 are there"]);
+        assert!((found.gain.modelled().expect("a model").speedup.value - 2.0).abs() < 1e-9);
         lacking(&RULE);
     }
 }

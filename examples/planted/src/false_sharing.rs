@@ -12,9 +12,10 @@ struct Padded(AtomicU64);
 pub fn run(faulty: bool, threads: usize) {
     let close: Vec<AtomicU64> = (0..threads).map(|_| AtomicU64::new(0)).collect();
     let apart: Vec<Padded> = (0..threads).map(|_| Padded::default()).collect();
+    let counters: Vec<&AtomicU64> =
+        if faulty { close.iter().collect() } else { apart.iter().map(|one| &one.0).collect() };
     std::thread::scope(|scope| {
-        for thread in 0..threads {
-            let counter = if faulty { &close[thread] } else { &apart[thread].0 };
+        for counter in &counters {
             scope.spawn(move || {
                 for _ in 0..COUNTS / threads {
                     counter.fetch_add(1, Ordering::Relaxed);
@@ -22,8 +23,5 @@ pub fn run(faulty: bool, threads: usize) {
             });
         }
     });
-    let sum = |counters: &mut dyn Iterator<Item = u64>| counters.sum::<u64>();
-    let total = sum(&mut close.iter().map(|one| one.load(Ordering::Relaxed)))
-        + sum(&mut apart.iter().map(|one| one.0.load(Ordering::Relaxed)));
-    println!("{total}");
+    println!("{}", counters.iter().map(|one| one.load(Ordering::Relaxed)).sum::<u64>());
 }

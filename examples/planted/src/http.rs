@@ -65,7 +65,7 @@ fn connection(stream: &TcpStream, manner: Manner, answer: &dyn Fn(&str) -> Answe
             return Ok(());
         }
         let path = line.split(' ').nth(1).unwrap_or("/").to_owned();
-        while line.trim() != "" {
+        while !line.trim().is_empty() {
             line.clear();
             if reader.read_line(&mut line)? == 0 {
                 return Ok(());

@@ -40,8 +40,8 @@ impl Levels {
     /// The highest level that is at most this, or the next above the lowest where all others exceed it: threads that
     /// compute can only run on processors, so that what more of them do says nothing about how the work can be shared.
     pub(crate) fn up_to(&self, most: f64) -> &(f64, Seen) {
-        let within = self.walls.iter().filter(|(level, _)| *level <= most && *level > self.least().0);
-        within.last().unwrap_or_else(|| &self.walls[1])
+        let above = |(level, _): &&(f64, Seen)| *level <= most && *level > self.least().0;
+        self.walls.iter().rfind(above).unwrap_or_else(|| &self.walls[1])
     }
 }
 

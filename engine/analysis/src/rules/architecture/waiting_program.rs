@@ -29,8 +29,12 @@ fn check(facts: &Facts<'_>, limits: &Limits<'_>) -> Checked {
     }
     let of =
         |metric: &str, wall: &Seen| facts.all("tool.command", metric).into_iter().find(|seen| seen.step == wall.step);
+    // Of a sweep over threads the most threads count: waits of fewer overlap less by design.
+    let most = levels(facts, "threads").ok().map(|levels| levels.most().1.step.clone());
+    let fewer =
+        |wall: &Seen| most.as_ref().is_some_and(|most| wall.labels.get("threads").is_some() && wall.step != *most);
     let mut drafts = Vec::new();
-    for wall in walls.iter().filter(|wall| wall.value >= limits.of("wall")) {
+    for wall in walls.iter().filter(|wall| !fewer(wall)).filter(|wall| wall.value >= limits.of("wall")) {
         let (Some(user), Some(system)) = (of("user", wall), of("system", wall)) else { continue };
         let cpu = Range::new(
             user.value + system.value,
@@ -73,6 +77,10 @@ mod tests {
         quiet(&RULE, run(0.6));
         // Somebody else had the processors.
         quiet(&RULE, run(0.15).host(50, |sample| sample.pressure_cpu = Some(0.6)));
+        // One thread waits, eight overlap their waits.
+        let of =
+            |wall| [m("wall", Unit::Seconds, wall), m("user", Unit::Seconds, 0.15), m("system", Unit::Seconds, 0.0)];
+        quiet(&RULE, Made::new().command("threads=1", &of(1.0)).command("threads=8", &of(0.2)));
         lacking(&RULE);
     }
 }

@@ -26,6 +26,12 @@ fn check(facts: &Facts<'_>, limits: &Limits<'_>) -> Checked {
     if *least != 1.0 {
         return Err(Missing::of("no program was run with one and with several `threads`"));
     }
+    let crowded = facts.pressure_of(&most.step, |sample| sample.pressure_cpu).is_some_and(|seen| seen.value >= CROWDED);
+    if crowded {
+        return Err(Missing::of(
+            "tasks waited for a processor while the threads ran, so that others had it: a quiet machine",
+        ));
+    }
     let n = n.min(cpus);
     if n <= 1.0 {
         return Ok(None);
@@ -80,6 +86,9 @@ mod tests {
         quiet(&RULE, run(3.2, 1.0));
         // Two processors are all that four threads can use.
         quiet(&RULE, run(1.95, 1.0).cpus(2));
+        // Others had the processors: then it cannot be told.
+        let crowded = run(1.6, 1.0).host(50, |sample| sample.pressure_cpu = Some(0.6)).record();
+        assert!(ask(&RULE, &crowded).expect_err("not assessed").contains("others"));
         lacking(&RULE);
     }
 }

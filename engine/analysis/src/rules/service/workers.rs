@@ -31,10 +31,10 @@ fn check(facts: &Facts<'_>, limits: &Limits<'_>) -> Checked {
         let (rate, response, part) = load.loaded()?;
         let busy = cpu.range().map(|cpu| cpu / cpus);
         let wait = Range::exact(1.0 - service.value / response.value.max(1e-12)).within(0.0, 1.0);
-        // A worker that is just about busy all the time is one.
+        // Workers that are just about busy all the time are so many and not one more, although the mean of both is not exact.
         let inside = rate.value * service.value;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of workers, clamped")]
-        let now = (inside + 0.1).ceil().clamp(1.0, 1e4) as u32;
+        let now = (inside - 0.1).ceil().clamp(1.0, 1e4) as u32;
         if wait.value < limits.of("wait") || busy.value > limits.of("busy") || inside < 0.7 * f64::from(now) {
             continue;
         }
@@ -80,10 +80,14 @@ mod tests {
     use crate::advice::fixture::*;
 
     fn run(cpu: f64) -> Made {
+        at_rate(cpu, 90.0)
+    }
+
+    fn at_rate(cpu: f64, rate: f64) -> Made {
         let sweep = [ml("response", "users=1", Unit::Seconds, 0.01)];
         let metrics = [
             times("response", &[(0.1, 1000)]),
-            m("rate", Unit::PerSecond, 90.0),
+            m("rate", Unit::PerSecond, rate),
             ones("target.cpu", Unit::Ratio, &[cpu; 5]),
         ];
         Made::new().cpus(4).sweep("users", &[1.0, 8.0], &sweep).load("shop", &metrics, &[90.0])
@@ -102,7 +106,7 @@ mod tests {
             let phase = engine_core::load::PhaseShape { users: Some(10.0), ..Default::default() };
             shape.phases = vec![phase];
         };
-        let found = fires(&RULE, run(0.9).changed(closed), &["about 1 are there"]);
+        let found = fires(&RULE, at_rate(0.9, 102.0).changed(closed), &["about 1 are there"]);
         assert!((found.gain.modelled().expect("a model").speedup.value - 2.0).abs() < 1e-9);
         lacking(&RULE);
     }

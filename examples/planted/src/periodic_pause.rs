@@ -9,13 +9,16 @@ use crate::http;
 pub fn serve(faulty: bool, port: u16) {
     let world = Arc::new(RwLock::new(()));
     let stopped = Arc::clone(&world);
-    std::thread::spawn(move || {
-        while faulty {
+    let pauses = move || {
+        loop {
             std::thread::sleep(Duration::from_millis(2600));
             let _stopped = stopped.write().expect("nobody panics");
             std::thread::sleep(Duration::from_millis(400));
         }
-    });
+    };
+    if faulty {
+        std::thread::spawn(pauses);
+    }
     http::serve(port, http::USUAL, move |_| {
         let _going = world.read().expect("nobody panics");
         std::thread::sleep(Duration::from_millis(15));

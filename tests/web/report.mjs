@@ -52,7 +52,8 @@ await test("a chart zooms, and its table has its numbers", async () => {
   const after = await range();
   assert(after[1] - after[0] < before[1] - before[0], `${before} became ${after}`);
   await page.click("figure.chart .numbers summary");
-  assert((await page.$$("figure.chart .numbers tbody tr")).length > 2, "no rows");
+  // The rows are made when the browser says that the details are open, which is a moment after the click.
+  await page.waitForSelector("figure.chart .numbers tbody tr:nth-child(3)", { timeout: 5_000 });
   clean(page);
   await page.context().close();
 });

@@ -1,7 +1,7 @@
 // Every page of the dashboard in a real browser: live runs, reconnecting, comparing, zooming, alerts, keys, colours, phones.
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { accessible, assert, browse, clean, end, folder, open, picture, root, run, serve, start, test } from "./harness.mjs";
+import { accessible, assert, browse, clean, end, folder, open, picture, root, run, serve, start, test, until } from "./harness.mjs";
 
 const tour = path.join(root, "tests/web/tour.rhai");
 const JUDGED = [0, 10, 11, 12, 31];
@@ -173,7 +173,7 @@ await test("an alert is acknowledged, silenced, resolved and labelled", async ()
     await page.fill(`${form} input >> nth=0`, "ann");
     await page.fill(`${form} input >> nth=1`, "known since Monday");
     await page.click(`${form} button[type=submit]`);
-    await page.waitForFunction(([name, wanted]) => fetch(`/api/v1/alerts/${name}`).then((answer) => answer.json()).then((found) => found.state === wanted || found.label === wanted), [id, state], { polling: 300 });
+    await until(page, ([name, wanted]) => fetch(`/api/v1/alerts/${name}`).then((answer) => answer.json()).then((found) => found.state === wanted || found.label === wanted), [id, state]);
   };
   await act("Acknowledge", "acknowledged");
   await act("Silence", "silenced");
@@ -245,7 +245,7 @@ await test("a scenario is started by its name", async () => {
   await page.waitForFunction(() => location.search.includes("profile=tiny"));
   await page.click("button:text-is('Run it now')");
   await page.waitForFunction(() => location.pathname === "/now");
-  await page.waitForFunction(() => fetch("/api/v1/runs?scenario=primes&tiny=true").then((answer) => answer.json()).then((found) => found.total === 1), null, { polling: 500, timeout: 90_000 });
+  await until(page, () => fetch("/api/v1/runs?scenario=primes&tiny=true").then((answer) => answer.json()).then((found) => found.total === 1), null, 90);
   await page.goto(`${server.base}/scenarios`);
   await page.waitForSelector("text=Started from here");
   clean(page);

@@ -136,10 +136,11 @@ function faultSection(step) {
   const columns = ["Baseline p95", "Baseline rate", "Detected after", "Worst p95", "Lowest rate", "Recovered after", "Failed", "Answers missing", "Lost of acknowledged"];
   const rows = fault.repetitions.map((one) => [
     String(one.number), badge(ENDED.get(one.verdict) ?? "none", one.verdict), value("s", one.baseline_p95_seconds), value("1/s", one.baseline_rate_per_second), value("s", one.detect_seconds), value("s", one.worst_p95_seconds),
-    value("1/s", one.worst_rate_per_second), h("b", {}, value("s", one.recover_seconds)), one.failures ?? "–", value("1", one.area), one.acknowledged === null ? "–" : `${one.lost} of ${one.acknowledged}`, [one.reason, one.mechanism, one.passed_over.length ? `not ${one.passed_over.join("; ")}` : ""].filter(Boolean).join("; "),
+    value("1/s", one.worst_rate_per_second), h("b", {}, value("s", one.recover_seconds)), one.failures ?? "–", value("1", one.area), one.acknowledged === null ? "–" : `${one.lost} of ${one.acknowledged}`,
   ]);
-  return section(`Fault: ${step.path}`, "times: lower is better", h("p", { class: "quiet" }, `${fault.fault} on ${fault.victim} after ${duration(fault.after_seconds)}${fault.lasts_seconds ? ` for ${duration(fault.lasts_seconds)}` : ""}; well again within ${duration(fault.within_seconds)}, or not recovered`),
-    rows.length ? table([{ title: "Repetition" }, { title: "Ended" }, ...columns.map((title) => ({ title, n: true })), { title: "How", class: "why" }], rows, { label: "Repetitions", keep: "repetitions" }) : h("p", {}, "No repetition ended."),
+  const how = [...new Set(fault.repetitions.flatMap((one) => [`by ${one.mechanism}${one.passed_over.length ? ` (not ${one.passed_over.join("; ")})` : ""}`, one.reason ? `repetition ${one.number}: ${one.reason}` : ""]))].filter(Boolean);
+  return section(`Fault: ${step.path}`, "times: lower is better", h("p", { class: "quiet" }, `${fault.fault} on ${fault.victim} after ${duration(fault.after_seconds)}${fault.lasts_seconds ? ` for ${duration(fault.lasts_seconds)}` : ""}; well again within ${duration(fault.within_seconds)}, or not recovered`), how.map((text) => h("p", { class: "quiet" }, ticked(text))),
+    rows.length ? table([{ title: "Repetition" }, { title: "Ended" }, ...columns.map((title) => ({ title, n: true }))], rows, { label: "Repetitions", keep: "repetitions" }) : h("p", {}, "No repetition ended."),
     h("details", {}, h("summary", {}, "Course"), fault.repetitions.map((one) => h("p", { class: "quiet" }, h("b", {}, `${one.number}  `), one.marks.map((mark) => `${mark.at_seconds?.toFixed(2)} s ${mark.what}`).join(" · ")))),
     h("details", {}, h("summary", {}, "What the words mean"), h("p", { class: "quiet" }, fault.definition)));
 }

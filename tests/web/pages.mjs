@@ -52,8 +52,8 @@ await test("every page shows something, has no error, and is accessible in light
   for (const colorScheme of ["light", "dark"]) {
     for (const name of ["now", "runs", "compare", "trends", "alerts", "advice", "scenarios", "schedules", "machine"]) {
       const page = await at(`/${name}`, { colorScheme });
+      await until(page, () => document.querySelector("main").textContent.trim().length > 40);
       await page.waitForTimeout(500);
-      assert((await page.textContent("main")).trim().length > 40, `${name} is empty`);
       await accessible(page, `${name}, ${colorScheme}`);
       await picture(page, `${name}-${colorScheme}`);
       clean(page);
@@ -102,6 +102,7 @@ await test("a run shows its fault and its stress", async () => {
 
 await test("two runs are compared from the list", async () => {
   const page = await at("/runs?scenario=tour");
+  await page.waitForSelector("tbody input[type=checkbox]");
   const boxes = await page.$$("tbody input[type=checkbox]");
   assert(boxes.length === 2, `${boxes.length} runs`);
   await boxes[1].check();
@@ -297,8 +298,7 @@ await test("a run is seen while it goes on", async () => {
   assert((await page.title()).match(/\d+ % · Now/), await page.title());
   const count = () => page.evaluate(() => window.engineLive.updates);
   const before = await count();
-  await page.waitForTimeout(2500);
-  assert((await count()) > before, "no update in 2.5 s");
+  await page.waitForFunction((seen) => window.engineLive.updates > seen + 1, before, { timeout: 15_000 });
   await page.waitForTimeout(2500);
   await picture(page, "now-live", false);
   await accessible(page, "live");
@@ -358,7 +358,7 @@ await test("everything is reached by the keyboard alone", async () => {
   assert(await page.evaluate(() => document.activeElement.type === "search"), "no focus on the filter");
   await page.keyboard.type("tour");
   await page.waitForFunction(() => new URLSearchParams(location.search).get("q") === "tour");
-  await page.waitForTimeout(600);
+  await until(page, () => { const rows = [...document.querySelectorAll("tr.go")]; return rows.length > 0 && rows.every((row) => row.textContent.includes("tour")); });
   await page.keyboard.press("Escape");
   await page.keyboard.press("j");
   await page.keyboard.press("Enter");
@@ -408,8 +408,7 @@ await test("the pages take at most 600 KB and paint soon", async () => {
 
 await test("a reader without the token can look and not touch", async () => {
   const page = await open(browser, `${server.base}/alerts`);
-  await page.waitForSelector(".page h1");
-  await page.waitForTimeout(500);
+  await page.waitForSelector(":is(.card, .empty)");
   assert((await page.$$(".act")).length === 0, "there are buttons that cannot work");
   assert((await page.textContent("main")).includes("it has the token") || (await page.$$(".card")).length === 0, "nothing says how to get in");
   clean(page);

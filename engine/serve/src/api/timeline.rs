@@ -10,7 +10,7 @@ use engine_report::clean;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::api::{Errors, json};
+use crate::api::{Errors, raw};
 use crate::error::ApiError;
 use crate::params::{Name, Params, reference};
 use crate::shape::{HostPoint, Mark, Window, heat_bounds, thinned};
@@ -76,8 +76,17 @@ pub(crate) async fn get(
         points @ 10..=2000 => usize::try_from(points).unwrap_or(600),
         other => return Err(ApiError::bad(format!("`points` must be 10 to 2000, got {other}"))),
     };
-    let timeline = app.work(move |app| Ok(timeline(&*app.record(&id)?, points))).await?;
-    Ok(json(&timeline))
+    let text = app
+        .work(move |app| {
+            let record = app.record(&id)?;
+            app.records.timeline(&record, points, || {
+                let text = serde_json::to_vec(&timeline(&record, points));
+                text.map(Into::into)
+                    .map_err(|error| ApiError::internal(format!("a time line cannot be written: {error}")))
+            })
+        })
+        .await?;
+    Ok(raw(text))
 }
 
 fn timeline(record: &RunRecord, points: usize) -> Timeline {

@@ -90,6 +90,15 @@ export async function picture(page, name, whole = true) {
   await page.screenshot({ path: path.join(pictures, `${name}.png`), fullPage: whole });
 }
 
+/** Waits until a function of the page, which may ask the server, says so. (`waitForFunction` takes a promise itself for a yes.) */
+export async function until(page, told, argument = null, seconds = 20) {
+  const end = Date.now() + 1000 * seconds;
+  while (!(await page.evaluate(told, argument))) {
+    if (Date.now() > end) throw new Error(`not within ${seconds} s: ${told} ${JSON.stringify(argument)}`);
+    await page.waitForTimeout(200);
+  }
+}
+
 /** What axe-core finds that is serious or worse. */
 export async function accessible(page, name) {
   await page.evaluate(axe);

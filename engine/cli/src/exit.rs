@@ -143,7 +143,7 @@ pub(crate) const MEANINGS: [Meaning; 17] = [
         Exit::Terminated,
         143,
         "terminated",
-        "SIGTERM. What there was is stored and reported.",
+        "SIGTERM, or its terminal was closed. What there was is stored and reported.",
         "`engine run --resume @last` goes on.",
     ),
 ];

@@ -115,7 +115,7 @@ pub enum StopReason {
 }
 
 /// A message of the scenario or of the engine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Note {
     /// How loud.
     pub level: NoteLevel,
@@ -125,6 +125,10 @@ pub struct Note {
     pub message: String,
     /// Where in the scenario.
     pub place: Option<Place>,
+    /// When it was made, in seconds since the run's start: the record takes it from the event that brought it. None in runs
+    /// that an older version stored, and before the run begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<f64>,
 }
 
 /// How loud a note is.

@@ -311,7 +311,7 @@ impl RunRecord {
                 }
             }
             Event::Host(sample) => self.host.push(sample.clone()),
-            Event::Note(note) => self.notes.push(note.clone()),
+            Event::Note(note) => self.notes.push(Note { at: note.at.or(Some(envelope.at)), ..note.clone() }),
             Event::Judged(judged) => self.judged.clone_from(judged),
             Event::RunFinished { state, validity, after } => {
                 self.state = *state;

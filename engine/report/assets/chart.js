@@ -214,6 +214,11 @@ export function redraw() {
   for (const [element, chart] of drawn) draw(element, chart);
 }
 
+/** Fits every chart to its place at once: the library would wait a moment, and paper does not. */
+export function resize() {
+  for (const element of drawn.keys()) window.Plotly.relayout(element, { width: element.clientWidth, height: element.clientHeight, autosize: false });
+}
+
 function keys(event, element) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const range = element.layout?.xaxis?.range?.slice();

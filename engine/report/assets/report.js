@@ -1,5 +1,5 @@
 // The script of a report: unpacks the chart library and the data, draws what comes into view, and fills tables on demand.
-import { draw, redraw, table } from "./chart.js";
+import { draw, redraw, resize, table } from "./chart.js";
 
 const bytesOf = (id) => Uint8Array.from(atob(document.getElementById(id).textContent), (letter) => letter.charCodeAt(0));
 const unpacked = (id) => new Response(new Blob([bytesOf(id)]).stream().pipeThrough(new DecompressionStream("gzip")));
@@ -10,9 +10,14 @@ function button(text, title, action) {
   element.textContent = text;
   element.title = title;
   element.addEventListener("click", action);
-  document.querySelector(".contents").append(element);
+  tools.append(element);
   return element;
 }
+
+/* They stay in sight where the list of sections is wider than the window. */
+const tools = document.createElement("span");
+tools.className = "tools";
+document.querySelector(".contents").append(tools);
 
 function switchTheme() {
   const root = document.documentElement;
@@ -60,14 +65,25 @@ async function start() {
   const show = (plot) => waiting.delete(plot) && draw(plot, elements.get(plot));
   const seen = new IntersectionObserver((entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => show(entry.target)), { rootMargin: "400px" });
   waiting.forEach((plot) => seen.observe(plot));
-  // On paper everything is in view, in light colours.
-  const paper = () => {
+  // On paper everything is in view, in light colours, and as wide as a sheet: a chart does not shrink by itself.
+  const root = document.documentElement;
+  let before;
+  window.addEventListener("beforeprint", () => {
+    before = root.dataset.theme;
     document.querySelectorAll("details:not(.numbers)").forEach((details) => { details.open = true; });
-    document.documentElement.dataset.theme = "light";
+    root.dataset.theme = "light";
+    root.classList.add("paper");
     [...waiting].forEach(show);
     redraw();
-  };
-  window.addEventListener("beforeprint", paper);
+    resize();
+  });
+  window.addEventListener("afterprint", () => {
+    root.classList.remove("paper");
+    if (before === undefined) delete root.dataset.theme;
+    else root.dataset.theme = before;
+    redraw();
+    resize();
+  });
   document.documentElement.dataset.ready = "true";
 }
 

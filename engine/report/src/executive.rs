@@ -124,10 +124,14 @@ fn summary(record: &RunRecord, part: &str) -> PartSummary {
 
 /// The first metric of a step, in words.
 fn figure(step: &StepRecord, part: &str) -> Option<String> {
-    let first = step.scalars().into_iter().next()?;
-    let figures = view::figures(first)?;
     let path = step.plan.path();
     let path = path.strip_prefix(part).and_then(|rest| rest.strip_prefix('/')).unwrap_or(&path);
+    // The first metric of stress is its control: how much the quiet measurements differ among themselves.
+    if let Some(stress) = crate::interference::short(step) {
+        return Some(format!("{} {stress}", clip(path, 60)));
+    }
+    let first = step.scalars().into_iter().next()?;
+    let figures = view::figures(first)?;
     let value = number::value(first.metric.unit, figures.estimate.value);
     Some(format!("{} {} {value}", clip(path, 60), clip(&first.metric.id, 40)))
 }

@@ -230,11 +230,11 @@ impl Host {
         let place = at.filter(|at| !at.pos.is_none()).map(|at| self.place(at));
         if let Some(stage) = self.stage.get() {
             stage.trace(|| format!("says: {message}"));
-            return stage.note(Note { level, step: None, message, place });
+            return stage.note(Note { level, step: None, message, place, at: None });
         }
         match &*self.live.borrow() {
             Some(live) => live.note(level, message, place),
-            None => self.notes.borrow_mut().push(Note { level, step: None, message, place }),
+            None => self.notes.borrow_mut().push(Note { level, step: None, message, place, at: None }),
         }
     }
 }

@@ -61,8 +61,11 @@ async function open() {
   }
   document.body.classList.remove("covered");
   for (const link of nav.querySelectorAll("a")) {
-    if (link.dataset.path === page?.path) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
+    if (link.dataset.path === page?.path) {
+      link.setAttribute("aria-current", "page");
+      // On a phone the menu is wider than the window.
+      nav.scrollTo({ left: link.offsetLeft - nav.offsetLeft - (nav.clientWidth - link.offsetWidth) / 2 });
+    } else link.removeAttribute("aria-current");
   }
   if (!page) {
     current = null;

@@ -18,13 +18,38 @@ export function bandsOf(marks, path) {
     .map((mark) => ({ from: mark.at, to: mark.end, name: mark.text, bad: mark.kind === "fault" }));
 }
 
-/** The charts of a load from its windows. */
+/** What the load itself calls its stretches, where there are several: before a fault, while it lasts, and after it. */
+function bandsAsMeasured(rows) {
+  const bands = [];
+  for (const row of rows) {
+    const last = bands.at(-1);
+    if (last?.name === row.phase) last.to = row.at + row.seconds;
+    else bands.push({ from: row.at, to: row.at + row.seconds, name: row.phase, bad: row.phase === "fault" });
+  }
+  return bands.length > 1 ? bands : [];
+}
+
+/** What happened to the victim of a fault, in the time of the load that was under way. */
+function moments(marks, path) {
+  const starts = (marks ?? []).filter((mark) => mark.kind === "step" && mark.step === path).map((mark) => mark.at).sort((a, b) => a - b);
+  const newest = starts.at(-1);
+  return newest === undefined ? [] : (marks ?? []).filter((mark) => mark.kind === "fault" && mark.end === null && mark.step === path && mark.at >= newest)
+    .map((mark) => ({ x: mark.at - newest, bad: mark.text.startsWith("fault: ") }));
+}
+
+/** The charts of a load from the windows of its last round. */
 export function loadCharts(load, marks, bounds, prefix = "load") {
-  const rows = load.windows;
+  const round = load.windows.at(-1)?.round;
+  const rows = load.windows.filter((row) => row.round === round);
   if (!rows.length) return [];
+  // What is left over at the very end, and saw nothing, is no stretch of its own.
+  const [before, end] = rows.slice(-2);
+  if (end && end.seconds < before.seconds / 2 && !end.started && !end.ok) rows.pop();
   const x = (row) => row.at + row.seconds / 2;
   const start = time("since the load's start");
-  const bands = bandsOf(marks, load.path);
+  const planned = bandsOf(marks, load.path);
+  const bands = planned.length ? planned : bandsAsMeasured(rows);
+  const happened = moments(marks, load.path);
   const id = (name) => `${prefix}-${load.step}-${name}`;
   const per = (row, count) => (row.seconds > 0 ? count / row.seconds : null);
   const failed = (row) => row.failed + row.timed_out + row.cut_off;
@@ -41,7 +66,7 @@ export function loadCharts(load, marks, bounds, prefix = "load") {
   for (const row of rows) for (const [name, count] of Object.entries(row.errors ?? {})) classes.set(name, (classes.get(name) ?? 0) + count);
   const top = [...classes].sort((a, b) => b[1] - a[1]).slice(0, 6);
   if (top.length) charts.push(lines(id("errors"), `${load.path}: errors by class`, "", start, "1/s", "lower", "errors", top.map(([name]) => over(name, rows, x, (row) => per(row, Object.entries(row.errors ?? {}).find(([key]) => key === name)?.[1] ?? 0))), bands));
-  return charts.filter(Boolean);
+  return charts.filter(Boolean).map((chart) => (happened.length ? { ...chart, lines: happened } : chart));
 }
 
 /** How many responses took how long: only the buckets in use are drawn. */

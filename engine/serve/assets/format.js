@@ -100,6 +100,15 @@ export function ago(text, now = Date.now()) {
   return `${Math.floor(seconds / factor)} ${name} ago`;
 }
 
+/** `in 3 h`. */
+export function until(text, now = Date.now()) {
+  const seconds = (Date.parse(text) - now) / 1000;
+  if (!Number.isFinite(seconds)) return "–";
+  if (seconds < 5) return "now";
+  const [factor, name] = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]].find(([size]) => seconds >= size);
+  return `in ${Math.floor(seconds / factor)} ${name}`;
+}
+
 export const direction = (goal) => (goal === "lower" ? "lower is better" : goal === "higher" ? "higher is better" : "");
 export const arrow = (goal) => (goal === "lower" ? "↓" : goal === "higher" ? "↑" : "");
 export const count = (number, word) => `${number} ${word}${number === 1 ? "" : "s"}`;

@@ -33,8 +33,8 @@ img-src 'self' data: blob:; connect-src 'self'; font-src 'self'; manifest-src 's
 base-uri 'none'; form-action 'none'";
 
 /// First parts of the addresses that are pages.
-pub(crate) const PAGES: [&str; 11] =
-    ["", "now", "runs", "run", "compare", "trends", "alerts", "advice", "scenarios", "machine", "help"];
+pub(crate) const PAGES: [&str; 12] =
+    ["", "now", "runs", "run", "compare", "trends", "alerts", "advice", "scenarios", "schedules", "machine", "help"];
 
 /// `GET /assets/{*path}`.
 pub(crate) async fn file(Path(path): Path<String>, headers: HeaderMap) -> Result<Response, ApiError> {

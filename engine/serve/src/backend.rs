@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use engine_core::comparison::Comparison;
 use engine_core::finding::Advice;
-use engine_core::run::RunRecord;
+use engine_core::run::{RunRecord, Timestamp};
+use engine_core::schedule::{Mark, Schedule};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -204,6 +205,15 @@ pub struct Job {
     pub output: String,
 }
 
+/// A start that is to come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Coming {
+    /// When.
+    pub at: Timestamp,
+    /// The same as people of the schedule's time zone write it.
+    pub local: String,
+}
+
 /// Two sides to compare.
 #[derive(Debug, Clone, Default)]
 pub struct Sides {
@@ -279,6 +289,21 @@ pub trait Backend: Send + Sync + 'static {
 
     /// What was started from here, newest first.
     fn jobs(&self) -> Vec<Job>;
+
+    /// The next starts of a schedule that has been followed so far.
+    ///
+    /// # Errors
+    /// When its pattern or its zone cannot be read: why it cannot be followed.
+    fn coming(&self, schedule: &Schedule, mark: Mark, most: usize) -> Result<Vec<Coming>, Refused>;
+
+    /// Whether this process starts what is due.
+    fn follows_schedules(&self) -> bool;
+
+    /// Runs a stored schedule now, as a process of its own.
+    ///
+    /// # Errors
+    /// When that is not allowed, or one is running.
+    fn run_schedule(&self, name: &str) -> Result<Job, Refused>;
 
     /// Takes results in.
     ///

@@ -144,6 +144,7 @@ impl From<engine_store::Error> for ApiError {
             }
             Store::UnknownBaseline { name, .. } => Self::unknown("unknown_baseline", format!("no baseline `{name}`")),
             Store::UnknownAlert { id, .. } => Self::unknown("unknown_alert", format!("no alert `{id}`")),
+            Store::BadSchedule { reason } => Self::unknown("unknown_schedule", reason.clone()),
             Store::BadAlert { .. } | Store::BadBaseline { .. } => Self::conflict(error.to_string()),
             Store::Import { reason, .. } => Self::bad(reason.clone()),
             Store::Locked { .. } => Self::unavailable("the store is locked by another process"),

@@ -26,8 +26,8 @@ mod state;
 mod time;
 
 pub use backend::{
-    Backend, ImportAs, ImportedRun, Job, Machine, MachineRow, MachineStatus, PlanDiagnostic, PlanParam, PlanPhase,
-    PlanPreview, PlanStep, Refusal, Refused, RunRequest, ScenarioRow, Sides,
+    Backend, Coming, ImportAs, ImportedRun, Job, Machine, MachineRow, MachineStatus, PlanDiagnostic, PlanParam,
+    PlanPhase, PlanPreview, PlanStep, Refusal, Refused, RunRequest, ScenarioRow, Sides,
 };
 pub use listen::{Bound, bind};
 pub use live::Hub;

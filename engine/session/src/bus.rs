@@ -75,7 +75,7 @@ impl Bus {
 
     /// Sends a note, unless the run has it already: what every round would say is said once.
     pub fn note(&self, level: NoteLevel, step: Option<String>, message: impl Into<String>, place: Option<Place>) {
-        let note = Note { level, step, message: message.into(), place };
+        let note = Note { level, step, message: message.into(), place, at: None };
         if !self.with(|record| record.notes.contains(&note)) {
             self.send(Event::Note(note));
         }

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use engine_core::event::{Envelope, Event, Sampled};
+use engine_core::event::{Envelope, Event, Note, Sampled};
 use engine_core::measurement::Round;
 use engine_core::run::RunId;
 use engine_core::series::Labels;
@@ -83,7 +83,9 @@ impl<'a> Batch<'a> {
             Event::Window(_) => Ok(()),
             Event::Host(sample) => hosts::insert(rows, known.run, position, sample),
             Event::Note(note) => {
-                let data = rows.text("a note", note)?;
+                // As a record takes it.
+                let note = Note { at: note.at.or(Some(envelope.at)), ..note.clone() };
+                let data = rows.text("a note", &note)?;
                 rows.run("INSERT INTO notes VALUES (?1, ?2, ?3)", params![known.run, position, data])
             }
             Event::Judged(judged) => {

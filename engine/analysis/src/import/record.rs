@@ -98,7 +98,7 @@ pub fn record(imported: &ImportedRun, origin: &Origin) -> RunRecord {
     let mut record = RunRecord::new(header);
     record.steps = steps;
     record.state = RunState::Complete;
-    let note = |level, message: String| Note { level, step: None, message, place: None };
+    let note = |level, message: String| Note { level, step: None, message, place: None, at: None };
     record.notes.push(note(NoteLevel::Info, format!("measured by {tool}, read from `{}`", origin.source)));
     record.notes.extend(imported.remarks.iter().map(|remark| note(NoteLevel::Warning, remark.clone())));
     record

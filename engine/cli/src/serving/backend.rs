@@ -6,12 +6,14 @@ use std::process::Command;
 use engine_core::comparison::Comparison;
 use engine_core::finding::Advice;
 use engine_core::plan::Work;
-use engine_core::run::RunRecord;
+use engine_core::run::{RunRecord, Timestamp};
+use engine_core::schedule::{Mark, Schedule};
+use engine_operate::{Cron, step};
 use engine_report::{Report, TimeZone, clean};
 use engine_script::{Severity, Source, title};
 use engine_serve::{
-    Backend, ImportAs, ImportedRun, Job, Machine, MachineRow, MachineStatus, PlanDiagnostic, PlanParam, PlanPhase,
-    PlanPreview, PlanStep, Refusal, Refused, RunRequest, ScenarioRow, Sides,
+    Backend, Coming, ImportAs, ImportedRun, Job, Machine, MachineRow, MachineStatus, PlanDiagnostic, PlanParam,
+    PlanPhase, PlanPreview, PlanStep, Refusal, Refused, RunRequest, ScenarioRow, Sides,
 };
 use engine_store::Imported;
 
@@ -36,6 +38,7 @@ pub(crate) struct Local {
     app: App,
     folder: PathBuf,
     may_run: bool,
+    follows: bool,
     jobs: Jobs,
 }
 
@@ -49,7 +52,7 @@ impl Local {
         // Nothing that a page asks for is shown in the terminal.
         let mut app = app;
         app.output.quiet = true;
-        Ok(Self { app, folder, may_run: args.allow_run_from_web, jobs: Jobs::default() })
+        Ok(Self { app, folder, may_run: args.allow_run_from_web, follows: !args.no_schedules, jobs: Jobs::default() })
     }
 
     /// The scenario of a listed name. Nothing else can be named, so that no name leads out of the folder.
@@ -65,6 +68,21 @@ impl Local {
                 hint: Some("`/api/v1/scenarios` lists them".to_owned()),
             }),
         }
+    }
+}
+
+impl Local {
+    /// This program with the same store and settings, for a process of its own.
+    fn myself(&self) -> Result<Command, Refused> {
+        let internal = |error: std::io::Error| Refused::new(Refusal::Internal, error.to_string());
+        let mut command = Command::new(std::env::current_exe().map_err(internal)?);
+        command.arg("--db").arg(self.app.database().map_err(refused)?).arg("--no-color");
+        if let Some(config) = &self.app.global.config {
+            command.arg("--config").arg(config);
+        }
+        // A run has no business with it.
+        command.env_remove("ENGINE_TOKEN");
+        Ok(command)
     }
 }
 
@@ -253,12 +271,7 @@ impl Backend for Local {
             Source::File(path) => std::path::absolute(&path).unwrap_or(path).to_string_lossy().into_owned(),
             _ => name.to_owned(),
         };
-        let internal = |error: std::io::Error| Refused::new(Refusal::Internal, error.to_string());
-        let mut command = Command::new(std::env::current_exe().map_err(internal)?);
-        command.arg("--db").arg(self.app.database().map_err(refused)?).arg("--no-color");
-        if let Some(config) = &self.app.global.config {
-            command.arg("--config").arg(config);
-        }
+        let mut command = self.myself()?;
         command.arg("run").arg(source);
         if let Some(profile) = &request.profile {
             command.arg("--profile").arg(profile);
@@ -266,9 +279,30 @@ impl Backend for Local {
         for (name, value) in &request.params {
             command.arg("-p").arg(format!("{name}={value}"));
         }
-        // The run has no business with it.
-        command.env_remove("ENGINE_TOKEN");
         self.jobs.start(name, request.profile.as_deref(), command)
+    }
+
+    fn coming(&self, schedule: &Schedule, mark: Mark, most: usize) -> Result<Vec<Coming>, Refused> {
+        let cron = Cron::new(&schedule.cron, &schedule.zone)
+            .map_err(|error| Refused::new(Refusal::Invalid, clean::line(&error.to_string())))?;
+        let start = |due: Timestamp| {
+            let at = Timestamp(due.0.saturating_add(step::jitter(schedule, due)));
+            Coming { at, local: cron.local(at) }
+        };
+        Ok(cron.times(mark.due).take(most).map(start).collect())
+    }
+
+    fn follows_schedules(&self) -> bool {
+        self.follows
+    }
+
+    fn run_schedule(&self, name: &str) -> Result<Job, Refused> {
+        if let Some(why) = self.why_not_run() {
+            return Err(Refused::new(Refusal::Forbidden, why));
+        }
+        let mut command = self.myself()?;
+        command.args(["schedule", "run-now", name]);
+        self.jobs.start(&format!("schedule {name}"), None, command)
     }
 
     fn jobs(&self) -> Vec<Job> {

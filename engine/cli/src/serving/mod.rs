@@ -57,7 +57,8 @@ pub(crate) fn start(app: &App, args: &ServeArgs) -> Result<Dashboard, Fatal> {
 pub(crate) fn beside_run(app: &App, port: &str) -> Result<Dashboard, Fatal> {
     let wrong = |_| Fatal::usage(format!("`--dashboard` takes a port, got `{port}`"));
     let port = if port.is_empty() { None } else { Some(port.parse().map_err(wrong)?) };
-    let dashboard = start(app, &ServeArgs { port, ..ServeArgs::default() })?;
+    // A process that runs a scenario starts nothing else beside it.
+    let dashboard = start(app, &ServeArgs { port, no_schedules: true, ..ServeArgs::default() })?;
     dashboard.announce(app);
     Ok(dashboard)
 }

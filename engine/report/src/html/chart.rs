@@ -24,6 +24,9 @@ pub struct Chart {
     /// Shaded stretches of the horizontal axis, such as phases.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub bands: Vec<Band>,
+    /// Moments along the horizontal axis, such as the beginning of a fault.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<Line>,
     /// Counts over time and value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub heat: Option<Heat>,
@@ -102,6 +105,21 @@ pub struct Band {
     pub to: f64,
     /// Its name.
     pub name: String,
+    /// Whether it is no good time, such as that of a fault.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub bad: bool,
+}
+
+/// A moment.
+#[derive(Debug, Clone, Serialize)]
+pub struct Line {
+    /// When.
+    pub x: f64,
+    /// What happened.
+    pub name: String,
+    /// Whether it is nothing good.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub bad: bool,
 }
 
 /// Counts in cells.

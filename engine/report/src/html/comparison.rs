@@ -13,6 +13,7 @@ use super::escape::{cell, sentence};
 use super::page::Page;
 use super::report::DETAILS;
 use super::sections::badge;
+use crate::input::Report;
 use crate::number::{self, Scale};
 use crate::{json, load, moment, verdict as words, view};
 
@@ -127,15 +128,7 @@ fn refusals(page: &mut Page, comparison: &Comparison) {
 fn changes(page: &mut Page, comparison: &Comparison) {
     if !comparison.series.is_empty() {
         page.section("changes", "Changes", "the worst first");
-        let reach = reach(comparison);
-        let all = words::sorted(comparison);
-        let (first, rest) = all.split_at(if all.len() > FIRST + 5 { FIRST } else { all.len() });
-        table(page, first, comparison.threshold, reach);
-        if !rest.is_empty() {
-            put!(page.out, "<details class=\"more\"><summary>{} more series</summary>", rest.len());
-            table(page, rest, comparison.threshold, reach);
-            page.out.push_str("</details>");
-        }
+        rows(page, comparison);
         page.end();
     }
     for (word, ids) in [("old", &comparison.only_old), ("new", &comparison.only_new)] {
@@ -146,8 +139,43 @@ fn changes(page: &mut Page, comparison: &Comparison) {
     }
 }
 
+/// The run against its baseline, where it was held against one: the same table as in a comparison.
+pub(super) fn against_baseline(page: &mut Page, report: &Report<'_>) {
+    let Some(comparison) = report.comparison else { return };
+    page.section("baseline", "Against the baseline", &words::tally(comparison));
+    put!(
+        page.out,
+        "<p class=\"quiet\">Held against {}. A change of more than {} counts.</p>",
+        sentence(&of_side(&comparison.old, &report.zone)),
+        number::share(comparison.threshold)
+    );
+    for refusal in &comparison.refusals {
+        if page.row() {
+            let subject = refusal.subject.as_deref().unwrap_or("Nothing is compared");
+            put!(page.out, "<p>{}: {}</p>", cell(subject), sentence(&refusal.reason));
+        }
+    }
+    if !comparison.series.is_empty() {
+        rows(page, comparison);
+    }
+    page.end();
+}
+
 /// Series that are seen at once.
 const FIRST: usize = 30;
+
+/// All changes, the first of them at once.
+fn rows(page: &mut Page, comparison: &Comparison) {
+    let reach = reach(comparison);
+    let all = words::sorted(comparison);
+    let (first, rest) = all.split_at(if all.len() > FIRST + 5 { FIRST } else { all.len() });
+    table(page, first, comparison.threshold, reach);
+    if !rest.is_empty() {
+        put!(page.out, "<details class=\"more\"><summary>{} more series</summary>", rest.len());
+        table(page, rest, comparison.threshold, reach);
+        page.out.push_str("</details>");
+    }
+}
 
 fn table(page: &mut Page, series: &[&SeriesVerdict], threshold: f64, reach: f64) {
     put!(

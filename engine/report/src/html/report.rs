@@ -3,7 +3,7 @@
 use super::chart::Chart;
 use super::charts::Detail;
 use super::page::Page;
-use super::{Kind, advice, diagnostics, load, results, sections};
+use super::{Kind, advice, comparison, diagnostics, executive, fault, interference, load, results, sections};
 use crate::input::Report;
 use crate::{clean, json};
 
@@ -43,10 +43,14 @@ pub fn charts(report: &Report<'_>) -> Vec<Chart> {
 fn page(report: &Report<'_>, kind: Kind, detail: Detail) -> Page {
     let mut page = Page::new(kind, detail);
     sections::header(&mut page, report);
+    executive::executive(&mut page, report);
     sections::expectations(&mut page, report);
+    comparison::against_baseline(&mut page, report);
     sections::findings(&mut page, report);
     advice::advice(&mut page, report);
+    fault::faults(&mut page, report);
     load::loads(&mut page, report);
+    interference::stress(&mut page, report);
     results::results(&mut page, report);
     sections::machine(&mut page, report);
     sections::health(&mut page, report);

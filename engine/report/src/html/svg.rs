@@ -100,6 +100,16 @@ pub(super) fn svg(out: &mut String, chart: &Chart) {
             );
         }
     }
+    for moment in &chart.lines {
+        if let Some(at) = x.place(moment.x).filter(|at| (LEFT..=right).contains(at)) {
+            let class = if moment.bad { "moment bad" } else { "moment" };
+            put!(
+                out,
+                "<path class=\"{class}\" d=\"M{at:.1} {TOP}V{below}\"><title>{}</title></path>",
+                cell(&moment.name)
+            );
+        }
+    }
     for (number, series) in chart.series.iter().enumerate() {
         line(out, series, series.hue.unwrap_or(number) % COLOURS, &x, &y);
     }
@@ -159,7 +169,11 @@ fn plain(axis: &Axis, tick: f64) -> String {
 fn bands(out: &mut String, chart: &Chart, x: &Scale, below: f64) {
     for (number, band) in chart.bands.iter().enumerate() {
         let (Some(from), Some(to)) = (x.place(band.from), x.place(band.to)) else { continue };
-        let class = if number % 2 == 0 { "band" } else { "band odd" };
+        let class = match (band.bad, number % 2) {
+            (true, _) => "band bad",
+            (_, 0) => "band",
+            _ => "band odd",
+        };
         put!(
             out,
             "<rect class=\"{class}\" x=\"{from:.1}\" y=\"{TOP}\" width=\"{:.1}\" height=\"{:.1}\"/>",

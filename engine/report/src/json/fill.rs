@@ -406,6 +406,7 @@ fn note(note: &engine_core::event::Note) -> NoteText {
             NoteLevel::Warning => "warning",
         },
         step: note.step.clone(),
+        at_seconds: note.at.and_then(finite),
         message: note.message.clone(),
         place: note.place.as_ref().map(place),
     }

@@ -135,6 +135,8 @@ pub(super) struct NoteText {
     pub(super) level: &'static str,
     /// Path of the step that it belongs to.
     pub(super) step: Option<String>,
+    /// When it was made, in seconds since the run's start; null where that is not known.
+    pub(super) at_seconds: Option<f64>,
     /// The text.
     pub(super) message: String,
     /// Where in the scenario.

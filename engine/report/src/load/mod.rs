@@ -7,7 +7,7 @@ mod course;
 use std::collections::BTreeMap;
 
 use engine_core::event::Note;
-use engine_core::fault::fault_metric;
+use engine_core::fault::{FaultRecord, fault_metric};
 use engine_core::load::{LoadShape, WARM_UP, metric_of};
 use engine_core::measurement::{Estimate, Measurement, Stat};
 use engine_core::plan::Work;
@@ -74,6 +74,8 @@ pub(crate) struct LoadView<'a> {
     pub(crate) course: Option<Course>,
     /// Whether the sums come from the windows alone, as the run was ended before it had summed up.
     pub(crate) unsummed: bool,
+    /// What came of each repetition, where it is the load of a fault.
+    pub(crate) faults: Vec<&'a FaultRecord>,
 }
 
 /// A step as a load; none for other steps.
@@ -119,6 +121,13 @@ pub(crate) fn view<'a>(record: &'a RunRecord, step: &'a StepRecord) -> Option<Lo
             .collect(),
         course: course(step),
         unsummed: !whole && !step.windows.is_empty(),
+        faults: record
+            .steps
+            .iter()
+            .position(|one| std::ptr::eq(one, step))
+            .into_iter()
+            .flat_map(|number| record.faults_of(number))
+            .collect(),
     })
 }
 

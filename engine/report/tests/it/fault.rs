@@ -52,7 +52,7 @@ fn repetition(round: u32, recovery: Recovery, lost: u64) -> FaultRecord {
     }
 }
 
-fn fault() -> RunRecord {
+pub(crate) fn fault() -> RunRecord {
     let mut record = fixture::run();
     let mut plan = fixture::planned("shop.crash", &[], "none");
     plan.work = Work::Fault { index: 0, shape: LoadShape::default(), fault: Box::new(shape()) };

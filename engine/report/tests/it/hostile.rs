@@ -94,6 +94,7 @@ fn record() -> RunRecord {
                 step: Some(attack.into()),
                 message: format!("{attack}{}", long()),
                 place: None,
+                at: None,
             })
             .to_vec(),
         ..RunRecord::new(header)

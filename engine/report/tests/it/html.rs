@@ -30,7 +30,7 @@ fn packed(file: &str, id: &str) -> Vec<u8> {
     out
 }
 
-fn data(file: &str, id: &str) -> Value {
+pub(crate) fn data(file: &str, id: &str) -> Value {
     serde_json::from_slice(&packed(file, id)).unwrap()
 }
 
@@ -42,13 +42,13 @@ fn row<'f>(file: &'f str, series: &str) -> &'f str {
 }
 
 /// The numbers in an attribute, in order.
-fn numbers(text: &str, attribute: &str) -> Vec<f64> {
+pub(crate) fn numbers(text: &str, attribute: &str) -> Vec<f64> {
     let front = format!(" {attribute}=\"");
     text.split(&front).skip(1).filter_map(|rest| rest.split('"').next()?.parse().ok()).collect()
 }
 
 /// Rust writes a float so that it is read back as the same, so these must be equal to the last bit.
-fn same(found: &[f64], wanted: &[f64], what: &str) {
+pub(crate) fn same(found: &[f64], wanted: &[f64], what: &str) {
     let bits = |all: &[f64]| all.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
     assert_eq!(bits(found), bits(wanted), "{what}: {found:?} in the file, {wanted:?} in the record");
 }

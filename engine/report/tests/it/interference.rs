@@ -18,7 +18,7 @@ const LATENCY: MetricDef = MetricDef::floor("latency", Unit::Seconds, "");
 const SIX: [f64; 6] = [-0.012, 0.004, 0.0, 0.009, -0.003, 0.002];
 
 /// Beside `cache` it is 1.5 times slower, beside `cpu` as fast; `memory` was refused. `series` of each.
-fn record(series: &[&str]) -> RunRecord {
+pub(crate) fn record(series: &[&str]) -> RunRecord {
     let background = |name: &str| Background {
         name: name.to_owned(),
         intensity: "100".to_owned(),
@@ -54,7 +54,7 @@ fn record(series: &[&str]) -> RunRecord {
     let mut record = RunRecord::new(fixture::header("stress", &steps));
     record.steps = steps;
     let message = "memory at 100 %: not measured: refused: 90 MiB of memory: at most 5 MiB may be taken".to_owned();
-    record.notes.push(Note { level: NoteLevel::Info, step: Some("noise".into()), message, place: None });
+    record.notes.push(Note { level: NoteLevel::Info, step: Some("noise".into()), message, place: None, at: None });
     record
 }
 

@@ -129,6 +129,7 @@ pub(crate) fn load() -> RunRecord {
         step: Some("shop".into()),
         message: message.into(),
         place: None,
+        at: None,
     };
     record.notes = vec![
         note("driver io_uring, 1 thread, sleeping, catch-up burst"),

@@ -9,6 +9,7 @@ mod fixture;
 mod github;
 mod hostile;
 mod html;
+mod html_sections;
 mod interference;
 pub(crate) mod json;
 mod junit;

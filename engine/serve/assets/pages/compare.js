@@ -60,8 +60,15 @@ function paint(page, body, found) {
     found.refusals.length ? section("Not compared", "", table([{ title: "What" }, { title: "Why", class: "why" }, { title: "Remedy", class: "why" }], found.refusals.map((one) => [one.subject ?? "all of it", one.reason, one.remedy]), { label: "Not compared" })) : null,
     rows.length ? section("Changes", "the worst first", long([{ title: "Verdict" }, { title: "Series" }, { title: "Old", n: true }, { title: "New", n: true }, { title: "Change", n: true }, { title: "95 % interval", n: true }, { title: `−${share(reach)} .. +${share(reach)}` }, { title: "Why", class: "why" }], rows, { label: "Changes", keep: "changes" })) : null,
     h("section", { class: "both", hidden: true }, h("h2", {}, "Both runs", h("small", {}, " each from its own start"))),
-    found.only_old.length ? h("p", {}, `Only in the old run: ${found.only_old.join(", ")}`) : null, found.only_new.length ? h("p", {}, `Only in the new run: ${found.only_new.join(", ")}`) : null,
+    only("old", found.only_old), only("new", found.only_new),
     found.differences.length ? section("Environments differ", "", table([{ title: "Field" }, { title: "Old" }, { title: "New" }, { title: "" }], found.differences.map((one) => [h("code", {}, one.field), one.old, one.new, one.unlike ? badge("warn", "unlike") : ""]), { label: "Environments differ" })) : h("p", { class: "quiet" }, "The environments are alike."));
+}
+
+/** What only one side has; many names are folded away. */
+function only(word, names) {
+  if (!names.length) return null;
+  const list = h("p", {}, names.join(", "));
+  return names.length <= 6 ? h("p", {}, `Only in the ${word} run: ${names.join(", ")}`) : h("details", {}, h("summary", {}, `Only in the ${word} run: ${names.length} series`), list);
 }
 
 /** A long table shows its first rows, and all on demand. */

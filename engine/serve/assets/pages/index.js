@@ -7,9 +7,10 @@ import now from "./now.js";
 import run from "./run.js";
 import runs from "./runs.js";
 import scenarios from "./scenarios.js";
+import schedules from "./schedules.js";
 import trends from "./trends.js";
 
 // `/runs/ID` is the page of one run, `/runs` the list.
 const list = { ...runs, show: (page) => (page.argument ? run.show(page) : runs.show(page)) };
 
-export const pages = [now, list, compare, trends, alerts, advice, scenarios, machine];
+export const pages = [now, list, compare, trends, alerts, advice, scenarios, schedules, machine];

@@ -116,7 +116,10 @@ function stepList(run) {
 }
 
 function markList(run) {
-  const wanted = run.marks.filter((mark) => mark.kind !== "step").slice(-12).reverse();
+  // Phases count from the start of their load; those that are still to come have not happened.
+  const loads = new Map(run.marks.filter((mark) => mark.kind === "step").map((mark) => [mark.step, mark.at]));
+  const happened = run.marks.filter((mark) => mark.kind !== "step").map((mark) => (mark.kind === "phase" ? { ...mark, at: mark.at + (loads.get(mark.step) ?? 0) } : mark));
+  const wanted = happened.filter((mark) => mark.at <= run.elapsed_seconds).sort((a, b) => a.at - b.at).slice(-12).reverse();
   const expected = (run.expectations ?? []).map((one) => [wordBadge(one.judgement), one.step, h("code", {}, one.text), h("span", { class: "quiet" }, one.reason)]);
   return [
     expected.length ? section("Expectations", "as far as they can be told", table([{ title: "So far" }, { title: "Step" }, { title: "Expected" }, { title: "Why", class: "why" }], expected, { label: "Expectations" })) : null,

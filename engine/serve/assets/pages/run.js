@@ -19,7 +19,7 @@ async function show(page) {
   const loads = report.steps.filter((step) => step.load);
   const body = h("div", { class: "stack" },
     header(page, detail), verdictOf(run, report), factsOf(run, report), expectations(report), findings(report),
-    loads.map(loadSection), results(report), h("section", { class: "bare" }, charts), against(report), health(report),
+    report.steps.filter((step) => step.fault).map(faultSection), loads.map(loadSection), report.steps.filter((step) => step.interference).map(stressSection), results(report), h("section", { class: "bare" }, charts), against(report), health(report),
     section("Timeline", "", machine), h("details", { class: "more" }, h("summary", {}, "Every round over the time of the run"), rounds),
     environment(report, run), annotations(page, detail), notes(report));
   fill(page.root, body);
@@ -104,8 +104,10 @@ function findings(report) {
     ...report.cases.filter((one) => ["better", "worse"].includes(one.verdict)).map((one) => [wordBadge(one.verdict), one.step, [`${one.metric} of ${one.case}: ${one.change?.ratio?.toFixed(3) ?? "no ratio"} × ${one.reference}${one.change?.interval ? ` [${one.change.interval.low.toFixed(3)}, ${one.change.interval.high.toFixed(3)}]` : ""}; ${one.reason}`]]),
   ];
   const advice = adviceOf(report.advice);
+  const [loud, low] = [advice.findings.filter((finding) => levelOf(finding) !== "low"), advice.findings.filter((finding) => levelOf(finding) === "low")];
   if (!items.length && !advice.findings.length) return null;
-  return section("Findings", "", advice.findings.filter((finding) => levelOf(finding) !== "low").map(findingCard), h("ul", { class: "findings" }, items.map(([mark, subject, lines]) => h("li", {}, mark, " ", h("b", {}, subject), lines.filter(Boolean).map((line) => h("p", {}, ticked(line)))))));
+  const more = low.length ? h("p", {}, h("a", { href: `/advice?run=${encodeURIComponent(report.run.id)}` }, `${count(low.length, "finding")} of low priority`)) : null;
+  return section("Findings", "", loud.map(findingCard), more, !items.length ? null : h("ul", { class: "findings" }, items.map(([mark, subject, lines]) => h("li", {}, mark, " ", h("b", {}, subject), lines.filter(Boolean).map((line) => h("p", {}, ticked(line)))))));
 }
 
 function lineTable(title, first, lines) {
@@ -126,6 +128,44 @@ function loadSection(step) {
     load.generator.length ? h("details", {}, h("summary", {}, "Generator"), load.generator.map((text) => h("p", { class: "quiet" }, ticked(text)))) : null);
 }
 
+const ENDED = new Map(Object.entries({ recovered: "good", "not recovered": "bad", inconclusive: "unsure" }));
+
+/** A fault: how each repetition ended beside its baseline, and what happened when. */
+function faultSection(step) {
+  const { fault } = step;
+  const columns = ["Baseline p95", "Baseline rate", "Detected after", "Worst p95", "Lowest rate", "Recovered after", "Failed", "Answers missing", "Lost of acknowledged"];
+  const rows = fault.repetitions.map((one) => [
+    String(one.number), badge(ENDED.get(one.verdict) ?? "none", one.verdict), value("s", one.baseline_p95_seconds), value("1/s", one.baseline_rate_per_second), value("s", one.detect_seconds), value("s", one.worst_p95_seconds),
+    value("1/s", one.worst_rate_per_second), h("b", {}, value("s", one.recover_seconds)), one.failures ?? "–", value("1", one.area), one.acknowledged === null ? "–" : `${one.lost} of ${one.acknowledged}`,
+  ]);
+  const how = [...new Set(fault.repetitions.flatMap((one) => [`by ${one.mechanism}${one.passed_over.length ? ` (not ${one.passed_over.join("; ")})` : ""}`, one.reason ? `repetition ${one.number}: ${one.reason}` : ""]))].filter(Boolean);
+  return section(`Fault: ${step.path}`, "times: lower is better", h("p", { class: "quiet" }, `${fault.fault} on ${fault.victim} after ${duration(fault.after_seconds)}${fault.lasts_seconds ? ` for ${duration(fault.lasts_seconds)}` : ""}; well again within ${duration(fault.within_seconds)}, or not recovered`), how.map((text) => h("p", { class: "quiet" }, ticked(text))),
+    rows.length ? table([{ title: "Repetition" }, { title: "Ended" }, ...columns.map((title) => ({ title, n: true }))], rows, { label: "Repetitions", keep: "repetitions" }) : h("p", {}, "No repetition ended."),
+    h("details", {}, h("summary", {}, "Course"), fault.repetitions.map((one) => h("p", { class: "quiet" }, h("b", {}, `${one.number}  `), one.marks.map((mark) => `${mark.at_seconds?.toFixed(2)} s ${mark.what}`).join(" · ")))),
+    h("details", {}, h("summary", {}, "What the words mean"), h("p", { class: "quiet" }, fault.definition)));
+}
+
+const SAYS = new Map(Object.entries({ slower: "bad", faster: "good", "no difference shown": "same", "too few rounds to tell": "unsure" }));
+const factor = (ratio) => (ratio === null || ratio === undefined ? "–" : `${ratio.toFixed(ratio >= 100 ? 0 : ratio >= 10 ? 1 : 2)}x`);
+const reach = (one) => (one.low === null || one.high === null ? "too few" : `${one.low.toFixed(2)} .. ${one.high.toFixed(2)}`);
+
+/** Stress: how much slower the measured thing was beside each background, and what the stressors did. */
+function stressSection(step) {
+  const found = step.interference;
+  const compared = found.figure !== null;
+  const named = (one) => (one.series ? ` (${one.series})` : "");
+  const each = (row, of) => row.stressors.flatMap((own, at) => [at ? h("br", {}) : null, of(own)]);
+  const rows = found.rows.map((row) => [
+    `${row.background}${named(row)}`, `${row.intensity}\u00a0%`,
+    ...(compared ? [h("b", {}, factor(row.slowdown)), row.slowdown === null ? "" : reach(row), row.measured === null ? "–" : value(found.unit, row.measured), h("span", {}, row.verdict ? badge(SAYS.get(row.verdict) ?? "none", row.verdict) : null, row.missing ? ` ${row.missing}` : null)] : []),
+    each(row, (own) => own.name).length ? h("span", {}, each(row, (own) => own.name)) : row.missing ?? "", h("span", {}, each(row, (own) => value("1/s", own.rate_per_second))), h("span", {}, each(row, (own) => share(own.cpu_ratio))), h("span", {}, each(row, (own) => String(Math.round(own.checked ?? 0)))),
+  ]);
+  if (compared) for (const one of found.control) rows.push([`quiet again${named(one)}`, "", h("b", {}, factor(one.value)), reach(one), "", badge("none", "noise"), "", "", "", ""]);
+  const heads = [{ title: "Background" }, { title: "Intensity", n: true }, ...(compared ? [{ title: "Slowdown", n: true }, { title: "95 % interval", n: true }, { title: "Measured", n: true }, { title: "Says", class: "why" }] : []), { title: "Stressor" }, { title: "Its work", n: true }, { title: "Its CPU", n: true }, { title: "Verified", n: true }];
+  return section(`Interference: ${step.path}`, compared ? "slowdown: lower is better, 1.00x is no difference" : "", h("p", { class: "quiet" }, found.measured), found.quiet.map((one) => h("p", {}, `Quiet${named(one)}: ${value(found.unit, one.value)}${one.low === null ? "" : ` [${value(found.unit, one.low)}, ${value(found.unit, one.high)}]`}`)),
+    rows.length ? table(heads, rows, { label: "Interference", keep: "interference" }) : null);
+}
+
 /** Labels that all metrics of a step carry: the path by which its results came. */
 function marksOf(step) {
   const [first, ...rest] = step.metrics.map((metric) => Object.entries(metric.labels));
@@ -134,7 +174,7 @@ function marksOf(step) {
 
 function results(report) {
   const rows = [];
-  for (const step of report.steps.filter((one) => !one.load)) {
+  for (const step of report.steps.filter((one) => !one.load && !one.interference)) {
     const marks = marksOf(step);
     const scalars = step.metrics.filter((metric) => Object.keys(metric.labels).length === marks.length);
     const labels = Object.entries(step.labels).map(([key, text]) => `${key}=${text}`).join(", ");
@@ -199,5 +239,5 @@ function annotations(page, { run, annotations: all, rejected }) {
 function notes(report) {
   const lines = report.notes.filter((note) => note.level !== "warning");
   if (!lines.length) return null;
-  return section("Notes", "", h("details", {}, h("summary", {}, count(lines.length, "note")), lines.map((note) => h("p", { class: "quiet" }, note.step ? h("b", {}, `${note.step} `) : null, note.message))));
+  return section("Notes", "", h("details", {}, h("summary", {}, count(lines.length, "note")), lines.map((note) => h("p", { class: "quiet" }, note.at_seconds === null || note.at_seconds === undefined ? null : `${note.at_seconds.toFixed(1)} s `, note.step ? h("b", {}, `${note.step} `) : null, note.message))));
 }

@@ -19,7 +19,7 @@ async function show(page) {
     return;
   }
   fill(list, found.items.map((one) => h("button", { type: "button", class: "pick", "aria-pressed": String(one.name === name), click: () => page.go(`/scenarios?name=${encodeURIComponent(one.name)}`) },
-    h("span", {}, one.name), h("small", {}, [one.title, one.source].filter(Boolean).join(" · ")))));
+    h("span", {}, one.name), h("small", {}, ticked([one.title, one.source].filter(Boolean).join(" · "))))));
   const started = async () => {
     const all = (await page.get("/jobs")).items;
     fill(jobs, all.length ? section("Started from here", "", table([{ title: "Scenario" }, { title: "State" }, { title: "Exit code", n: true }, { title: "" }], all.map((job) => [[job.scenario, job.profile].filter(Boolean).join(", "), wordBadge(job.state === "running" ? "running" : job.exit_code === 0 ? "ok" : "failed", job.state === "running" ? "running" : "ended"), job.exit_code ?? "", job.output ? h("details", {}, h("summary", {}, "Output"), h("pre", {}, job.output)) : ""]), { label: "Jobs" })) : null);
@@ -53,7 +53,7 @@ async function show(page) {
   const errors = plan.diagnostics ?? [];
   fill(body,
     h("header", { class: "line" }, h("h2", {}, plan.scenario), h("span", { class: "end row" }, field("Profile", select(PROFILES, profile, (text) => { page.set({ name, profile: text === "default" ? null : text }); page.go(location.pathname + location.search, { replace: true }); })), run)),
-    plan.title ? h("p", { class: "lead" }, plan.title) : null, found.may_run ? null : h("p", { class: "quiet" }, ticked(found.why_not ?? "")), said,
+    plan.title ? h("p", { class: "lead" }, ticked(plan.title)) : null, found.may_run ? null : h("p", { class: "quiet" }, ticked(found.why_not ?? "")), said,
     facts([["Takes", plan.estimate_seconds === null ? "unknown" : `about ${duration(plan.estimate_seconds)}`], ["Steps", String(plan.steps.length)], ["Source", plan.source], ["May", (plan.permissions ?? []).length ? h("code", {}, plan.permissions.join(" ")) : "nothing beyond the default"]]),
     errors.length ? section("Diagnostics", "", errors.map((one) => h("article", { class: "card" }, h("p", {}, wordBadge(one.severity), " ", one.message), h("p", { class: "quiet" }, `${one.file ?? ""}:${one.line ?? ""}:${one.column ?? ""}`), one.help ? h("p", {}, one.help) : null))) : null,
     section("Plan", count(plan.steps.length, "step"), table([{ title: "Step" }, { title: "What" }, { title: "Rounds", n: true }, { title: "Estimate", n: true }], plan.steps.map((step) => [step.path, step.what, step.rounds ?? "", step.estimate_seconds === null ? "" : duration(step.estimate_seconds)]), { label: "Plan" })),

@@ -6,6 +6,7 @@ mod curves;
 mod metrics;
 mod runs;
 mod scenarios;
+mod schedules;
 mod session;
 mod site;
 mod timeline;
@@ -106,6 +107,10 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(scenarios::plan))
         .routes(routes!(scenarios::start))
         .routes(routes!(scenarios::jobs))
+        .routes(routes!(schedules::list))
+        .routes(routes!(schedules::occurrences))
+        .routes(routes!(schedules::switch))
+        .routes(routes!(schedules::start))
         .routes(routes!(site::machine))
         .routes(routes!(crate::live::socket::live))
         .routes(routes!(metrics::get))

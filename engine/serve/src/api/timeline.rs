@@ -5,12 +5,12 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use engine_core::event::NoteLevel;
-use engine_core::run::{RunRecord, RunState};
+use engine_core::run::{RunRecord, RunState, StepRecord};
 use engine_report::clean;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::api::{Errors, json};
+use crate::api::{Errors, raw};
 use crate::error::ApiError;
 use crate::params::{Name, Params, reference};
 use crate::shape::{HostPoint, Mark, Window, heat_bounds, thinned};
@@ -76,8 +76,17 @@ pub(crate) async fn get(
         points @ 10..=2000 => usize::try_from(points).unwrap_or(600),
         other => return Err(ApiError::bad(format!("`points` must be 10 to 2000, got {other}"))),
     };
-    let timeline = app.work(move |app| Ok(timeline(&*app.record(&id)?, points))).await?;
-    Ok(json(&timeline))
+    let text = app
+        .work(move |app| {
+            let record = app.record(&id)?;
+            app.records.timeline(&record, points, || {
+                let text = serde_json::to_vec(&timeline(&record, points));
+                text.map(Into::into)
+                    .map_err(|error| ApiError::internal(format!("a time line cannot be written: {error}")))
+            })
+        })
+        .await?;
+    Ok(raw(text))
 }
 
 fn timeline(record: &RunRecord, points: usize) -> Timeline {
@@ -98,7 +107,8 @@ fn timeline(record: &RunRecord, points: usize) -> Timeline {
     }
 }
 
-/// Loads with their phases, and notes. When a note was made is not stored: notes stand at the start.
+/// Loads with their phases, what happened to the victims of faults, and notes. A note whose time is not known, as an older
+/// version stored it, stands at the start.
 fn marks(record: &RunRecord) -> Vec<Mark> {
     let mut marks = Vec::new();
     for step in record.steps.iter().filter(|step| step.plan.is_load()) {
@@ -114,10 +124,11 @@ fn marks(record: &RunRecord) -> Vec<Mark> {
         }));
         marks.extend(crate::live::phases(&step.plan.work, &path));
     }
+    marks.extend(record.steps.iter().enumerate().flat_map(|(index, step)| faults(record, index, step)));
     let notes = record.notes.iter().filter(|note| note.level == NoteLevel::Warning).take(NOTES);
     marks.extend(notes.map(|note| Mark {
         kind: "note",
-        at: 0.0,
+        at: note.at.unwrap_or(0.0),
         end: None,
         step: note.step.as_deref().map(|step| clean::clip(step, 200)),
         text: clean::clip(&note.message, 300),
@@ -125,4 +136,24 @@ fn marks(record: &RunRecord) -> Vec<Mark> {
     }));
     marks.retain(|mark| mark.at.is_finite());
     marks
+}
+
+/// What happened to the victim of a fault, in the time of the run.
+fn faults<'a>(record: &'a RunRecord, index: usize, step: &'a StepRecord) -> impl Iterator<Item = Mark> + 'a {
+    let started = move |round: u32| {
+        let rounds = step.measurements.iter().flat_map(|measurement| &measurement.rounds);
+        rounds.filter(|one| one.number == round).map(|one| one.at).next()
+    };
+    record.faults_of(index).filter_map(move |fault| Some((fault, started(fault.round)?))).flat_map(
+        move |(fault, start)| {
+            fault.marks.iter().map(move |moment| Mark {
+                kind: "fault",
+                at: start + moment.at,
+                end: None,
+                step: Some(clean::clip(&step.plan.path(), 200)),
+                text: format!("{} ({:.1} s into the load)", clean::clip(&moment.what, 200), moment.at),
+                level: "info",
+            })
+        },
+    )
 }

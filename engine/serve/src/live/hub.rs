@@ -8,7 +8,7 @@ use engine_core::run::{RunId, RunRecord};
 use serde_json::{Map, Value, json};
 use tokio::sync::broadcast;
 
-use super::update::{Told, Update, of_event};
+use super::update::{Estimates, Told, Update, of_event};
 use super::view::Live;
 use crate::time;
 
@@ -39,6 +39,7 @@ struct Shared {
     epoch: String,
     /// What runs of this process told. Nothing is done under this lock but pushing and taking.
     inbox: Mutex<VecDeque<Told>>,
+    estimates: Estimates,
     state: Mutex<State>,
 }
 
@@ -86,7 +87,12 @@ impl Hub {
     pub fn new() -> Self {
         // Without randomness it is still unlike that of another start.
         let epoch = crate::guard::fresh().unwrap_or_else(|_| format!("{:x}", time::now().0));
-        Self(Arc::new(Shared { epoch, inbox: Mutex::default(), state: Mutex::default() }))
+        Self(Arc::new(Shared {
+            epoch,
+            inbox: Mutex::default(),
+            estimates: Estimates::default(),
+            state: Mutex::default(),
+        }))
     }
 
     /// Which start this is: numbers of another one mean nothing.
@@ -94,10 +100,15 @@ impl Hub {
         &self.0.epoch
     }
 
+    /// What plans are estimated to take.
+    pub(crate) fn estimates(&self) -> &Estimates {
+        &self.0.estimates
+    }
+
     /// Takes an event of a run of this process. Never waits for a watcher.
     pub fn event(&self, envelope: &Envelope, record: &RunRecord) {
         let mut told = Vec::new();
-        of_event(envelope, record, "this", &mut |update| {
+        of_event(envelope, record, &self.0.estimates, "this", &mut |update| {
             told.push((envelope.run.clone(), envelope.at, update));
         });
         let mut inbox = self.0.inbox.lock().unwrap_or_else(PoisonError::into_inner);

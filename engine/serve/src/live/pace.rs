@@ -79,7 +79,9 @@ fn look(app: &App, followed: &mut Followed, told: &mut Vec<Told>) -> Result<(Val
         }
         followed.retain(|run, follower| {
             let looked = store.look(follower, |envelope, record| {
-                of_event(envelope, record, "store", &mut |update| told.push((run.clone(), envelope.at, update)));
+                of_event(envelope, record, app.hub.estimates(), "store", &mut |update| {
+                    told.push((run.clone(), envelope.at, update))
+                });
             });
             // A run that was removed, or cannot be read, is not followed any more.
             looked.is_ok() && !follower.is_finished()

@@ -96,7 +96,7 @@ async fn stored(app: &Arc<App>, run: RunId) -> Result<Live, ApiError> {
             };
             let mut view = Live::new(*head, steps);
             store.look(&mut follower, |envelope, record| {
-                of_event(envelope, record, "store", &mut |update| view.take(envelope.at, update));
+                of_event(envelope, record, app.hub.estimates(), "store", &mut |update| view.take(envelope.at, update));
             })?;
             view.forget_news();
             Ok(view)

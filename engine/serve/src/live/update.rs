@@ -1,6 +1,9 @@
 //! What an event of a run means for who watches it. Made where the event arises, from the record that has it applied; small
 //! and finished, so that nothing of the run is held while it is shown.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
 use engine_core::event::{Envelope, Event, NoteLevel};
 use engine_core::host_sample::HostSample;
 use engine_core::judgement::Judgement;
@@ -105,8 +108,37 @@ pub(crate) fn of_start(record: &RunRecord, source: &'static str) -> Update {
     Update::Started(Box::new(head), steps.collect())
 }
 
+/// What plans were estimated to take, so that none is walked through again for each event.
+#[derive(Debug, Default)]
+pub(crate) struct Estimates(Mutex<BTreeMap<RunId, f64>>);
+
+/// Runs whose estimate is kept.
+const ESTIMATES: usize = 16;
+
+impl Estimates {
+    fn of(&self, record: &RunRecord) -> f64 {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = kept.get(&record.header.id) {
+            return *known;
+        }
+        if kept.len() >= ESTIMATES {
+            // Ids begin with the time: the first is the oldest.
+            kept.pop_first();
+        }
+        let estimate = record.header.plan.estimate();
+        kept.insert(record.header.id.clone(), estimate);
+        estimate
+    }
+}
+
 /// What an event means.
-pub(crate) fn of_event(envelope: &Envelope, record: &RunRecord, source: &'static str, tell: &mut impl FnMut(Update)) {
+pub(crate) fn of_event(
+    envelope: &Envelope,
+    record: &RunRecord,
+    estimates: &Estimates,
+    source: &'static str,
+    tell: &mut impl FnMut(Update),
+) {
     let step_of = |index: usize, running| record.steps.get(index).map(|step| LiveStep::of(index, step, running));
     let path_of = |index: usize| record.steps.get(index).map(|step| clean::clip(&step.plan.path(), 200));
     match &envelope.event {
@@ -114,6 +146,12 @@ pub(crate) fn of_event(envelope: &Envelope, record: &RunRecord, source: &'static
         Event::RoundStarted { step, round } => {
             let Some(path) = path_of(*step) else { return };
             load_begins(*step, envelope.at, record, tell);
+            // Until its first round has ended nothing else says that it is under way.
+            if record.steps.get(*step).is_some_and(|step| step.measurements.is_empty())
+                && let Some(step) = step_of(*step, true)
+            {
+                tell(Update::Step(Box::new(step)));
+            }
             tell(Update::Current(Current { step: *step, path, round: *round, since_seconds: envelope.at }));
         }
         Event::StepStarted { step } => {
@@ -137,13 +175,13 @@ pub(crate) fn of_event(envelope: &Envelope, record: &RunRecord, source: &'static
                 let (step, round) = (sampled.step, Some(sampled.round));
                 tell(Update::Current(Current { step, path, round, since_seconds: sampled.at }));
             }
-            progress(record, envelope.at, None, tell);
+            progress(record, estimates, envelope.at, None, tell);
         }
         Event::StepFinished { step, .. } => {
             if let Some(step) = step_of(*step, false) {
                 tell(Update::Step(Box::new(step)));
             }
-            progress(record, envelope.at, None, tell);
+            progress(record, estimates, envelope.at, None, tell);
         }
         Event::Window(window) => {
             if let Some(path) = path_of(window.step) {
@@ -156,7 +194,7 @@ pub(crate) fn of_event(envelope: &Envelope, record: &RunRecord, source: &'static
                 }
                 tell(Update::Window(path, window.clone()));
             }
-            progress(record, envelope.at, Some(window), tell);
+            progress(record, estimates, envelope.at, Some(window), tell);
         }
         Event::Fault(fault) => {
             let Some(step) = record.steps.get(fault.step) else { return };
@@ -170,7 +208,8 @@ pub(crate) fn of_event(envelope: &Envelope, record: &RunRecord, source: &'static
         }
         Event::Host(sample) => tell(Update::Host(Box::new(sample.clone()))),
         Event::Note(note) => {
-            let mut mark = mark("note", envelope.at, None, note.step.clone(), clean::clip(&note.message, 300));
+            let mut mark =
+                mark("note", note.at.unwrap_or(envelope.at), None, note.step.clone(), clean::clip(&note.message, 300));
             mark.level = if note.level == NoteLevel::Warning { "warning" } else { "info" };
             tell(Update::Mark(mark));
         }
@@ -223,8 +262,14 @@ fn judgement(judgement: Judgement) -> &'static str {
 }
 
 /// Progress in rounds, weighted by what a round of a step is expected to take; of a load under way, by its windows.
-fn progress(record: &RunRecord, at: f64, window: Option<&LoadWindow>, tell: &mut impl FnMut(Update)) {
+fn progress(
+    record: &RunRecord,
+    estimates: &Estimates,
+    at: f64,
+    window: Option<&LoadWindow>,
+    tell: &mut impl FnMut(Update),
+) {
     let load = window.map(|window| (window.step, window.end()));
-    let Progress { share, left } = Progress::of(record, || record.header.plan.estimate(), load, at);
+    let Progress { share, left } = Progress::of(record, || estimates.of(record), load, at);
     tell(Update::Progress(share, left.is_finite().then_some(left)));
 }

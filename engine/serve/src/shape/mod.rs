@@ -5,6 +5,7 @@ mod alert;
 mod finding;
 mod host;
 mod run;
+mod schedule;
 mod step;
 mod window;
 
@@ -12,6 +13,7 @@ pub(crate) use alert::{AlertCounts, AlertRow, NewAlert};
 pub(crate) use finding::AdviceRow;
 pub(crate) use host::HostPoint;
 pub(crate) use run::{RunRow, ValidityText};
+pub(crate) use schedule::{OccurrenceRow, ScheduleRow};
 pub(crate) use step::{LiveStep, goal, what};
 pub(crate) use window::{Window, heat_bounds};
 

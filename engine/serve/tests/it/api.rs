@@ -321,3 +321,14 @@ fn a_server_that_is_not_open_reads_only_with_the_token() {
     }
     assert_eq!(get(site.at(), "/").status, 200, "the page itself holds nothing");
 }
+
+#[test]
+fn a_note_stands_where_it_was_made() {
+    let site = Site::new();
+    site.runs("quick", 1);
+    let timeline = get(site.at(), "/api/v1/runs/@last/timeline").json();
+    let notes: Vec<_> = timeline["marks"].as_array().unwrap().iter().filter(|mark| mark["kind"] == "note").collect();
+    assert_eq!((notes.len(), &notes[0]["at"]), (1, &11.0.into()), "{notes:?}");
+    let detail = get(site.at(), "/api/v1/runs/@last").json();
+    assert_eq!(detail["report"]["notes"][0]["at_seconds"], 11.0);
+}

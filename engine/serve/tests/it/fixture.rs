@@ -16,12 +16,13 @@ use engine_core::measurement::Record;
 use engine_core::metric::{Goal, Metric, Nature};
 use engine_core::plan::{Plan, PlannedStep, Rounds, Warmup, Work};
 use engine_core::run::{RunHeader, RunId, RunRecord, RunState, ScenarioRef, Timestamp, Validity};
+use engine_core::schedule::{Cause, Ending, Mark, Occurrence, Schedule};
 use engine_core::series::Labels;
 use engine_core::step::Outcome;
 use engine_core::unit::Unit;
 use engine_serve::{
-    Backend, Hub, ImportAs, ImportedRun, Job, Machine, PlanPreview, Refusal, Refused, RunRequest, ScenarioRow, Server,
-    Settings, Sides,
+    Backend, Coming, Hub, ImportAs, ImportedRun, Job, Machine, PlanPreview, Refusal, Refused, RunRequest, ScenarioRow,
+    Server, Settings, Sides,
 };
 use engine_store::{Place, Store};
 use tempfile::TempDir;
@@ -82,6 +83,35 @@ impl Site {
                 events[0].run.clone()
             })
             .collect()
+    }
+
+    /// Stores a schedule that ran once and was skipped once.
+    pub(crate) fn schedule(&self, name: &str, cron: &str) {
+        let now = Timestamp(EPOCH);
+        let schedule = Schedule {
+            name: name.to_owned(),
+            cron: cron.to_owned(),
+            zone: "UTC".to_owned(),
+            scenario: HOSTILE.to_owned(),
+            args: vec!["--profile".to_owned(), "short".to_owned()],
+            folder: "/".to_owned(),
+            enabled: true,
+            jitter: 0.0,
+            catch_up: true,
+            limit: 3600.0,
+            busy: Some(0.5),
+            battery: true,
+            missing_after: 3600.0,
+            confirm: false,
+            created: now,
+        };
+        let mut store = self.store();
+        store.add_schedule(&schedule, now).unwrap();
+        for (hour, ending) in [(1, Ending::Ran), (2, Ending::Skipped)] {
+            let at = Timestamp(EPOCH + hour * 3_600_000_000);
+            let note = Occurrence::new(name, at, Cause::Scheduled, ending, at).because(HOSTILE);
+            store.note_occurrence(&Occurrence { ended: Some(at), ..note }).unwrap();
+        }
     }
 
     /// Raises an alert about the newest run of a scenario.
@@ -221,7 +251,8 @@ pub(crate) fn run(header: &RunHeader, level: f64) -> Vec<Envelope> {
         let window = window(4, f64::from(at), &[1, 2, 3, 50 * u64::from(at + 1)]);
         log.push(7.0 + f64::from(at), Event::Window(Box::new(window)));
     }
-    let warning = Note { level: NoteLevel::Warning, step: None, message: "a warning".to_owned(), place: None };
+    let warning =
+        Note { level: NoteLevel::Warning, step: None, message: "a warning".to_owned(), place: None, at: None };
     log.push(11.0, Event::Note(warning));
     for step in 0..5 {
         log.push(11.0, Event::StepFinished { step, outcome: Outcome::Measured, stop: None });
@@ -269,6 +300,22 @@ impl Backend for Little {
 
     fn jobs(&self) -> Vec<Job> {
         Vec::new()
+    }
+
+    fn coming(&self, schedule: &Schedule, mark: Mark, most: usize) -> Result<Vec<Coming>, Refused> {
+        if schedule.cron == "never" {
+            return Err(Refused::new(Refusal::Invalid, "`never` is no pattern of cron"));
+        }
+        let hour = |n: usize| Timestamp(mark.due.0 + i64::try_from(n).unwrap() * 3_600_000_000);
+        Ok((1..=most).map(|n| Coming { at: hour(n), local: format!("hour {n}") }).collect())
+    }
+
+    fn follows_schedules(&self) -> bool {
+        true
+    }
+
+    fn run_schedule(&self, _: &str) -> Result<Job, Refused> {
+        Err(Refused::new(Refusal::Forbidden, "not here"))
     }
 
     fn import(&self, text: &str, _: &ImportAs) -> Result<Vec<ImportedRun>, Refused> {

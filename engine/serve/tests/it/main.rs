@@ -7,5 +7,6 @@ mod client;
 mod fixture;
 mod live;
 mod openapi;
+mod schedules;
 #[cfg(feature = "tier2")]
 mod slow;

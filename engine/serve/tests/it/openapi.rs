@@ -51,6 +51,7 @@ fn what_is_answered_is_what_is_described() {
     let ids = site.runs("quick", 12);
     site.store().annotate(&ids[3], "a remark").unwrap();
     let alert = site.alert("quick", &ids[0], "time < 1 s");
+    site.schedule("nightly", "0 2 * * *");
     let document = document();
     let check = |path: &str, place: &str, method: &str, answer: crate::client::Answer| {
         let operation = &document["paths"][path][method];
@@ -87,6 +88,9 @@ fn what_is_answered_is_what_is_described() {
         ("/api/v1/scenarios", "/api/v1/scenarios"),
         ("/api/v1/scenarios/{name}/plan", "/api/v1/scenarios/quick/plan"),
         ("/api/v1/jobs", "/api/v1/jobs"),
+        ("/api/v1/schedules", "/api/v1/schedules"),
+        ("/api/v1/occurrences", "/api/v1/occurrences"),
+        ("/api/v1/occurrences", "/api/v1/occurrences?limit=0"),
         ("/api/v1/machine", "/api/v1/machine"),
         ("/api/v1/openapi.json", "/api/v1/openapi.json"),
     ] {
@@ -99,5 +103,16 @@ fn what_is_answered_is_what_is_described() {
     {
         let place = format!("{place}/{deed}");
         check(&format!("/api/v1/alerts/{{id}}/{deed}"), &place, "post", change(site.at(), "POST", &place, body));
+    }
+    for (verb, name, body) in [
+        ("switch", "nightly", r#"{"enabled":false}"#),
+        ("switch", "nobody", r#"{"enabled":false}"#),
+        ("switch", "nightly", "{}"),
+        ("runs", "nightly", "{}"),
+        ("runs", "nobody", "{}"),
+    ] {
+        let place = format!("/api/v1/schedules/{name}/{verb}");
+        let answer = change(site.at(), "POST", &place, body);
+        check(&format!("/api/v1/schedules/{{name}}/{verb}"), &place, "post", answer);
     }
 }

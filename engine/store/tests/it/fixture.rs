@@ -143,6 +143,7 @@ pub(crate) fn event(random: &mut Stream, at: f64) -> Event {
             step: Some("triad{threads=1}".to_owned()),
             message: format!("\"quoted\" \u{0} é \u{1f980} {}", random.next_u64()),
             place: Some(Place { file: "a.rhai".to_owned(), line: 3, column: 1 }),
+            at: None,
         }),
         4 => Event::StepFinished {
             step,

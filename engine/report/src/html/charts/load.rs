@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use engine_core::fault::PHASES as FAULT_PHASES;
 use engine_core::histogram::Packed;
 use engine_core::load::{LoadWindow, WindowRow};
 use engine_core::measurement::{Measurement, Stat};
 use engine_core::metric::Goal;
+use engine_core::plan::Work;
 use engine_core::run::StepRecord;
 use engine_core::series::Labels;
 use engine_core::unit::Unit;
 
 use super::{Detail, is_wide};
-use crate::html::chart::{Axis, Band, Chart, Heat, Series, Style};
+use crate::html::chart::{Axis, Band, Chart, Heat, Line, Series, Style};
 use crate::html::escape::label;
 use crate::load::{LoadView, PERCENTILES};
 
@@ -40,10 +42,15 @@ impl Stretch {
     }
 }
 
+/// The windows of the last round.
+fn last_round(step: &StepRecord) -> impl Iterator<Item = &LoadWindow> {
+    let round = step.windows.last().map(|window| window.round);
+    step.windows.iter().filter(move |window| Some(window.round) == round)
+}
+
 /// The windows of the last round, joined to at most so many stretches.
 fn stretches(step: &StepRecord, most: usize) -> Vec<Stretch> {
-    let Some(round) = step.windows.last().map(|window| window.round) else { return Vec::new() };
-    let windows: Vec<&LoadWindow> = step.windows.iter().filter(|window| window.round == round).collect();
+    let mut windows: Vec<&LoadWindow> = last_round(step).collect();
     let bundle = windows.len().div_ceil(most.max(1)).max(1);
     let join = |windows: &[&LoadWindow]| {
         let (first, last) = (windows.first()?, windows.last()?);
@@ -51,7 +58,16 @@ fn stretches(step: &StepRecord, most: usize) -> Vec<Stretch> {
         windows.iter().filter_map(|window| window.total()).for_each(|total| row.merge(total));
         Some(Stretch { at: first.at, seconds: last.end() - first.at, users: last.users, row })
     };
-    windows.chunks(bundle).filter_map(join).collect()
+    // What is left over at the very end is no stretch of its own: a rate over a moment says nothing.
+    let left_over = match windows.as_slice() {
+        [.., before, last] if last.seconds < before.seconds / 2.0 => windows.pop(),
+        _ => None,
+    };
+    let mut chunks: Vec<Vec<&LoadWindow>> = windows.chunks(bundle).map(<[_]>::to_vec).collect();
+    if let Some(last) = chunks.last_mut() {
+        last.extend(left_over);
+    }
+    chunks.iter().filter_map(|windows| join(windows)).collect()
 }
 
 /// Everything that the course of a load shows, and the distribution of its response times.
@@ -60,21 +76,53 @@ pub(in crate::html) fn load(view: &LoadView<'_>, detail: Detail) -> Vec<Chart> {
     let stretches = stretches(view.step, detail.points);
     let phases = view.shape.phases.iter().filter(|phase| phase.end.is_finite());
     let bands: Vec<Band> = if view.shape.phases.len() > 1 {
-        phases.map(|phase| Band { from: phase.start, to: phase.end, name: label(&phase.name) }).collect()
+        phases.map(|phase| Band { from: phase.start, to: phase.end, name: label(&phase.name), bad: false }).collect()
     } else {
-        Vec::new()
+        as_measured(view.step)
     };
+    let lines = moments(view);
     let mut charts = vec![responses(&name, &stretches), rates(&name, &stretches)];
     charts.extend(heat(&name, &stretches, detail.rows));
     charts.push(users(&name, &stretches));
     charts.extend(errors(&name, &stretches));
     for chart in &mut charts {
         chart.bands.clone_from(&bands);
+        chart.lines.clone_from(&lines);
         chart.x = Axis::time("since the load's start");
     }
     charts.extend(distribution(&name, view.step));
     charts.retain(|chart| !chart.is_empty());
     charts
+}
+
+/// The stretches of the last round that the load itself calls by names, where there are several: before a fault, while it
+/// lasts, and after it.
+fn as_measured(step: &StepRecord) -> Vec<Band> {
+    let faulty = matches!(step.plan.work, Work::Fault { .. });
+    let mut bands: Vec<Band> = Vec::new();
+    for window in last_round(step) {
+        let name = label(&window.phase);
+        match bands.last_mut() {
+            Some(last) if last.name == name => last.to = window.end(),
+            _ => {
+                let bad = faulty && window.phase == FAULT_PHASES[1];
+                bands.push(Band { from: window.at, to: window.end(), name, bad });
+            }
+        }
+    }
+    if bands.len() > 1 { bands } else { Vec::new() }
+}
+
+/// What happened to the victim of a fault in the round that is drawn.
+fn moments(view: &LoadView<'_>) -> Vec<Line> {
+    let round = view.step.windows.last().map(|window| window.round);
+    let fault = view.faults.iter().find(|fault| Some(fault.round) == round);
+    let moment = |mark: &engine_core::fault::Mark| Line {
+        x: mark.at,
+        name: label(&mark.what),
+        bad: mark.what.starts_with("fault"),
+    };
+    fault.into_iter().flat_map(|fault| &fault.marks).map(moment).collect()
 }
 
 fn over(stretches: &[Stretch], name: &str, of: impl Fn(&Stretch) -> Option<f64>) -> Series {

@@ -323,6 +323,19 @@ pub(crate) struct Storing {
     pub(crate) stream: Vec<String>,
 }
 
+/// What every command takes that is a scenario in one line.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct OneLine {
+    /// Write the scenario that this is, and run nothing
+    #[arg(long)]
+    pub(crate) print_scenario: bool,
+    #[command(flatten)]
+    pub(crate) storing: Storing,
+    /// tiny (for tests), short, default or long
+    #[arg(long, value_name = "PROFILE")]
+    pub(crate) profile: Option<String>,
+}
+
 /// What makes a run fail beside expectations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FailOn {
@@ -361,14 +374,8 @@ pub(crate) struct TimeArgs {
     /// Sweep a parameter: {NAME} in the commands, such as -L threads 1,2,4
     #[arg(long = "list", short = 'L', num_args = 2, value_names = ["NAME", "VALUES"])]
     pub(crate) list: Vec<String>,
-    /// Write the scenario that this is, and run nothing
-    #[arg(long)]
-    pub(crate) print_scenario: bool,
     #[command(flatten)]
-    pub(crate) storing: Storing,
-    /// tiny (for tests), short, default or long
-    #[arg(long, value_name = "PROFILE")]
-    pub(crate) profile: Option<String>,
+    pub(crate) one: OneLine,
 }
 
 /// `engine probe`.
@@ -385,14 +392,8 @@ pub(crate) struct ProbeArgs {
     /// Profile of what the machine should reach [default: the one that fits]
     #[arg(long, value_name = "NAME")]
     pub(crate) machine: Option<String>,
-    /// Write the scenario that this is, and run nothing
-    #[arg(long)]
-    pub(crate) print_scenario: bool,
     #[command(flatten)]
-    pub(crate) storing: Storing,
-    /// tiny (for tests), short, default or long
-    #[arg(long, value_name = "PROFILE")]
-    pub(crate) profile: Option<String>,
+    pub(crate) one: OneLine,
 }
 
 /// `engine check`.

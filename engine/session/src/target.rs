@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use engine_core::load::{DemoTarget, DemoTargetError};
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, test_kill_process_group, waitid};
 use thiserror::Error;
 
 /// How long a child may take to say where it listens, beyond the delay that its settings ask for.
@@ -180,7 +180,8 @@ impl Group {
 }
 
 impl Drop for Group {
-    /// Asks the group to end, waits a little for the child, and kills what is left of the group.
+    /// Asks the group to end, waits a little for the child, kills what is left of the group, and waits a little for that:
+    /// a killed process is there until it has run once more, which on a busy machine takes its time.
     fn drop(&mut self) {
         let Some(group) = self.id() else { return };
         // A group without processes cannot be signalled, which is what is wanted.
@@ -188,6 +189,10 @@ impl Drop for Group {
         self.ended_within(FAREWELL);
         let _ = kill_process_group(group, Signal::KILL);
         let _ = self.child.wait();
+        let deadline = Instant::now() + FAREWELL;
+        while test_kill_process_group(group).is_ok() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::Storing;
+use super::OneLine;
 
 /// `engine http`.
 #[derive(Debug, Clone, Args)]
@@ -53,14 +53,8 @@ pub(crate) struct HttpArgs {
     /// Seed of everything random
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
-    /// Write the scenario that this is, and run nothing
-    #[arg(long)]
-    pub(crate) print_scenario: bool,
     #[command(flatten)]
-    pub(crate) storing: Storing,
-    /// tiny (for tests), short, default or long
-    #[arg(long, value_name = "PROFILE")]
-    pub(crate) profile: Option<String>,
+    pub(crate) one: OneLine,
 }
 
 /// `engine plan`.

@@ -6,7 +6,7 @@ use engine_core::quantity::Quantity;
 use engine_core::unit::Dimension;
 
 use crate::app::{self, App};
-use crate::args::{Allow, HttpArgs, ProbeArgs, Reading, Storing, TimeArgs};
+use crate::args::{Allow, HttpArgs, OneLine, ProbeArgs, Reading, TimeArgs};
 use crate::exit::{Exit, Fatal};
 use crate::journey::split_url;
 use crate::journey::write::text;
@@ -45,8 +45,7 @@ pub(crate) fn time(app: &App, args: &TimeArgs) -> Result<Exit, Fatal> {
     );
     // What is typed on the command line is meant to be run.
     let allow = Allow { allow_run: commands.iter().map(|(_, words)| words[0].clone()).collect(), ..Allow::default() };
-    let reading = Reading { allow, profile: args.profile.clone(), ..Reading::default() };
-    go(app, &script, &reading, &args.storing, None, args.print_scenario)
+    go(app, &script, Reading { allow, ..Reading::default() }, &args.one, None)
 }
 
 /// The commands with every `{NAME}` of `-L NAME a,b,c` replaced: the cross product.
@@ -94,16 +93,14 @@ pub(crate) fn probe(app: &App, args: &ProbeArgs) -> Result<Exit, Fatal> {
         "//! {}\nsuite(\"probe\", #{{ rounds: {rounds} }});\nbench(#{{ until: \"2 %\" }}, {call}({options}));\n",
         probe.info.summary
     );
-    let reading = Reading { profile: args.profile.clone(), ..Reading::default() };
-    go(app, &script, &reading, &args.storing, args.machine.as_deref(), args.print_scenario)
+    go(app, &script, Reading::default(), &args.one, args.machine.as_deref())
 }
 
 /// `engine http URL`: one request again and again, at a rate or by so many users.
 pub(crate) fn http(app: &App, args: &HttpArgs) -> Result<Exit, Fatal> {
     let script = http_script(args).map_err(Fatal::usage)?;
     let allow = Allow { allow_net: args.allow_net.clone(), ..Allow::default() };
-    let reading = Reading { allow, profile: args.profile.clone(), seed: args.seed, ..Reading::default() };
-    go(app, &script, &reading, &args.storing, None, args.print_scenario)
+    go(app, &script, Reading { allow, seed: args.seed, ..Reading::default() }, &args.one, None)
 }
 
 /// The scenario of `engine http`.
@@ -175,20 +172,15 @@ fn http_script(args: &HttpArgs) -> Result<String, String> {
     ))
 }
 
-fn go(
-    app: &App,
-    script: &str,
-    reading: &Reading,
-    storing: &Storing,
-    machine: Option<&str>,
-    print: bool,
-) -> Result<Exit, Fatal> {
-    if print {
+/// Runs the scenario that a line is, or shows it.
+fn go(app: &App, script: &str, reading: Reading, one: &OneLine, machine: Option<&str>) -> Result<Exit, Fatal> {
+    if one.print_scenario {
         app.out(script);
         return Ok(Exit::Pass);
     }
-    let mut request = Request::new(app, source::given(script), reading)?;
-    request.storing = storing.clone();
+    let reading = Reading { profile: one.profile.clone(), ..reading };
+    let mut request = Request::new(app, source::given(script), &reading)?;
+    request.storing = one.storing.clone();
     request.machine = machine.map(str::to_owned);
     pipeline::run(app, request)
 }

@@ -136,3 +136,21 @@ fn a_history_that_gets_worse_raises_one_alert_with_its_verdict() {
     sandbox.expect(0, &["baseline", "accept", "@-4", "--why", "another machine", "--who", "ann"]);
     sandbox.expect(0, &["run", "s.rhai"]).says(&["resolved: p.time"]);
 }
+
+#[test]
+fn a_run_that_is_worse_fires_and_the_next_good_one_resolves() {
+    let sandbox = Sandbox::new();
+    // Far beyond what a busy machine adds to a sleep.
+    let script =
+        |time: &str| format!("custom(\"c\", #{{ rounds: 7 }}, || {{ timed(\"wait\", || sleep(\"{time}\")); }});");
+    sandbox.file("s.rhai", script("50 ms"));
+    sandbox.expect(0, &["run", "s.rhai"]);
+    sandbox.expect(0, &["baseline", "set", "normal"]);
+    sandbox.file("s.rhai", script("400 ms"));
+    sandbox.expect(11, &["run", "s.rhai", "--baseline", "normal", "--fail-on", "regression"]).says(&["firing: c.wait"]);
+    let firing = alerts(&sandbox, &["--rule", "verdict"]);
+    assert_eq!((firing.len(), &firing[0]["state"]), (1, &"firing".into()), "{firing:?}");
+    sandbox.file("s.rhai", script("5 ms"));
+    sandbox.expect(0, &["run", "s.rhai", "--baseline", "normal"]).says(&["resolved: c.wait"]);
+    assert!(alerts(&sandbox, &["--rule", "verdict"]).is_empty());
+}

@@ -119,3 +119,61 @@ fn check_and_list_show_what_a_load_will_do() {
     let listed = sandbox.expect(0, &["list", "steps", "s.rhai"]);
     assert!(listed.out.contains("load: "), "{}", listed.out);
 }
+
+/// A closed load of so many requests, whatever the machine can do.
+fn counted(port: u16) -> String {
+    let options = "users: 4, iterations: 1200, duration: \"60 s\", threads: 1";
+    scenario(port, "user.get(\"/a\", #{ name: \"first\" });", options)
+}
+
+#[test]
+fn the_tail_of_a_load_has_a_history_a_verdict_and_a_baseline() {
+    let sandbox = Sandbox::new();
+    let text = counted(service());
+    sandbox.file("s.rhai", &text);
+    for _ in 0..6 {
+        sandbox.expect(0, &["run", "s.rhai"]);
+    }
+    // Of all requests together, and not of one endpoint.
+    let whole = |all: &serde_json::Value, key: &str| -> serde_json::Value {
+        let named = |one: &&serde_json::Value| {
+            one[key].as_str().is_some_and(|name| name.contains("shop.response.p99{driver") && !name.contains("name="))
+        };
+        let found = all["series"].as_array().and_then(|series| series.iter().find(named));
+        found.unwrap_or_else(|| panic!("{all}")).clone()
+    };
+    let trend = sandbox.expect(0, &["--json", "trend", "shop.response.p99"]).json();
+    let series = whole(&trend, "name");
+    assert_eq!((&series["n"], &series["unit"]), (&6.into(), &"s".into()), "{trend}");
+    let all = sandbox.expect(0, &["--json", "compare", "@-6,@-5,@-4,@-3,@-2", "@last"]).json();
+    let p99 = whole(&all, "series");
+    assert_eq!((&p99["old"]["rounds"], &p99["unit"]), (&5.into(), &"s".into()), "{p99}");
+    // What the last run's report says is what the history has.
+    let last = sandbox.expect(0, &["--json", "report", "@last"]).json();
+    let shown = last["steps"][0]["load"]["total"]["response"].as_array().unwrap().clone();
+    let shown = shown.iter().find(|one| one["statistic"] == "p99").unwrap()["seconds"].as_f64();
+    assert_eq!(p99["new"]["value"].as_f64(), shown, "{last}");
+    // As a baseline of expectations: the percentile of the runs' own latencies, and no percentile of their medians.
+    sandbox.expect(0, &["baseline", "set", "normal", "--last", "6"]);
+    let wide = text.replace("users: 4", "expect: [\"response.p99 <= 1000 * baseline\"], users: 4");
+    sandbox.file("s.rhai", wide);
+    let ran = sandbox.expect(0, &["--json", "run", "s.rhai", "--baseline", "normal"]).json();
+    let judged = &ran["expectations"][0];
+    assert_eq!(judged["judgement"], "pass", "{ran}");
+}
+
+#[test]
+fn a_load_says_what_a_second_of_a_processor_does() {
+    let sandbox = Sandbox::new();
+    let text = "suite(\"shop\", #{});\nfn buyer(user) { user.get(\"/\"); }\n\
+                load(\"shop\", #{ target: demo_target(), users: 4, duration: \"3 s\", journey: buyer });";
+    sandbox.file("s.rhai", text);
+    let ran = sandbox.run(&["--json", "run", "s.rhai"]);
+    let document = ran.json();
+    let metrics = document["steps"][0]["metrics"].as_array().unwrap_or_else(|| panic!("{document}"));
+    for metric in ["generator.requests_per_cpu_second", "target.requests_per_cpu_second"] {
+        let found = metrics.iter().find(|one| one["metric"] == metric);
+        let value = found.and_then(|one| one["estimate"]["value"].as_f64());
+        assert!(value.is_some_and(|value| value > 0.0), "{metric}: {metrics:?}");
+    }
+}

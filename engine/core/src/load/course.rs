@@ -4,36 +4,50 @@ use super::{LoadWindow, WindowRow};
 use crate::histogram::Packed;
 use crate::series::Labels;
 
-/// Windows that are kept of one round. When there are more, neighbours of one phase are joined and windows get twice as
-/// long, so that a load of a day takes no more room than one of an hour.
+/// Windows that are kept of one round. When there are more, neighbours of one phase are joined, so that a load of a day
+/// takes no more room than one of an hour; the shortest first, so that early hours are kept as finely as late ones.
 pub const MOST_WINDOWS: usize = 2400;
 
 /// Adds a window to those of a step; see [`MOST_WINDOWS`]. Gives whether earlier ones were joined.
 pub fn keep(windows: &mut Vec<LoadWindow>, window: LoadWindow) -> bool {
     let round = window.round;
+    let of_round = |windows: &[LoadWindow]| windows.iter().filter(|known| known.round == round).count();
     windows.push(window);
-    if windows.iter().filter(|known| known.round == round).count() <= MOST_WINDOWS {
+    if of_round(windows) <= MOST_WINDOWS {
         return false;
     }
+    // New windows grow to what the old ones have become before those grow again. A quarter is made free at a time: else
+    // a long load would join, and store anew, with every window or two.
+    let lengths = windows.iter().filter(|known| known.round == round).map(|known| known.seconds);
+    let mut longest = lengths.fold(1.0, f64::max);
+    loop {
+        let before = windows.len();
+        *windows = joined(std::mem::take(windows), round, longest);
+        // Where every neighbour is of another phase there is nothing to join, however long windows may be.
+        let whole = longest > windows.last().map_or(0.0, LoadWindow::end) || longest.is_infinite();
+        let all_apart = windows.len() == before && whole;
+        if of_round(windows) <= MOST_WINDOWS / 4 * 3 || all_apart {
+            return true;
+        }
+        longest *= 2.0;
+    }
+}
+
+/// The windows, those of `round` joined with their neighbours of the same phase up to a length of `longest` seconds.
+fn joined(windows: Vec<LoadWindow>, round: u32, longest: f64) -> Vec<LoadWindow> {
     let mut joined: Vec<LoadWindow> = Vec::with_capacity(windows.len());
-    let mut open = false;
-    for window in windows.drain(..) {
-        match joined
-            .last_mut()
-            .filter(|last| open && window.round == round && last.round == round && last.phase == window.phase)
-        {
-            Some(last) => {
-                last.join(&window);
-                open = false;
-            }
-            None => {
-                open = window.round == round;
-                joined.push(window);
-            }
+    for window in windows {
+        // A hundredth more: windows end when a clock was read, not on the second.
+        let fits = |last: &&mut LoadWindow| {
+            let same = window.round == round && last.round == round && last.phase == window.phase;
+            same && window.end() - last.at <= 1.01 * longest
+        };
+        match joined.last_mut().filter(fits) {
+            Some(last) => last.join(&window),
+            None => joined.push(window),
         }
     }
-    *windows = joined;
-    true
+    joined
 }
 
 /// Rows of consecutive stretches of a load, each as long as a window of an expectation.
@@ -215,5 +229,16 @@ mod tests {
         assert_eq!(windows.iter().map(|w| w.total().unwrap().ended()).sum::<u64>(), 30_000);
         assert_eq!(windows.iter().map(|w| w.total().unwrap().response.as_ref().unwrap().count()).sum::<u64>(), 30_000);
         assert!(windows.windows(2).all(|two| (two[0].end() - two[1].at).abs() < 1e-9), "no gap and no overlap");
+        let longest = windows.iter().map(|w| w.seconds).fold(0.0, f64::max);
+        assert!(longest <= 8.0, "early hours are not coarser than they need be: {longest} s");
+    }
+
+    #[test]
+    fn windows_of_which_each_is_a_phase_are_all_kept() {
+        let mut windows = Vec::new();
+        for at in 0..3000 {
+            keep(&mut windows, window(at, ["a", "b"][usize::from(at % 2 == 0)], 5, 2, 1));
+        }
+        assert_eq!(windows.len(), 3000);
     }
 }

@@ -55,8 +55,8 @@ fn point(kind: Kind, tier: Tier, place: (usize, usize, usize)) -> ChangePoint {
     ChangePoint { index, low, high, kind, tier, size: f64::NAN, size_low: f64::NAN, size_high: f64::NAN }
 }
 
-/// The change points among finite values, in rising order of place.
-pub(crate) fn analyse(values: &[f64]) -> Vec<ChangePoint> {
+/// The change points among finite values, in rising order of place; they are the end of a history of `seen` points.
+pub(crate) fn analyse(values: &[f64], seen: usize) -> Vec<ChangePoint> {
     let n = values.len();
     if n < MIN_POINTS {
         return Vec::new();
@@ -66,7 +66,7 @@ pub(crate) fn analyse(values: &[f64]) -> Vec<ChangePoint> {
     if floor == 0.0 {
         return Vec::new(); // All values are equal.
     }
-    let found = levels(&scaled, floor);
+    let found = levels(&scaled, floor, seen);
     let ramps = ramps(&found, &scaled);
     let mut points = steps(&found, &ramps, scale, &scaled);
     points.extend(ramps.iter().map(|ramp| {
@@ -87,7 +87,8 @@ pub(crate) fn analyse(values: &[f64]) -> Vec<ChangePoint> {
             points.push(scale.sized(point, spike.height, sigma, fitted[spike.at]));
         }
     }
-    for change in spread::changes(&residuals, floor).into_iter().filter(|change| free(change.at, 2 * SAME_PLACE)) {
+    for change in spread::changes(&residuals, floor, seen).into_iter().filter(|change| free(change.at, 2 * SAME_PLACE))
+    {
         let point = point(Kind::Variance, Tier::Confirmed, (change.low, change.at, change.high));
         let (low, high) =
             ((change.ratio.ln() - WIDE * change.error).exp(), (change.ratio.ln() + WIDE * change.error).exp());

@@ -80,21 +80,6 @@ impl Truth {
             debug: false,
         }
     }
-
-    /// 60 nights of six series, with another kernel on the 40th that makes everything slower by so much, and one
-    /// regression two nights later.
-    pub(crate) fn beside(slower: f64) -> Self {
-        let regression = Regression { series: 3, from: 42, until: 60, size: 0.08 };
-        Self {
-            nights: 60,
-            regressions: vec![regression],
-            machine: usize::MAX,
-            kernel: 40,
-            slower,
-            debug: true,
-            ..Self::usual()
-        }
-    }
 }
 
 /// What people were told.

@@ -16,11 +16,6 @@ pub(crate) const SCENARIOS: &[(&str, &str)] = &[
 pub(crate) const MACHINES: &[(&str, &str)] =
     &[("ryzen-7800x3d", include_str!("../../../config/machines/ryzen-7800x3d.toml"))];
 
-/// The first line of a scenario's description.
-pub(crate) fn title(text: &str) -> &str {
-    text.lines().find_map(|line| line.strip_prefix("//!")).map_or("", str::trim)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,6 +43,6 @@ mod tests {
         let mut names: Vec<&str> = SCENARIOS.iter().map(|(name, _)| *name).collect();
         names.sort_unstable();
         assert_eq!(files, names);
-        assert!(SCENARIOS.iter().all(|(_, text)| !title(text).is_empty()));
+        assert!(SCENARIOS.iter().all(|(_, text)| !engine_script::title(text).is_empty()));
     }
 }

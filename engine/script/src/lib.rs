@@ -51,4 +51,5 @@ pub use params::ParamDoc;
 pub use permissions::Permissions;
 pub use rules::{RuleTest, UserRules};
 pub use scenario::{Checked, Scenario, SourceHash, check, class, load};
+pub use sources::title;
 pub use tool::tool;

@@ -67,11 +67,34 @@ impl SourceText {
         self.text.lines().nth(line.checked_sub(1)?)
     }
 
-    /// The first line of the description: `//! ..`.
+    /// See [`title`].
     pub(crate) fn title(&self) -> String {
-        let first = self.text.lines().map(str::trim).find(|line| line.starts_with("//!"));
-        first.map_or_else(String::new, |line| line.trim_start_matches("//!").trim().to_owned())
+        title(&self.text)
     }
+}
+
+/// What a scenario says of itself in one line: the first line of its description (`//! ..`), up to the last sentence that
+/// ends in it; where none does, the first sentence of the paragraph. Empty without a description.
+#[must_use]
+pub fn title(text: &str) -> String {
+    let comment = |line: &str| line.trim().strip_prefix("//!").map(|line| line.trim().to_owned());
+    let mut lines = text.lines().skip_while(|line| comment(line).is_none()).map_while(comment);
+    let first = lines.next().unwrap_or_default();
+    let rest: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+    if rest.is_empty() {
+        return first;
+    }
+    // The bytes after which a sentence ends: before a space, or at the end.
+    let sentences = |text: &str| -> Vec<usize> {
+        let stops = text.match_indices(['.', '?', '!']).map(|(at, _)| at + 1);
+        stops.filter(|at| text[*at..].chars().next().is_none_or(char::is_whitespace)).collect()
+    };
+    if let Some(end) = sentences(&first).last() {
+        return first[..*end].to_owned();
+    }
+    let whole = std::iter::once(first).chain(rest).collect::<Vec<_>>().join(" ");
+    let end = sentences(&whole).first().copied().unwrap_or(whole.len());
+    whole[..end].to_owned()
 }
 
 /// All sources of a scenario, by name.
@@ -138,4 +161,22 @@ pub(crate) fn read_file(path: &Path, limit: usize) -> std::io::Result<Vec<u8>> {
     let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     std::fs::File::open(path)?.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_is_a_line_of_whole_sentences() {
+        assert_eq!(title("//! One line without an end\nsuite(\"x\");"), "One line without an end");
+        assert_eq!(title("\n//! How fast? Run with: -p x=1\n//!\n//! More."), "How fast? Run with: -p x=1");
+        assert_eq!(
+            title("//! At its limits: all held, and how much\n//! slower it is. Then more.\n"),
+            "At its limits: all held, and how much slower it is."
+        );
+        assert_eq!(title("//! An open model. Latency counts from\n//! the start.\n"), "An open model.");
+        assert_eq!(title("//! Version 1.2 of it, which\n//! never ends"), "Version 1.2 of it, which never ends");
+        assert_eq!(title("let x = 1; // no description"), "");
+    }
 }

@@ -1,8 +1,10 @@
 //! `engine list`: probes, metrics, built-in scenarios, machine profiles, and what a scenario declares.
 
+use engine_script::title;
+
 use crate::app::App;
 use crate::args::{ListArgs, ListWhat};
-use crate::embedded::{SCENARIOS, title};
+use crate::embedded::SCENARIOS;
 use crate::exit::{Exit, Fatal};
 use crate::{machines, source};
 
@@ -21,9 +23,7 @@ pub(crate) fn run(app: &App, args: &ListArgs) -> Result<Exit, Fatal> {
                 })
             })
             .collect(),
-        ListWhat::Scenarios => {
-            SCENARIOS.iter().map(|(name, text)| vec![(*name).to_owned(), title(text).to_owned()]).collect()
-        }
+        ListWhat::Scenarios => SCENARIOS.iter().map(|(name, text)| vec![(*name).to_owned(), title(text)]).collect(),
         ListWhat::Machines => machines(app, args.scenario.as_deref())?,
         ListWhat::Steps | ListWhat::Params => return declared(app, args),
     };

@@ -8,7 +8,7 @@ use engine_core::finding::Advice;
 use engine_core::plan::Work;
 use engine_core::run::RunRecord;
 use engine_report::{Report, TimeZone, clean};
-use engine_script::{Severity, Source};
+use engine_script::{Severity, Source, title};
 use engine_serve::{
     Backend, ImportAs, ImportedRun, Job, Machine, MachineRow, MachineStatus, PlanDiagnostic, PlanParam, PlanPhase,
     PlanPreview, PlanStep, Refusal, Refused, RunRequest, ScenarioRow, Sides,
@@ -20,7 +20,7 @@ use crate::advising::Advising;
 use crate::app::App;
 use crate::args::{ImportArgs, Reading, ServeArgs};
 use crate::baselines::Subject;
-use crate::embedded::{SCENARIOS, title};
+use crate::embedded::SCENARIOS;
 use crate::exit::{Exit, Fatal};
 use crate::{cmd, machine, machines, reports, source};
 
@@ -85,7 +85,7 @@ fn files(root: &Path, folder: &Path, depth: usize, into: &mut Vec<ScenarioRow>) 
             && let (Ok(below), Ok(text)) = (path.strip_prefix(root), std::fs::read_to_string(&path))
             && let Some(name) = below.to_str()
         {
-            into.push(ScenarioRow { name: name.to_owned(), title: clean::clip(title(&text), 200), source: "file" });
+            into.push(ScenarioRow { name: name.to_owned(), title: clean::clip(&title(&text), 200), source: "file" });
         }
     }
 }
@@ -184,7 +184,7 @@ impl Backend for Local {
     fn scenarios(&self) -> Vec<ScenarioRow> {
         let embedded = SCENARIOS.iter().map(|(name, text)| ScenarioRow {
             name: (*name).to_owned(),
-            title: title(text).to_owned(),
+            title: title(text),
             source: "embedded",
         });
         let mut all: Vec<ScenarioRow> = embedded.collect();

@@ -6,6 +6,7 @@
 pub mod accuracy;
 pub mod advice;
 mod alike;
+mod apart;
 mod cases;
 pub mod change;
 mod compare;
@@ -43,6 +44,7 @@ pub mod usl;
 mod verdict;
 mod watch;
 
+pub use apart::{Apart, apart};
 pub use cases::case_ratios;
 pub use compare::{Options, compare};
 pub use compare_samples::{SampleVerdict, compare_samples, median_by_group};

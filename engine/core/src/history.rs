@@ -189,7 +189,8 @@ impl Timeline {
         self.regression(tier).is_some()
     }
 
-    /// The last change of this tier for the worse that what followed has not made good: less than a quarter of it is left.
+    /// The last change of this tier for the worse that nothing since has made good, which is when less than a quarter of
+    /// it is left. What was made good once stays so: a later change for the worse is another one.
     #[must_use]
     pub fn regression(&self, tier: Tier) -> Option<&DatedChange> {
         let level = |found: &&DatedChange| matches!(found.change.kind, Kind::Step | Kind::Trend | Kind::Return);
@@ -198,11 +199,14 @@ impl Timeline {
             if found.direction != Direction::Worse || found.change.tier != tier {
                 return false;
             }
-            let now: f64 = levels[at..].iter().map(|one| 1.0 + one.change.size).product();
-            match self.history.metric.goal {
-                Goal::Higher => now < 1.0 + 0.25 * found.change.size,
-                _ => now > 1.0 + 0.25 * found.change.size,
-            }
+            let mut left = levels[at..].iter().scan(1.0, |level, one| {
+                *level *= 1.0 + one.change.size;
+                Some(*level)
+            });
+            left.all(|level| match self.history.metric.goal {
+                Goal::Higher => level < 1.0 + 0.25 * found.change.size,
+                _ => level > 1.0 + 0.25 * found.change.size,
+            })
         };
         levels.iter().enumerate().rev().find(|(at, found)| lasts(*at, found)).map(|(_, found)| *found)
     }

@@ -5,9 +5,10 @@
 //! * It is told to be well again when enough runs said so. Back before that, it was never away: what flaps is told once.
 //! * A change of level is told when two runs in a row agree on where it began.
 //! * When the machine or its software changed, that is one notice. What moved in that run, and changes of level that are
-//!   found later to begin there, are counted in with it.
+//!   found later to begin there, are counted in with it, unless a series moves apart from the others (`environment.rs`).
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use engine_core::alert::{Alert, Rule};
 use engine_core::evidence::{Evidence, Unit};
@@ -16,15 +17,11 @@ use engine_core::run::{RunId, Timestamp};
 use engine_store::{Enqueued, Error, New, Store, Told, ToldState, Untold};
 use sha2::{Digest, Sha256};
 
+use crate::advice::Findings;
 use crate::channel::{self, Channel};
+use crate::environment::{Fate, fate};
 use crate::observe::STEADY;
 use crate::settings::Settings;
-
-/// The place of a change moves by so many runs as more come.
-const DRIFT: usize = 3;
-
-/// A change of the environment draws the place of a change of level so many runs towards the past.
-const DRAWN: usize = 10;
 
 /// How often it is tried again when another process is doing the same.
 const TRIES: usize = 5;
@@ -119,22 +116,30 @@ fn notice(
     let (mut told, mut spoken) = (Vec::new(), Vec::new());
     let mut counted_in = 0;
     for one in ripe {
-        let silent = is_silent(store, &one, moved)?;
-        told.push(one.told(silent));
-        if !silent {
-            spoken.push(one);
-        } else if one.state == ToldState::Firing {
-            counted_in += 1;
+        let fate = fate_of(store, &one, moved)?;
+        if fate == Fate::Waits {
+            continue;
+        }
+        told.push(one.told(fate == Fate::CountedIn));
+        match fate {
+            Fate::Told(remark) => spoken.push((one, remark)),
+            _ if one.state == ToldState::Firing => counted_in += 1,
+            _ => {}
         }
     }
     if told.is_empty() {
         return Ok(None);
     }
-    let Some(first) = spoken.first() else { return Ok(Some((None, told))) };
-    let run = spoken.iter().map(run_of).max().filter(|_| first.alert.rule != Rule::MissingRun);
+    let Some((first, _)) = spoken.first() else { return Ok(Some((None, told))) };
+    let run = spoken.iter().map(|(one, _)| run_of(one)).max().filter(|_| first.alert.rule != Rule::MissingRun);
+    let mut findings = Findings::default();
     let mut items = Vec::new();
-    for one in &spoken {
-        items.push(item(store, one)?);
+    for (one, remark) in &spoken {
+        let mut item = item(store, one, &mut findings)?;
+        if let Some(remark) = remark {
+            item.causes.insert(0, remark.clone());
+        }
+        items.push(item);
     }
     // What is wrong stands before what is well again, and the environment before all.
     items.sort_by_key(|item| (item.rule != Rule::Environment, item.recovered, item.rule, item.subject.clone()));
@@ -152,6 +157,7 @@ fn notice(
         );
     }
     let alert = &first.alert;
+    let link = link(&settings.alerts.link, &items, run.as_ref());
     let notice = Notice {
         kind,
         title: title(kind, &alert.suite, &items),
@@ -162,10 +168,10 @@ fn notice(
         at: now,
         remarks,
         items,
-        link: (!settings.alerts.link.is_empty()).then(|| settings.alerts.link.clone()),
+        link,
     };
     let parts: Vec<String> =
-        spoken.iter().map(|one| format!("{} {:?} {:?}", one.alert.id, one.state, one.before)).collect();
+        spoken.iter().map(|(one, _)| format!("{} {:?} {:?}", one.alert.id, one.state, one.before)).collect();
     Ok(Some((Some((notice, key_of(&parts.join("\n")))), told)))
 }
 
@@ -186,29 +192,30 @@ fn is_steady(store: &Store, alert: &Alert) -> Result<bool, Error> {
     Ok(store.place_of(&alert.id)?.is_none_or(|(_, agreed)| agreed >= STEADY))
 }
 
-/// Whether it is counted in with another notice, or known already.
-fn is_silent(store: &Store, one: &Untold, moved: bool) -> Result<bool, Error> {
-    let alert = &one.alert;
-    match one.state {
+/// Whether it is told, counted in with another notice or known already, or to be looked at again with a later run.
+fn fate_of(store: &Store, one: &Untold, moved: bool) -> Result<Fate, Error> {
+    let silent = |silent: bool| if silent { Fate::CountedIn } else { Fate::Told(None) };
+    match (one.state, one.alert.rule) {
         // A new environment is no fault that ends; and who said that it is over knows.
-        ToldState::Resolved => Ok(one.silent || one.by_person || alert.rule == Rule::Environment),
-        ToldState::Firing if !matches!(alert.rule, Rule::ChangePoint | Rule::Verdict) => Ok(false),
-        ToldState::Firing if moved => Ok(true),
-        ToldState::Firing if alert.rule == Rule::Verdict => Ok(false),
-        ToldState::Firing => {
-            let Some(began) = &alert.began else { return Ok(false) };
-            for change in store.raised_by(Rule::Environment, alert)? {
-                let apart = store.runs_between(alert, began, &change)?;
-                // What was found with runs from after the change of the environment, and is said to have begun a little
-                // before, is drawn there by them.
-                let drawn = *began < change && change <= alert.last_run && apart <= DRAWN;
-                if apart <= DRIFT || drawn {
-                    return Ok(true);
-                }
-            }
-            Ok(false)
-        }
+        (ToldState::Resolved, rule) => Ok(silent(one.silent || one.by_person || rule == Rule::Environment)),
+        (ToldState::Firing, Rule::ChangePoint) => fate(store, &one.alert),
+        (ToldState::Firing, Rule::Verdict) => Ok(silent(moved)),
+        (ToldState::Firing, _) => Ok(Fate::Told(None)),
     }
+}
+
+/// The page that shows what a notice tells: the one alert, the run, or all alerts.
+fn link(dashboard: &str, items: &[Item], run: Option<&RunId>) -> Option<String> {
+    let dashboard = dashboard.trim_end_matches('/');
+    if dashboard.is_empty() {
+        return None;
+    }
+    let page = match (items, run) {
+        ([one], _) => format!("alerts?id={}", one.alert),
+        (_, Some(run)) => format!("run/{}", run.0),
+        _ => "alerts".to_owned(),
+    };
+    Some(format!("{dashboard}/{page}"))
 }
 
 /// The run by which it is told.
@@ -248,7 +255,7 @@ fn title(kind: NoticeKind, suite: &str, items: &[Item]) -> String {
 }
 
 /// What a message says of one alert.
-fn item(store: &Store, one: &Untold) -> Result<Item, Error> {
+fn item(store: &Store, one: &Untold, findings: &mut Findings) -> Result<Item, Error> {
     let alert = &one.alert;
     let recovered = one.state == ToldState::Resolved;
     let mut item = Item {
@@ -268,6 +275,10 @@ fn item(store: &Store, one: &Untold) -> Result<Item, Error> {
         return Ok(item);
     }
     if recovered {
+        // The place was looked for again with every run since it was told: the better one is told now.
+        if let Some(began) = alert.began.as_ref().filter(|_| alert.rule == Rule::ChangePoint) {
+            let _ = write!(item.what, "; it had begun with run {}", began.short());
+        }
         item.since =
             alert.steps.iter().rev().find_map(|step| step.run.as_ref()).map(|run| format!("run {}", run.short()));
         return Ok(item);
@@ -292,6 +303,11 @@ fn item(store: &Store, one: &Untold) -> Result<Item, Error> {
     if alert.rule != Rule::Environment {
         item.causes.extend(beside(store, alert)?);
     }
+    let found = findings.about(store, alert)?;
+    if !found.is_empty() {
+        item.look.push(format!("engine advise {}", alert.last_run.short()));
+    }
+    item.causes.extend(found);
     Ok(item)
 }
 

@@ -6,11 +6,13 @@
 //! says where secrets come from.
 #![forbid(unsafe_code)]
 
+mod advice;
 pub mod channel;
 pub mod child;
 pub mod conditions;
 pub mod cron;
 pub mod deliver;
+mod environment;
 pub mod gather;
 pub mod install;
 pub mod lock;

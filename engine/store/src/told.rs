@@ -159,6 +159,20 @@ impl Store {
         statement.query_row(params![like.suite, like.machine, branch, from.0, to.0], |row| count(row, 0)).at(&self.path)
     }
 
+    /// The newest run of the scenario, machine and branch of an alert.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn newest_like(&self, like: &Alert) -> Result<Option<RunId>, Error> {
+        let sql =
+            "SELECT max(id) FROM runs WHERE suite = ?1 AND machine = ?2 AND coalesce(branch, '') = ?3 AND tiny = 0";
+        let branch = like.branch.as_deref().unwrap_or_default();
+        let mut statement = self.connection.prepare_cached(sql).at(&self.path)?;
+        let found =
+            statement.query_row(params![like.suite, like.machine, branch], |row| row.get::<_, Option<String>>(0));
+        found.map(|run| run.map(RunId)).at(&self.path)
+    }
+
     /// Notes where an alert is thought to have begun; gives how many runs in a row have agreed, this one included. Places
     /// that are `near` runs apart are the same.
     ///

@@ -83,7 +83,7 @@ impl History {
 
     /// What the window shows, by places in the window.
     fn within(&self) -> Vec<ChangePoint> {
-        let mut points = analyse(&self.values);
+        let mut points = analyse(&self.values, self.points);
         // A trend that goes on is the one that was put down.
         let before = self.settled.iter().rev().find(|point| point.kind != Kind::Spike && point.kind != Kind::Variance);
         if let Some(before) = before.filter(|point| point.kind == Kind::Trend) {

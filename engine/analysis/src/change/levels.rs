@@ -30,6 +30,10 @@ const PENALTY: f64 = 3.0;
 /// comes to 4.5 in less than one series of a hundred.
 const STAND_OUT: f64 = 4.5;
 
+/// A history of so many points at most is judged as one search. One that is longer is searched again and again, and what
+/// stands out by chance in one search of a hundred does so in every long history.
+const ONE_SEARCH: f64 = 1000.0;
+
 /// And so many more, times the autocorrelation: it is estimated, and what depends on it is less sure.
 const STAND_OUT_CORRELATED: f64 = 0.8;
 
@@ -61,10 +65,20 @@ pub(crate) struct Levels {
     most_correlation: f64,
     /// The least standard deviation that the values can show.
     pub(crate) floor: f64,
+    /// How many standard errors more a change must stand out in a long history.
+    pub(crate) more: f64,
 }
 
-/// Finds the levels. `floor` is the least standard deviation that the values can show, by their resolution.
-pub(crate) fn levels(values: &[f64], floor: f64) -> Levels {
+/// By how many standard errors more than `usual` a change must stand out when it is the strangest of `points` points: the
+/// normal tail, which falls like `exp(-x^2 / 2)`, is divided by the number of searches.
+fn more(usual: f64, points: usize) -> f64 {
+    let searches = (points as f64 / ONE_SEARCH).max(1.0);
+    (usual * usual + 2.0 * searches.ln()).sqrt() - usual
+}
+
+/// Finds the levels. `floor` is the least standard deviation that the values can show, by their resolution; `points` is
+/// the length of the history of which these values are the end.
+pub(crate) fn levels(values: &[f64], floor: f64, points: usize) -> Levels {
     let n = values.len();
     let sigma = spread_of_differences(values).max(floor);
     let clipped = clip(values, CLIP * sigma);
@@ -81,6 +95,7 @@ pub(crate) fn levels(values: &[f64], floor: f64) -> Levels {
         correlation: 0.0,
         pooled: sigma * sigma,
         floor,
+        more: more(STAND_OUT, points),
     };
     for _ in 0..4 {
         found.bounds.clone_from(&bounds);
@@ -163,7 +178,7 @@ impl Levels {
     fn take_back(&mut self) {
         self.refresh();
         while self.bounds.len() > 2 {
-            let needed = STAND_OUT + STAND_OUT_CORRELATED * self.correlation;
+            let needed = STAND_OUT + self.more + STAND_OUT_CORRELATED * self.correlation;
             let scores = self.bounds.windows(3).map(|b| {
                 let score = self.stands_out(b[0], b[1], b[2]);
                 if score >= needed && self.is_common(b[0], b[1], b[2]) { 0.0 } else { score }
@@ -227,5 +242,20 @@ impl Levels {
         let low = costs.iter().position(|cost| *cost <= limit).unwrap_or(best);
         let high = costs.iter().rposition(|cost| *cost <= limit).unwrap_or(best);
         (first + low, first + best, first + high)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn in_a_long_history_a_change_must_stand_out_of_more() {
+        assert!(more(STAND_OUT, 200).abs() < 1e-12 && more(STAND_OUT, 1000).abs() < 1e-12);
+        // The tail beyond the new limit is ten thousand times thinner.
+        let tail = |x: f64| (-0.5 * x * x).exp();
+        let found = more(STAND_OUT, 10_000_000);
+        assert!((tail(STAND_OUT) / tail(STAND_OUT + found) / 10_000.0 - 1.0).abs() < 1e-9);
+        assert!((1.6..1.8).contains(&found), "{found}");
     }
 }

@@ -8,13 +8,14 @@
 //! The method in short (each file says its own): clip what no level explains, divide into levels by optimal
 //! partitioning (`segment.rs`), take back every change that does not stand out of the noise beside it, with
 //! autocorrelation estimated from the residuals and paid for (`levels.rs`), and ask of what remains whether it is rather
-//! a ramp (`ramp.rs`), of the residuals whether a few are spikes (`spike.rs`) or their spread changed (`spread.rs`), and
+//! a ramp (`ramp.rs`) or a step near the end (`late.rs`), of the residuals whether a few are spikes (`spike.rs`) or their spread changed (`spread.rs`), and
 //! of the last few points whether they still belong to the present level (`suspect.rs`).
 //!
 //! What would make it wrong: noise that wanders like a random walk (its levels are real, and of no interest), changes
 //! that come closer together than [`SHORTEST`] points, and a series that was smoothed before it came here.
 
 mod history;
+mod late;
 mod levels;
 pub(crate) mod noise;
 mod ramp;

@@ -16,7 +16,7 @@ const SHORTEST_RAMP: usize = 12;
 const AGAINST_LEVEL: f64 = 30.0;
 
 /// And one step.
-const AGAINST_STEP: f64 = 18.0;
+pub(crate) const AGAINST_STEP: f64 = 18.0;
 
 /// A ramp, on the scale of the values.
 #[derive(Debug, Clone, Copy, PartialEq)]

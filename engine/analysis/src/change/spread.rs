@@ -30,13 +30,13 @@ pub(crate) struct Spread {
     pub(crate) error: f64,
 }
 
-/// The changes of spread among `residuals`.
-pub(crate) fn changes(residuals: &[f64], floor: f64) -> Vec<Spread> {
+/// The changes of spread among `residuals`, the end of a history of `points` points.
+pub(crate) fn changes(residuals: &[f64], floor: f64, points: usize) -> Vec<Spread> {
     if residuals.len() < 2 * LEAST_POINTS {
         return Vec::new();
     }
     let roots: Vec<f64> = residuals.iter().map(|residual| residual.abs().sqrt()).collect();
-    let found = levels(&roots, 0.1 * floor.sqrt());
+    let found = levels(&roots, 0.1 * floor.sqrt(), points);
     let mut changes = Vec::new();
     for (bound, b) in found.bounds.windows(3).enumerate() {
         let (before, after) = (&residuals[b[0]..b[1]], &residuals[b[1]..b[2]]);
@@ -46,7 +46,7 @@ pub(crate) fn changes(residuals: &[f64], floor: f64) -> Vec<Spread> {
         let sharp = spread_of_differences(after).max(floor) / spread_of_differences(before).max(floor);
         let sharp = if ratio > 1.0 { sharp } else { 1.0 / sharp };
         let long = before.len() >= LEAST_POINTS && after.len() >= LEAST_POINTS;
-        let stands = found.stands_out(b[0], b[1], b[2]) >= STAND_OUT;
+        let stands = found.stands_out(b[0], b[1], b[2]) >= STAND_OUT + found.more;
         if !long || !stands || ratio.max(1.0 / ratio) < LEAST_RATIO || sharp < LEAST_SHARP {
             continue;
         }

@@ -250,6 +250,23 @@ fn long_histories_keep_what_they_found() {
     assert!(!found.is_empty() && found.len() <= 2 && found[0].kind == Kind::Trend, "{found:?}");
 }
 
+#[test]
+fn a_step_that_has_just_come_is_no_ramp() {
+    let mut s = Stream::new(77, &[]);
+    for after in 3..=6 {
+        let near = (0..100).filter(|_| {
+            let value = |t: usize| {
+                let odd = if s.unit_f64() < 0.02 { 0.04 } else { 0.0 };
+                (if t >= 120 { 1.05 } else { 1.0 }) * (0.01 * s.normal() + odd).exp()
+            };
+            let found = detect(&(0..120 + after).map(value).collect::<Vec<_>>());
+            found.iter().any(|one| one.kind != Kind::Trend && one.index.abs_diff(120) <= 2)
+        });
+        let near = near.count();
+        assert!(near >= 97, "{after} points after it: {near} of 100");
+    }
+}
+
 /// A history of pieces, each with its own level and noise, and gaps.
 fn pieces() -> impl Strategy<Value = Vec<f64>> {
     let piece = (0.5..2.0_f64, 0.0..0.05_f64, 1..400_usize, any::<u64>());

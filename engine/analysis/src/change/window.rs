@@ -4,8 +4,8 @@ use engine_core::stats::quantile::{median, sorted};
 
 use super::levels::{Levels, levels};
 use super::noise::{resolution, spread_about_zero};
-use super::ramp::{Ramp, ramp};
-use super::{ChangePoint, Kind, MIN_POINTS, SHORTEST, Tier, spike, spread, suspect};
+use super::ramp::{AGAINST_STEP, Ramp, ramp};
+use super::{ChangePoint, Kind, MIN_POINTS, SHORTEST, Tier, late, spike, spread, suspect};
 
 /// Half the width of a 95 % interval, in standard errors.
 const WIDE: f64 = 1.96;
@@ -55,8 +55,8 @@ fn point(kind: Kind, tier: Tier, place: (usize, usize, usize)) -> ChangePoint {
     ChangePoint { index, low, high, kind, tier, size: f64::NAN, size_low: f64::NAN, size_high: f64::NAN }
 }
 
-/// The change points among finite values, in rising order of place.
-pub(crate) fn analyse(values: &[f64]) -> Vec<ChangePoint> {
+/// The change points among finite values, in rising order of place; they are the end of a history of `seen` points.
+pub(crate) fn analyse(values: &[f64], seen: usize) -> Vec<ChangePoint> {
     let n = values.len();
     if n < MIN_POINTS {
         return Vec::new();
@@ -66,8 +66,8 @@ pub(crate) fn analyse(values: &[f64]) -> Vec<ChangePoint> {
     if floor == 0.0 {
         return Vec::new(); // All values are equal.
     }
-    let found = levels(&scaled, floor);
-    let ramps = ramps(&found);
+    let found = levels(&scaled, floor, seen);
+    let ramps = ramps(&found, &scaled);
     let mut points = steps(&found, &ramps, scale, &scaled);
     points.extend(ramps.iter().map(|ramp| {
         let point = point(Kind::Trend, Tier::Confirmed, (ramp.earliest, ramp.start, ramp.latest));
@@ -87,7 +87,8 @@ pub(crate) fn analyse(values: &[f64]) -> Vec<ChangePoint> {
             points.push(scale.sized(point, spike.height, sigma, fitted[spike.at]));
         }
     }
-    for change in spread::changes(&residuals, floor).into_iter().filter(|change| free(change.at, 2 * SAME_PLACE)) {
+    for change in spread::changes(&residuals, floor, seen).into_iter().filter(|change| free(change.at, 2 * SAME_PLACE))
+    {
         let point = point(Kind::Variance, Tier::Confirmed, (change.low, change.at, change.high));
         let (low, high) =
             ((change.ratio.ln() - WIDE * change.error).exp(), (change.ratio.ln() + WIDE * change.error).exp());
@@ -126,7 +127,7 @@ fn fitted(found: &Levels, ramps: &[Ramp]) -> Vec<f64> {
 
 /// The ramps that take the place of levels: over each longest run of changes in one direction, then over each level that
 /// is left.
-fn ramps(found: &Levels) -> Vec<Ramp> {
+fn ramps(found: &Levels, values: &[f64]) -> Vec<Ramp> {
     let bounds = &found.bounds;
     let segments = bounds.len() - 1;
     let level = |segment: usize| found.level(bounds[segment], bounds[segment + 1]);
@@ -138,23 +139,35 @@ fn ramps(found: &Levels) -> Vec<Ramp> {
         while last + 1 < segments && (level(last + 1) > level(last)) == rises {
             last += 1;
         }
-        ramps.extend(over(found, first, last));
+        ramps.extend(over(found, values, first, last));
         first = last;
     }
     for segment in 0..segments {
         let (from, to) = (bounds[segment], bounds[segment + 1]);
         if !ramps.iter().any(|ramp| ramp.from < to && from < ramp.to) {
-            ramps.extend(over(found, segment, segment));
+            ramps.extend(over(found, values, segment, segment));
         }
     }
     ramps.sort_by_key(|ramp| ramp.start);
     ramps
 }
 
-fn over(found: &Levels, first: usize, last: usize) -> Option<Ramp> {
+fn over(found: &Levels, values: &[f64], first: usize, last: usize) -> Option<Ramp> {
     let squares =
         (first..=last).map(|segment| found.sums.error(found.bounds[segment], found.bounds[segment + 1])).sum();
-    ramp(found, found.bounds[first], found.bounds[last + 1], last - first, squares)
+    let ramp = ramp(found, found.bounds[first], found.bounds[last + 1], last - first, squares)?;
+    (last - first > 1 || !is_late_step(found, values, &ramp)).then_some(ramp)
+}
+
+/// Whether a ramp up to the end of the series is rather a step near the end.
+fn is_late_step(found: &Levels, values: &[f64], ramp: &Ramp) -> bool {
+    if ramp.to < values.len() {
+        return false;
+    }
+    let (values, sigma) = (&values[ramp.from..ramp.to], found.pooled.sqrt());
+    let Some((_, step)) = late::step(values, sigma) else { return false };
+    let about = late::losses(values, sigma, |t| ramp.at(ramp.from + t));
+    step - about < AGAINST_STEP * found.pooled
 }
 
 /// The changes of level that no ramp explains.
@@ -177,8 +190,13 @@ fn steps(found: &Levels, ramps: &[Ramp], scale: Scale, values: &[f64]) -> Vec<Ch
         let (low, mut index, high) = found.placed(segment + 1);
         // The shortest level that is looked for may have begun too early, for want of points.
         if b[2] - b[1] <= SHORTEST + 2 {
-            let early = |t: usize| (values[t] - before).abs() < (values[t] - after).abs();
-            index += (index..b[2] - 1).take_while(|t| early(*t)).count();
+            match late::step(&values[b[0]..b[2]], found.pooled.sqrt()).filter(|_| b[2] == n) {
+                Some((place, _)) => index = b[0] + place,
+                None => {
+                    let early = |t: usize| (values[t] - before).abs() < (values[t] - after).abs();
+                    index += (index..b[2] - 1).take_while(|t| early(*t)).count();
+                }
+            }
         }
         let tier = if n - index < SHORTEST { Tier::Suspect } else { Tier::Confirmed };
         let point = point(kind, tier, (low, index, high.max(index)));

@@ -97,3 +97,15 @@ fn few_constant_and_no_points_have_clear_answers() {
         assert!(one(history(&values)).changes.is_empty(), "{values:?}");
     }
 }
+
+#[test]
+fn what_was_made_good_stays_so_when_another_change_begins() {
+    let level = |at: usize| match at {
+        40..80 => 1.06,
+        123.. => 1.3,
+        _ => 1.0,
+    };
+    let found = one(history(&noisy(126, level)));
+    assert!(found.is_regressed(Tier::Suspect), "{:?}", found.changes);
+    assert!(!found.is_regressed(Tier::Confirmed), "the first one was made good: {:?}", found.changes);
+}

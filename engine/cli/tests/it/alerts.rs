@@ -61,6 +61,26 @@ fn a_failed_step_raises_an_alert_and_a_good_one_resolves_it() {
 }
 
 #[test]
+fn a_machine_that_is_not_well_raises_an_alert_and_one_that_is_resolves_it() {
+    let sandbox = Sandbox::new();
+    sandbox.file("s.rhai", "bench(\"chase\", #{ rounds: 2 }, memory::latency(#{ size: \"64 KiB\" }));");
+    let health = || -> Vec<serde_json::Value> {
+        let all = alerts(&sandbox, &["--rule", "health", "--all"]);
+        all.into_iter().filter(|alert| alert["subject"] == "latency").collect()
+    };
+    sandbox.file("config/engine.toml", "[thresholds]\nlatency_warning_ms = 0\n");
+    sandbox.expect(0, &["run", "s.rhai"]).says(&["firing: latency: "]);
+    let raised = health();
+    assert_eq!((raised.len(), &raised[0]["state"]), (1, &"firing".into()), "{raised:?}");
+    assert!(raised[0]["summary"].as_str().unwrap().contains("the limit is 0"), "{raised:?}");
+    assert!(sandbox.expect(0, &["alerts", "list"]).out.contains("latency"));
+    sandbox.file("config/engine.toml", "[thresholds]\nlatency_warning_ms = 1000000\n");
+    sandbox.expect(0, &["run", "s.rhai"]).says(&["resolved: latency: it is well again"]);
+    let raised = health();
+    assert_eq!((raised.len(), &raised[0]["state"]), (1, &"resolved".into()), "{raised:?}");
+}
+
+#[test]
 fn a_verdict_that_was_shown_can_be_explained() {
     let sandbox = Sandbox::new();
     sandbox.stored((0..45).map(|day| Run::of(day, if day < 30 { 1.0 } else { 1.08 })));

@@ -47,11 +47,14 @@ def smtp(options):
         def factory(self):
             return SMTP(self.handler, **settings)
 
-    server = Server(Handler(), hostname="127.0.0.1", port=0)
-    # The controller looks whether it can be reached at its port, which it does not know yet.
-    server._trigger_server = lambda: None
+        # The controller looks whether it can be reached at its port, which it knows only now.
+        def _trigger_server(self):
+            self.port = self.server.sockets[0].getsockname()[1]
+            super()._trigger_server()
+
+    server = Server(Handler(), hostname="127.0.0.1", port=0, ready_timeout=60)
     server.start()
-    print(server.server.sockets[0].getsockname()[1], flush=True)
+    print(server.port, flush=True)
     threading.Event().wait()
 
 

@@ -58,7 +58,7 @@ pub fn blocks(notice: &Notice) -> Value {
         all.push(section(format!("and {more} more: `engine alerts list`")));
     }
     if let Some(link) = &notice.link {
-        all.push(section(format!("<{}|Open the dashboard>", escape(link).replace(['|', '>'], ""))));
+        all.push(section(format!("<{}|Open it in the dashboard>", escape(link).replace(['|', '>'], ""))));
     }
     json!({ "text": escape(&subject), "blocks": all })
 }

@@ -55,6 +55,10 @@ pub(crate) struct Truth {
     pub(crate) machine: usize,
     /// Night of another kernel, on which everything takes a little longer.
     pub(crate) kernel: usize,
+    /// By how much: 0.03 is 3 %.
+    pub(crate) slower: f64,
+    /// Whether a debug build of the engine measured, about which there is a rule.
+    pub(crate) debug: bool,
 }
 
 impl Truth {
@@ -72,6 +76,8 @@ impl Truth {
             ],
             machine: 310,
             kernel: 440,
+            slower: 0.03,
+            debug: false,
         }
     }
 }
@@ -203,7 +209,7 @@ fn level(truth: &Truth, seed: u64, series: usize, night: usize) -> f64 {
         time *= 0.75 + 0.5 * other.unit_f64();
     }
     if night >= truth.kernel {
-        time *= 1.03;
+        time *= 1.0 + truth.slower;
     }
     let spike = if random.unit_f64() < 0.02 { 0.04 } else { 0.0 };
     time * (truth.noise * random.normal() + spike).exp()
@@ -240,6 +246,7 @@ pub(crate) fn header(truth: &Truth, night: usize) -> RunHeader {
     environment.cpu.model = Fact::Known(model.to_owned());
     let kernel = if night >= truth.kernel { "6.1.99" } else { "6.1.42" };
     environment.os.kernel = Fact::Known(kernel.to_owned());
+    environment.binary.profile = Fact::Known(if truth.debug { "debug" } else { "release" }.to_owned());
     let steps = (0..truth.series)
         .map(|series| PlannedStep {
             name: format!("step{series}"),
@@ -260,7 +267,7 @@ pub(crate) fn header(truth: &Truth, night: usize) -> RunHeader {
         scenario: ScenarioRef { name: "nightly".to_owned(), source: "nightly.rhai".to_owned(), hash: "ab".repeat(32) },
         started: at(night),
         code: CodeUnderTest {
-            commit: Fact::Known(format!("{night:040x}")),
+            commit: Fact::Known(format!("{night:012x}{:028x}", 0)),
             branch: Fact::Known("main".to_owned()),
             dirty: Fact::Known(false),
             ..CodeUnderTest::default()

@@ -125,6 +125,22 @@ fn a_run_is_told_once_in_one_notice() {
     let subjects: Vec<&str> = got[0].notice.items.iter().map(|item| item.subject.as_str()).collect();
     assert_eq!(subjects, ["a", "b"], "what is pending is not told");
     assert_eq!(got[0].notice.kind, NoticeKind::Alert);
+    assert_eq!(got[0].notice.link, None, "without an address of the dashboard");
+}
+
+#[test]
+fn a_notice_links_to_the_page_of_its_alert_or_its_run() {
+    let mut desk = Desk::new();
+    desk.settings.alerts.link = "http://127.0.0.1:5000/".to_owned();
+    desk.run(&[("a", BAD)]);
+    desk.gather();
+    let second = desk.run(&[("b", BAD), ("c", BAD)]);
+    desk.gather();
+    desk.deliver();
+    let got = desk.got();
+    let alert = &got[0].notice.items[0].alert;
+    assert_eq!(got[0].notice.link, Some(format!("http://127.0.0.1:5000/alerts?id={alert}")));
+    assert_eq!(got[1].notice.link, Some(format!("http://127.0.0.1:5000/run/{}", second.0)));
 }
 
 #[test]

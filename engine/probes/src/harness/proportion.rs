@@ -13,6 +13,9 @@ use crate::ProbeError;
 
 /// What the ratio of the times must lie within.
 const BOUNDS: (f64, f64) = (1.4, 2.8);
+/// Time that twice the work takes at least, in seconds. Where it takes less, the work was folded away: what is left are ticks
+/// of the clock, whose ratio is now and then two.
+const MEASURABLE: f64 = 2e-7;
 /// Pairs of passes after which a ratio outside is believed.
 const ATTEMPTS: usize = 400;
 /// Pairs between two looks at the ratios within them.
@@ -33,7 +36,7 @@ pub fn check(work: u64, mut pass: impl FnMut(u64) -> Result<Duration, ProbeError
         (one, two) = (one.min(once), two.min(twice));
         ratios.push(twice / once.max(1e-12));
         let settled = attempt % LOOK == 0 && is_double(median_mut(&mut ratios));
-        if is_double(two / one.max(1e-12)) || settled {
+        if two >= MEASURABLE && (is_double(two / one.max(1e-12)) || settled) {
             return Ok(());
         }
     }
@@ -58,6 +61,13 @@ mod tests {
             Ok(Duration::from_secs_f64(took(work)))
         });
         (outcome, passes)
+    }
+
+    #[test]
+    fn ticks_of_the_clock_are_no_work() {
+        // Twice the ticks for twice the work, by chance or not.
+        let (outcome, _) = run(|work| if work > 1_000 { 4e-8 } else { 2e-8 });
+        assert!(outcome.unwrap_err().to_string().contains("2.00 times the time"));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use engine_core::plan::{PlannedStep, Work};
 use engine_core::run::{RunId, RunState, Timestamp, Validity, ValidityLevel};
 use engine_core::selector::Selector;
 use engine_core::series::{Labels, SeriesId};
-use rusqlite::types::Value;
+use rusqlite::types::{FromSql, Value};
 use rusqlite::{params, params_from_iter};
 
 use crate::error::{At, Error};
@@ -248,36 +248,39 @@ impl Store {
 
     /// What each counted round of a series counts with, by measurement.
     fn round_values(&self, series: i64) -> Result<HashMap<i64, Vec<f64>>, Error> {
-        let path = &self.path;
-        let sql = "SELECT s.measurement, s.value
-                   FROM measurements m JOIN samples s USING (measurement) JOIN rounds o USING (round)
-                   WHERE m.series = ?1 AND o.superseded = 0 AND s.value IS NOT NULL ORDER BY s.sample";
-        let mut statement = self.connection.prepare_cached(sql).at(path)?;
-        let mut rows = statement.query(params![series]).at(path)?;
-        let mut found: HashMap<i64, Vec<f64>> = HashMap::new();
-        while let Some(row) = rows.next().at(path)? {
-            found.entry(row.get(0).at(path)?).or_default().push(row.get(1).at(path)?);
-        }
-        Ok(found)
+        self.rounds(series, "value", |value: f64| Ok(Some(value)))
     }
 
     /// What each counted round of a series counts with where a quantile of its latencies is meant, by measurement. A round
     /// with too few latencies for it has none.
     fn round_quantiles(&self, series: i64, metric: &Metric, percent: f64) -> Result<HashMap<i64, Vec<f64>>, Error> {
+        self.rounds(series, "histogram", |bytes: Vec<u8>| {
+            let unreadable =
+                |detail: String| Error::Unreadable { path: self.path.clone(), run: "of a series".to_owned(), detail };
+            let latencies = Packed::read(&bytes).map_err(|error| unreadable(error.to_string()))?;
+            Ok(quantile_of(&latencies, metric, percent))
+        })
+    }
+
+    /// One column of the samples of each counted round of a series, read by `read`, by measurement.
+    fn rounds<T: FromSql>(
+        &self,
+        series: i64,
+        column: &str,
+        read: impl Fn(T) -> Result<Option<f64>, Error>,
+    ) -> Result<HashMap<i64, Vec<f64>>, Error> {
         let path = &self.path;
-        let sql = "SELECT s.measurement, s.histogram
-                   FROM measurements m JOIN samples s USING (measurement) JOIN rounds o USING (round)
-                   WHERE m.series = ?1 AND o.superseded = 0 AND s.histogram IS NOT NULL ORDER BY s.sample";
-        let mut statement = self.connection.prepare_cached(sql).at(path)?;
+        let sql = format!(
+            "SELECT s.measurement, s.{column}
+             FROM measurements m JOIN samples s USING (measurement) JOIN rounds o USING (round)
+             WHERE m.series = ?1 AND o.superseded = 0 AND s.{column} IS NOT NULL ORDER BY s.sample"
+        );
+        let mut statement = self.connection.prepare_cached(&sql).at(path)?;
         let mut rows = statement.query(params![series]).at(path)?;
         let mut found: HashMap<i64, Vec<f64>> = HashMap::new();
         while let Some(row) = rows.next().at(path)? {
-            let bytes: Vec<u8> = row.get(1).at(path)?;
-            let unreadable =
-                |detail: String| Error::Unreadable { path: path.clone(), run: "of a series".to_owned(), detail };
-            let latencies = Packed::read(&bytes).map_err(|error| unreadable(error.to_string()))?;
-            let own = found.entry(row.get(0).at(path)?).or_default();
-            own.extend(quantile_of(&latencies, metric, percent));
+            let value = read(row.get(1).at(path)?)?;
+            found.entry(row.get(0).at(path)?).or_default().extend(value);
         }
         Ok(found)
     }

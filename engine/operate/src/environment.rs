@@ -7,8 +7,9 @@
 use engine_analysis::{Apart, apart};
 use engine_core::alert::{Alert, Rule};
 use engine_core::run::RunId;
-use engine_core::selector::Selector;
-use engine_store::{Error, Filter, HistoryFilter, Store};
+use engine_store::{Error, Place, Store};
+
+use crate::observe::histories;
 
 /// The place of a change moves by so many runs as more come.
 const DRIFT: usize = 3;
@@ -54,16 +55,8 @@ fn beside(store: &Store, alert: &Alert, from: &RunId, to: &RunId) -> Result<Fate
     if store.runs_between(alert, to, &newest)? + 1 < SETTLED {
         return Ok(Fate::Waits);
     }
-    let selector: Selector = format!("{}/*", alert.suite).parse().unwrap_or_default();
-    let runs = Filter {
-        suite: Some(alert.suite.clone()),
-        machine: Some(alert.machine.clone()),
-        branch: alert.branch.clone(),
-        limit: Some(RUNS),
-        ..Filter::default()
-    };
-    let mut histories = store.history(&HistoryFilter { selector, runs })?;
-    histories.retain(|history| history.key.branch == alert.branch);
+    let place = Place { suite: &alert.suite, machine: &alert.machine, branch: alert.branch.as_deref() };
+    let histories = histories(store, place, RUNS)?;
     Ok(apart(&histories, &alert.subject, from, to).map_or(Fate::CountedIn, |found| Fate::Told(Some(said(&found)))))
 }
 

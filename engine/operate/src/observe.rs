@@ -34,8 +34,7 @@ pub fn observe(
     let mut signals = engine_analysis::signals(run, comparison, health, &timelines);
     signals.extend(environment(store, run)?);
     let header = &run.header;
-    let place = Place { suite: &header.scenario.name, machine: &header.machine, branch: branch(run) };
-    let mut changed = store.observe(place, &header.id, &signals)?;
+    let mut changed = store.observe(place(run), &header.id, &signals)?;
     for alert in about_histories(store, run)? {
         let Some(evidence) = evidence(&alert, &timelines) else { continue };
         let place = match &evidence {
@@ -88,20 +87,33 @@ fn branch(run: &RunRecord) -> Option<&str> {
     run.header.code.branch.as_deref()
 }
 
-/// The runs of the same scenario, machine and branch.
-fn alike(run: &RunRecord, limit: usize) -> Filter {
+/// Where a run stands.
+fn place(run: &RunRecord) -> Place<'_> {
+    Place { suite: &run.header.scenario.name, machine: &run.header.machine, branch: branch(run) }
+}
+
+/// The runs of a scenario, machine and branch.
+fn runs_of(place: Place<'_>, limit: usize) -> Filter {
     Filter {
-        suite: Some(run.header.scenario.name.clone()),
-        machine: Some(run.header.machine.clone()),
-        branch: branch(run).map(ToOwned::to_owned),
+        suite: Some(place.suite.to_owned()),
+        machine: Some(place.machine.to_owned()),
+        branch: place.branch.map(ToOwned::to_owned),
         limit: Some(limit),
         ..Filter::default()
     }
 }
 
+/// The histories of all series of a scenario, machine and branch, so many runs of each.
+pub(crate) fn histories(store: &Store, place: Place<'_>, limit: usize) -> Result<Vec<History>, Error> {
+    let selector: Selector = format!("{}/*", place.suite).parse().unwrap_or_default();
+    let mut histories = store.history(&HistoryFilter { selector, runs: runs_of(place, limit) })?;
+    histories.retain(|history| history.key.branch.as_deref() == place.branch);
+    Ok(histories)
+}
+
 /// Whether the machine and its software are what they were in the run before.
 fn environment(store: &Store, run: &RunRecord) -> Result<Option<Signal>, Error> {
-    let rows = store.list(&alike(run, 2))?;
+    let rows = store.list(&runs_of(place(run), 2))?;
     let Some(before) = rows.into_iter().map(|row| row.id).find(|id| *id < run.header.id) else { return Ok(None) };
     let known = store.environments([&before])?;
     Ok(known.get(&before).map(|old| engine_analysis::environment_signal(old, &run.header.environment, &before)))
@@ -117,11 +129,7 @@ fn evidence(alert: &Alert, timelines: &[Timeline]) -> Option<Evidence> {
 
 /// The histories of a run's series up to it.
 fn timelines(store: &Store, run: &RunRecord) -> Result<Vec<Timeline>, Error> {
-    let selector: Selector = format!("{}/*", run.header.scenario.name).parse().unwrap_or_default();
-    let mut histories = store.history(&HistoryFilter { selector, runs: alike(run, RUNS) })?;
-    histories.retain(|history| {
-        history.key.branch.as_deref() == branch(run)
-            && history.points.last().is_some_and(|point| point.run == run.header.id)
-    });
+    let mut histories = histories(store, place(run), RUNS)?;
+    histories.retain(|history| history.points.last().is_some_and(|point| point.run == run.header.id));
     analysed(store, histories)
 }

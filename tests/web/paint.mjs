@@ -1,6 +1,7 @@
 // How soon the pages of a server that runs are seen, each in a browser that has nothing of it. Prints what was seen as JSON.
 // node paint.mjs BASE PATH..
-import { browse, open } from "./harness.mjs";
+import { rmSync } from "node:fs";
+import { browse, folder, open } from "./harness.mjs";
 
 const [base, ...paths] = process.argv.slice(2);
 const browser = await browse();
@@ -30,4 +31,5 @@ for (const path of paths) {
 }
 console.log(JSON.stringify(seen));
 await browser.close();
+rmSync(folder, { recursive: true, force: true });
 process.exit(seen.some((one) => one.wrong.length) ? 1 : 0);

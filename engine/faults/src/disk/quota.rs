@@ -70,17 +70,17 @@ fn control<T>(folder: &Path, command: u32, project: u32, data: &mut T) -> std::i
 
 /// Whether a folder's file system holds projects to limits, and whether we may set them.
 pub(super) fn offer(folder: &Path) -> Offer {
-    let at = folder.display();
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let (at, options) = mount_of(&mounts, folder).unwrap_or_default();
     on(folder).map_err(|error| match error.raw_os_error() {
         Some(libc::ENOSYS | libc::EINVAL) => {
-            format!("the file system of `{at}` has no project quotas, or the kernel is older than 5.14")
+            format!("the file system at `{at}` has no project quotas, or the kernel is older than 5.14")
         }
-        Some(libc::ESRCH) => format!("project quotas are off where `{at}` lies"),
-        _ => format!("project quotas where `{at}` lies: {error}"),
+        Some(libc::ESRCH) => format!("project quotas are off at `{at}`"),
+        _ => format!("project quotas at `{at}`: {error}"),
     })?;
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    if !enforced(&mounts, folder) {
-        return Err(format!("where `{at}` lies projects are counted, but not held to limits"));
+    if !options.split(',').any(|option| matches!(option, "prjquota" | "pquota")) {
+        return Err(format!("at `{at}` projects are counted, but not held to limits"));
     }
     // Reading the limits of a project asks for the same privilege as setting them.
     match control(folder, GET, OURS << 16, &mut empty()) {
@@ -89,22 +89,21 @@ pub(super) fn offer(folder: &Path) -> Offer {
     }
 }
 
+/// Where the file system of a folder is mounted, and with which options.
+fn mount_of<'a>(mounts: &'a str, folder: &Path) -> Option<(String, &'a str)> {
+    let found = mounts.lines().filter_map(|line| {
+        let (mount, rest) = line.split_once(" - ")?;
+        let point = mount.split(' ').nth(4)?.replace("\\040", " ");
+        folder.starts_with(&point).then(|| (point, rest.split(' ').nth(2).unwrap_or_default()))
+    });
+    // Of two at one place the later one is seen.
+    found.max_by_key(|(point, _)| point.len())
+}
+
 /// An error where a folder's file system counts no projects.
 fn on(folder: &Path) -> std::io::Result<()> {
     // `struct if_dqinfo`: two times of grace, flags, and what is valid.
     control(folder, GET_INFO, 0, &mut [0_u64; 3])
-}
-
-/// Whether the file system of a folder was mounted so that projects are held to their limits.
-fn enforced(mounts: &str, folder: &Path) -> bool {
-    let options = mounts.lines().filter_map(|line| {
-        let (mount, rest) = line.split_once(" - ")?;
-        let point = mount.split(' ').nth(4)?.replace("\\040", " ");
-        folder.starts_with(&point).then(|| (point.len(), rest.split(' ').nth(2).unwrap_or_default()))
-    });
-    // Of two at one place the later one is seen.
-    let last = options.max_by_key(|(length, _)| *length);
-    last.is_some_and(|(_, options)| options.split(',').any(|option| matches!(option, "prjquota" | "pquota")))
 }
 
 /// Bounds a folder that is empty. What undoes it is in the entry first.
@@ -176,13 +175,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_mount_with_limits_counts_and_the_nearest_one_does() {
+    fn the_nearest_mount_counts() {
         let mounts = "20 1 8:1 / / rw - ext4 /dev/a rw,prjquota\n21 20 8:2 / /data rw - ext4 /dev/b rw\n\
-                      22 20 8:3 / /with\\040space rw shared:1 - xfs /dev/c rw,attr2,prjquota\n23 20 8:4 / /x rw - xfs /dev/d rw,pqnoenforce\n";
-        for (folder, so) in
-            [("/home", true), ("/data/here", false), ("/with space/a", true), ("/x", false), ("/database", true)]
-        {
-            assert_eq!(enforced(mounts, Path::new(folder)), so, "{folder}");
+                      22 20 8:3 / /with\\040space rw shared:1 - xfs /dev/c rw,attr2,prjquota\n23 20 8:4 / /data rw - xfs /dev/d rw,pqnoenforce\n";
+        for (folder, point, options) in [
+            ("/home", "/", "rw,prjquota"),
+            ("/data/here", "/data", "rw,pqnoenforce"),
+            ("/with space/a", "/with space", "rw,attr2,prjquota"),
+            ("/database", "/", "rw,prjquota"),
+        ] {
+            assert_eq!(mount_of(mounts, Path::new(folder)), Some((point.to_owned(), options)), "{folder}");
         }
     }
 

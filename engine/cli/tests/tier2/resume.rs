@@ -125,6 +125,8 @@ fn rounds_of(report: &serde_json::Value) -> Vec<serde_json::Value> {
 /// Starts a run and kills it while something of this name is active, after the first round.
 fn kill_in(sandbox: &Sandbox, args: &[&str], word: &str) {
     let (mut child, reader) = start(sandbox, args);
+    // A killed run may lose its last second; the first round shall be there.
+    std::thread::sleep(Duration::from_millis(1200));
     let deadline = Instant::now() + Duration::from_secs(60);
     while !active(sandbox).iter().any(|what| what.starts_with(word)) {
         assert!(Instant::now() < deadline && child.try_wait().unwrap().is_none(), "`{word}` never came");

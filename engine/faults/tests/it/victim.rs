@@ -24,7 +24,9 @@ impl Scene {
     fn new() -> Self {
         let (folder, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let journal = Journal::open(folder.path(), launcher()).unwrap();
-        Self { folder, scratch, journal, caps: Caps { lone_utilisation: 100, ..Caps::default() } }
+        // Tests shall run on a lone processor and a full disk, too.
+        let caps = Caps { lone_utilisation: 100, disk_left: 0, disk_share_left: 0.0, ..Caps::default() };
+        Self { folder, scratch, journal, caps }
     }
 
     fn spec(command: &[&str]) -> Spec {

@@ -28,16 +28,21 @@ const WIDE: f64 = 1.96;
 /// So much of a change must be left for it to be told.
 const HALF: f64 = 0.5;
 
-/// How far a change stands out, in standard errors, by its size and the interval of that. Infinite where that is not known:
-/// from a level of zero every change is one.
+/// How far a change in a history of so many points stands out, in standard errors, by its size and the interval of that.
+/// Infinite where that is not known: from a level of zero every change is one.
+///
+/// The noise was estimated from these points, and few of them know it badly: the ratio is Student's, and is told as the
+/// normal deviate with the same tail (Wallace, 1959).
 #[must_use]
-pub fn stands_out(change: &ChangePoint) -> f64 {
+pub fn stands_out(change: &ChangePoint, points: usize) -> f64 {
     if !change.size.is_finite() {
         return f64::INFINITY;
     }
     let scale = |share: f64| (1.0 + share).max(f64::MIN_POSITIVE).ln();
     let (size, low, high) = (scale(change.size), scale(change.size_low), scale(change.size_high));
-    let found = size.abs() * 2.0 * WIDE / (high - low);
+    let ratio = size.abs() * 2.0 * WIDE / (high - low);
+    let freedom = points.saturating_sub(2).max(1) as f64;
+    let found = (freedom * (ratio * ratio / freedom).ln_1p()).sqrt() * (8.0 * freedom + 1.0) / (8.0 * freedom + 3.0);
     if found.is_finite() { found } else { f64::INFINITY }
 }
 
@@ -55,7 +60,8 @@ pub fn needed(timelines: &[Timeline]) -> f64 {
 /// once.
 #[must_use]
 pub fn worse(timeline: &Timeline, needed: f64) -> Option<(&DatedChange, Strength)> {
-    let sure = |change: &ChangePoint| change.tier == Tier::Confirmed && stands_out(change) >= needed;
+    let points = timeline.history.points.len();
+    let sure = |change: &ChangePoint| change.tier == Tier::Confirmed && stands_out(change, points) >= needed;
     if let Some(found) = timeline.regression_that(HALF, sure) {
         return Some((found, Strength::Strong));
     }
@@ -66,9 +72,10 @@ pub fn worse(timeline: &Timeline, needed: f64) -> Option<(&DatedChange, Strength
 /// The last change for the better that is sure enough to say that what was worse before is over.
 #[must_use]
 pub fn better(timeline: &Timeline, needed: f64) -> Option<&DatedChange> {
+    let points = timeline.history.points.len();
     timeline.changes.iter().rev().find(|found| {
         let level = matches!(found.change.kind, Kind::Step | Kind::Trend | Kind::Return);
-        let sure = found.change.tier == Tier::Confirmed && stands_out(&found.change) >= needed;
+        let sure = found.change.tier == Tier::Confirmed && stands_out(&found.change, points) >= needed;
         level && sure && found.direction == Direction::Better
     })
 }

@@ -156,7 +156,7 @@ fn history(timeline: &Timeline, needed: f64) -> Option<Signal> {
         |at: usize| points.get(at).and_then(engine_core::history::Point::code).unwrap_or_else(|| "unknown".to_owned());
     let size = found.change.size;
     let size = if size.is_finite() { format!("{:+.1} %", size * 100.0) } else { "from zero".to_owned() };
-    let stands_out = news::stands_out(&found.change);
+    let stands_out = news::stands_out(&found.change, points.len());
     let unsure = if found.change.tier == Tier::Confirmed && strength == Strength::Weak {
         format!("; it stands out by {stands_out:.1} standard errors, and is told from {needed:.1}")
     } else {

@@ -1,3 +1,5 @@
+use engine_core::stats::{normal_cdf, student_two_sided};
+
 use super::*;
 use crate::simulated_history::history;
 
@@ -32,12 +34,24 @@ fn said(changes: &[(usize, f64, f64)]) -> Option<(usize, Strength)> {
 fn how_far_a_change_stands_out_is_read_from_its_interval() {
     for far in [1.0, 4.5, 80.0] {
         for size in [0.02, -0.3, 4.0] {
-            let found = stands_out(&timeline(&[(20, size, far)]).changes[0].change);
-            assert!((found / far - 1.0).abs() < 1e-9, "{size}: {found} for {far}");
+            let found = stands_out(&timeline(&[(20, size, far)]).changes[0].change, 1_000_000_000);
+            assert!((found / far - 1.0).abs() < 1e-5, "{size}: {found} for {far}");
         }
     }
     let zero = ChangePoint { size: f64::NAN, ..timeline(&[(20, 0.1, 5.0)]).changes[0].change };
-    assert_eq!(stands_out(&zero), f64::INFINITY, "from nothing to something");
+    assert_eq!(stands_out(&zero, 40), f64::INFINITY, "from nothing to something");
+}
+
+#[test]
+fn few_points_know_the_noise_badly() {
+    for points in [10, 20, 60, 400] {
+        for far in [3.0, 5.0, 7.0] {
+            let found = stands_out(&timeline(&[(20, 0.05, far)]).changes[0].change, points);
+            let exact = student_two_sided(far, (points - 2) as f64);
+            let tail = 2.0 * normal_cdf(-found);
+            assert!((tail / exact - 1.0).abs() < 0.1, "{points} points, {far}: {tail} for {exact}");
+        }
+    }
 }
 
 #[test]

@@ -45,6 +45,8 @@ pub(crate) struct Request {
     /// What is told of the run while it runs, where a dashboard shows it.
     pub(crate) hub: Option<engine_serve::Hub>,
     pub(crate) tui: bool,
+    /// Whether events are stored as they come, or all of them when the run ends.
+    pub(crate) journal: bool,
 }
 
 impl Request {
@@ -72,6 +74,7 @@ impl Request {
             cases: false,
             hub: None,
             tui: false,
+            journal: true,
         })
     }
 }
@@ -139,8 +142,12 @@ pub(crate) fn run(app: &App, mut request: Request) -> Result<Exit, Fatal> {
         Some(screen) => Box::new(view::Drawn::on(screen)),
         None => Box::new(Terminal::new(app.output, style, app.config().output.progress, request.trace)),
     };
-    let mut sinks: Vec<Box<dyn Sink>> =
-        vec![Box::new(StoreSink { sender: writer.sender(), interrupt: signals::interrupt() }), lines];
+    let storing = StoreSink {
+        sender: writer.sender(),
+        interrupt: signals::interrupt(),
+        waiting: (!request.journal).then(Vec::new),
+    };
+    let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(storing), lines];
     sinks.extend(request.hub.clone().map(crate::serving::sink));
     let mut streams = Vec::new();
     for (name, target) in &targets {
@@ -358,6 +365,7 @@ fn conclude(app: &App, request: &Request, formats: &[String], finished: Finished
     github(app, &report)?;
     crate::alerting::after_run(app, &record, comparison.as_ref(), &health);
     crate::notify::after_run(app);
+    crate::serving::prepare(app, record);
     match failed {
         // The numbers are stored, but not where they were asked for.
         Some(error) => {
@@ -391,11 +399,21 @@ fn github(app: &App, report: &Report<'_>) -> Result<(), Fatal> {
 struct StoreSink {
     sender: engine_store::EventSender,
     interrupt: std::sync::Arc<std::sync::atomic::AtomicBool>,
+    /// What is stored when the run ends; none where it is stored as it comes.
+    waiting: Option<Vec<engine_core::event::Envelope>>,
 }
 
 impl Sink for StoreSink {
     fn event(&mut self, envelope: &engine_core::event::Envelope, _: &RunRecord) {
-        self.sender.send(envelope);
+        match &mut self.waiting {
+            Some(waiting) if !matches!(envelope.event, engine_core::event::Event::RunFinished { .. }) => {
+                waiting.push(envelope.clone());
+            }
+            waiting => {
+                waiting.take().iter().flatten().for_each(|earlier| self.sender.send(earlier));
+                self.sender.send(envelope);
+            }
+        }
         if self.sender.failed() {
             self.interrupt.store(true, std::sync::atomic::Ordering::Relaxed);
         }

@@ -1,6 +1,5 @@
 //! From a scenario to an exit code: plan, measure, store, judge, report.
 
-use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,6 +17,7 @@ use crate::app::{self, App};
 use crate::args::{FailOn, Reading, Storing, Unsure};
 use crate::baselines::Subject;
 use crate::exit::{Exit, Fatal};
+use crate::scratch::Scratch;
 use crate::terminal::Terminal;
 use crate::{causes, cmd, config, machine, machines, reports, signals, source, stream, view};
 
@@ -111,8 +111,8 @@ pub(crate) fn run(app: &App, mut request: Request) -> Result<Exit, Fatal> {
     let store = app.store()?;
     let resumed = request.resume.take();
     let header = match &resumed {
-        Some(record) => crate::resume::checked(app, record, &plan, scenario.hash(), &scratch.0)?,
-        None => header(app, &request, &label, &folder, &scratch.0, plan, scenario.hash())?,
+        Some(record) => crate::resume::checked(app, record, &plan, scenario.hash(), scratch.path())?,
+        None => header(app, &request, &label, &folder, scratch.path(), plan, scenario.hash())?,
     };
     let against = request
         .baseline
@@ -132,7 +132,7 @@ pub(crate) fn run(app: &App, mut request: Request) -> Result<Exit, Fatal> {
 
     let judge = |record: &RunRecord| engine_analysis::judge_run(record, baseline.as_ref());
     let after = || Some(machine::after(&header.environment));
-    let mut settings = settings(app, &scratch.0, &judge, &after)?;
+    let mut settings = settings(app, scratch.path(), &judge, &after)?;
     if request.once {
         settings.retakes = 0;
     }
@@ -274,6 +274,7 @@ fn settings<'a>(
     let period = config::seconds(&config.run.monitor_period).map_err(invalid)?;
     let mut watch = engine_analysis::Watch::new(machine::thresholds(app));
     let myself = std::env::current_exe().map_err(|error| Fatal::new(Exit::Internal, error.to_string()))?;
+    let (stress, faults) = cmd::stress_and_faults(&myself).unzip();
     Ok(Settings {
         registry: engine_probes::registry::registry(),
         scratch: scratch.to_owned(),
@@ -285,9 +286,9 @@ fn settings<'a>(
         monitor: (period > 0.0).then(|| Duration::from_secs_f64(period)),
         watch: Some(Box::new(move |sample| watch.observe(sample))),
         after,
-        stress: crate::cmd::stress_ground(&myself),
+        stress,
         scaling: &engine_analysis::scaling,
-        faults: cmd::faults(),
+        faults,
         recovery: &engine_analysis::recovery::recovery,
         judge,
     })
@@ -415,38 +416,6 @@ impl Sink for StoreSink {
         }
         if self.sender.failed() {
             self.interrupt.store(true, std::sync::atomic::Ordering::Relaxed);
-        }
-    }
-}
-
-/// A private folder for test files, gone when the run is over.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(base: &Path) -> Result<Self, Fatal> {
-        use std::os::unix::fs::DirBuilderExt;
-        thread_local!(static COUNT: RefCell<u32> = const { RefCell::new(0) });
-        let count = COUNT.with_borrow_mut(|count| {
-            *count += 1;
-            *count
-        });
-        let path = base.join(format!("engine-{}-{count}", std::process::id()));
-        let failed = |error: std::io::Error| {
-            Fatal::new(
-                Exit::Store,
-                format!("cannot make the folder for test files `{}`: {error}; set `run.scratch`", path.display()),
-            )
-        };
-        std::fs::create_dir_all(base).map_err(failed)?;
-        std::fs::DirBuilder::new().mode(0o700).create(&path).map_err(failed)?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::warn!(folder = %self.0.display(), %error, "cannot remove the folder of test files");
         }
     }
 }

@@ -40,6 +40,8 @@ const FRONT: &[OptionDef] = &[load("target"), load("journey"), load("journeys"),
 /// What both share with `load`, behind their own options.
 const BEHIND: &[OptionDef] = &[
     SPACING,
+    load("watch"),
+    load("counters"),
     load("max_users"),
     load("timeout"),
     load("graceful"),

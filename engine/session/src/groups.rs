@@ -124,19 +124,19 @@ impl Runner<'_, '_, '_> {
         };
         let typical = typical.unwrap_or(estimate);
         let now = self.bus.elapsed();
-        let run = self.plan.budget.is_some_and(|budget| now + typical > budget);
+        // Time for the rounds that others must have is not given away.
+        let kept = |steps: &[usize]| {
+            let left = |other: usize| {
+                let cost = self.progress.typical_whole(other).unwrap_or(self.plan.steps[other].estimate);
+                self.progress.is_open(other).then(|| (self.progress.taken(other), cost))
+            };
+            self.plan.kept(steps, step, left)
+        };
+        let shared = more && self.plan.spends && self.plan.parts.is_empty();
+        let all: Vec<usize> = if shared { (0..self.plan.steps.len()).collect() } else { Vec::new() };
+        let run = self.plan.budget.is_some_and(|budget| now + typical + kept(&all) > budget);
         let own = planned.budget.is_some_and(|budget| self.progress.used(step) + typical > budget);
-        let part = more
-            && self.part.as_ref().is_some_and(|part| {
-                // Time for the first rounds of the others is not given away.
-                let first = part
-                    .steps
-                    .iter()
-                    .filter(|other| self.progress.typical(**other).is_none() && self.progress.is_open(**other));
-                let kept: f64 =
-                    first.filter(|other| **other != step).map(|other| self.plan.steps[*other].estimate).sum();
-                now + typical + kept > part.end
-            });
+        let part = more && self.part.as_ref().is_some_and(|part| now + typical + kept(&part.steps) > part.end);
         run || own || part
     }
 }

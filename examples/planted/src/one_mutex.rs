@@ -3,7 +3,7 @@
 
 use std::sync::Mutex;
 
-use crate::work::mix;
+use crate::work::{mix, share};
 
 const ITEMS: usize = 400;
 const STEPS: u64 = 700_000;
@@ -11,23 +11,18 @@ const STEPS: u64 = 700_000;
 /// All items, by so many threads.
 pub fn run(faulty: bool, threads: usize) {
     let total = Mutex::new(0u64);
-    std::thread::scope(|scope| {
-        for thread in 0..threads {
-            let total = &total;
-            scope.spawn(move || {
-                let mut own = 0u64;
-                for item in (thread..ITEMS).step_by(threads) {
-                    if faulty {
-                        let mut total = total.lock().expect("nobody panics");
-                        *total = total.wrapping_add(mix(item as u64, STEPS));
-                    } else {
-                        own = own.wrapping_add(mix(item as u64, STEPS));
-                    }
-                }
+    share(ITEMS, threads, |items| {
+        let mut own = 0u64;
+        for item in items {
+            if faulty {
                 let mut total = total.lock().expect("nobody panics");
-                *total = total.wrapping_add(own);
-            });
+                *total = total.wrapping_add(mix(item as u64, STEPS));
+            } else {
+                own = own.wrapping_add(mix(item as u64, STEPS));
+            }
         }
+        let mut total = total.lock().expect("nobody panics");
+        *total = total.wrapping_add(own);
     });
     println!("{:x}", total.into_inner().expect("nobody panics"));
 }

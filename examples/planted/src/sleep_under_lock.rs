@@ -4,7 +4,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use crate::work::mix;
+use crate::work::{mix, share};
 
 const ITEMS: usize = 160;
 const STEPS: u64 = 300_000;
@@ -13,21 +13,16 @@ const WAIT: Duration = Duration::from_millis(2);
 /// All items, by so many threads.
 pub fn run(faulty: bool, threads: usize) {
     let total = Mutex::new(0u64);
-    std::thread::scope(|scope| {
-        for thread in 0..threads {
-            let total = &total;
-            scope.spawn(move || {
-                for item in (thread..ITEMS).step_by(threads) {
-                    if !faulty {
-                        std::thread::sleep(WAIT);
-                    }
-                    let mut total = total.lock().expect("nobody panics");
-                    if faulty {
-                        std::thread::sleep(WAIT);
-                    }
-                    *total = total.wrapping_add(mix(item as u64, STEPS));
-                }
-            });
+    share(ITEMS, threads, |items| {
+        for item in items {
+            if !faulty {
+                std::thread::sleep(WAIT);
+            }
+            let mut total = total.lock().expect("nobody panics");
+            if faulty {
+                std::thread::sleep(WAIT);
+            }
+            *total = total.wrapping_add(mix(item as u64, STEPS));
         }
     });
     println!("{:x}", total.into_inner().expect("nobody panics"));

@@ -1,5 +1,8 @@
 //! Work of a fixed amount: a chain of multiplications, of which no step can begin before the last has ended.
 
+use std::iter::StepBy;
+use std::ops::Range;
+
 /// So many steps, from a seed; a step is 1.5 to 2 ns.
 pub fn mix(seed: u64, steps: u64) -> u64 {
     let mut state = seed | 1;
@@ -7,6 +10,16 @@ pub fn mix(seed: u64, steps: u64) -> u64 {
         state = (state ^ step).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(23);
     }
     state
+}
+
+/// Shares items among so many threads: each takes one, leaves those of the others out, and takes the next.
+pub fn share(items: usize, threads: usize, work: impl Fn(StepBy<Range<usize>>) + Sync) {
+    std::thread::scope(|scope| {
+        for thread in 0..threads {
+            let work = &work;
+            scope.spawn(move || work((thread..items).step_by(threads)));
+        }
+    });
 }
 
 /// Numbers that follow from a seed, 0 to 1.
@@ -28,6 +41,15 @@ impl Draws {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_item_is_done_once() {
+        let done = std::sync::Mutex::new(Vec::new());
+        share(10, 3, |items| done.lock().expect("nobody panics").extend(items));
+        let mut done = done.into_inner().expect("nobody panics");
+        done.sort_unstable();
+        assert_eq!(done, (0..10).collect::<Vec<_>>());
+    }
 
     #[test]
     fn draws_have_their_mean_and_follow_from_the_seed() {

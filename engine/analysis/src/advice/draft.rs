@@ -6,6 +6,7 @@ use engine_core::finding::{
 use engine_core::plan::Profile;
 use engine_core::run::ValidityLevel;
 
+use super::verify::as_measured;
 use super::{About, Facts, Seen, given};
 
 /// What a rule says.
@@ -147,7 +148,7 @@ impl Draft {
             wrong_when: about.wrong_when.to_owned(),
             confidence,
             priority: Priority { level: Level::Low, score: 0.0, calculation: String::new() },
-            experiment: self.experiment,
+            experiment: self.experiment.map(|experiment| as_measured(experiment, facts)),
             also: self.also,
         }
     }

@@ -1,9 +1,12 @@
 //! What rules ask about: a stored run by probe, option and metric, its loads, its environment, and the system monitor.
 
+use engine_core::args::ArgValue;
 use engine_core::environment::Environment;
 use engine_core::fact::Fact;
 use engine_core::finding::Evidence;
+use engine_core::histogram::Packed;
 use engine_core::host_sample::HostSample;
+use engine_core::load::LoadWindow;
 use engine_core::measurement::{Measurement, Stat, marks};
 use engine_core::plan::Work;
 use engine_core::run::{RunRecord, StepRecord};
@@ -94,6 +97,19 @@ impl<'a> Facts<'a> {
             })?;
         Seen::of(self.id(), step, measurement, stat, labels)
             .ok_or_else(|| Missing(format!("`{metric}` of `{probe}` has no value")))
+    }
+
+    /// The options under which [`Self::seen`] found a metric, as texts: those of the step, but what the measurement was made
+    /// under where it was one of several. Lists and maps are left out.
+    #[must_use]
+    pub(super) fn options(&self, probe: &str, metric: &str, wanted: &Labels) -> Option<Labels> {
+        let fits = |labels: &Labels| wanted.0.iter().all(|(name, value)| labels.get(name) == Some(value.as_str()));
+        let found = self.measured(probe, metric).into_iter().filter(|(_, _, labels)| fits(labels));
+        let (step, _, labels) =
+            found.min_by_key(|(_, measurement, _)| std::cmp::Reverse(measurement.counted().count()))?;
+        let Work::Probe { args, .. } = &step.plan.work else { return None };
+        let plain = args.0.iter().filter(|(_, value)| !matches!(value, ArgValue::List(_) | ArgValue::Object(_)));
+        Some(plain.filter_map(|(name, _)| Some((name.clone(), labels.get(name)?.to_owned()))).collect())
     }
 
     /// Any metric of this name, whatever recorded it.
@@ -248,12 +264,32 @@ fn labels(step: &StepRecord, measurement: &Measurement) -> Labels {
     options.joined(&step.plan.labels).joined(&measurement.labels)
 }
 
+/// The responses of the lowest level of the first sweep of a run, with its step.
+fn first_level<'a>(facts: &Facts<'a>) -> Option<(&'a StepRecord, &'a Measurement)> {
+    facts.sweeps().iter().find_map(|sweep| {
+        let Work::Scale { sweep: shape, .. } = &sweep.step.plan.work else { return None };
+        let least = shape.levels.iter().copied().fold(f64::INFINITY, f64::min);
+        let (name, label) = (shape.of.name(), shape.of.label(least));
+        let at = |found: &&Measurement| found.metric.id == "response" && found.labels.get(name) == Some(label.as_str());
+        sweep.step.measurements.iter().find(at).map(|response| (sweep.step, response))
+    })
+}
+
 /// One second of a load.
 #[derive(Debug, Clone, Copy)]
 struct Second {
     rate: f64,
     mean: f64,
     count: f64,
+}
+
+impl Second {
+    fn of(window: &LoadWindow) -> Option<Self> {
+        let row = window.total()?;
+        let response = row.response.as_ref()?;
+        let rate = row.ended() as f64 / window.seconds.max(1e-9);
+        Some(Self { rate, mean: response.mean()? / 1e9, count: response.count() as f64 })
+    }
 }
 
 /// A load with its totals, endpoints and course.
@@ -337,24 +373,21 @@ impl<'a> Load<'a> {
         if let Some(seen) = self.quiet_seconds() {
             return Ok(seen);
         }
-        let sweeps = facts.sweeps();
-        let level = |step: &StepRecord| match &step.plan.work {
-            Work::Scale { sweep, .. } => {
-                let least = sweep.levels.iter().copied().fold(f64::INFINITY, f64::min);
-                Some((sweep.of.name(), sweep.of.label(least)))
-            }
-            _ => None,
-        };
-        let found = sweeps.iter().find_map(|sweep| {
-            let (name, label) = level(sweep.step)?;
-            let at =
-                |found: &&Measurement| found.metric.id == "response" && found.labels.get(name) == Some(label.as_str());
-            let response = sweep.step.measurements.iter().find(at)?;
-            Seen::of(facts.id(), sweep.step, response, Stat::Mean, labels(sweep.step, response))
-        });
+        let found = first_level(facts)
+            .and_then(|(step, response)| Seen::of(facts.id(), step, response, Stat::Mean, labels(step, response)));
         found.ok_or_else(|| {
             Missing(format!("`{}` has no part of low load to compare with, nor has the run a sweep", self.path()))
         })
+    }
+
+    /// The responses where nobody waits, from where [`Self::unloaded`] has its mean.
+    #[must_use]
+    pub fn unloaded_responses(&self, facts: &Facts<'_>) -> Option<Packed> {
+        if let Some(windows) = self.quiet_windows() {
+            let responses = windows.into_iter().filter_map(|window| window.total()?.response.as_ref());
+            return Some(Packed::merged(responses)).filter(|all| !all.is_empty());
+        }
+        first_level(facts)?.1.histogram()
     }
 
     /// Rate and mean response of the seconds with the highest rates, and the share of all response time in them; where the
@@ -393,29 +426,27 @@ impl<'a> Load<'a> {
 
     /// The seconds that count, each with its rate, mean response in seconds, and number of responses.
     fn seconds(&self) -> Vec<Second> {
-        let counted = self.step.windows.iter().filter(|window| window.counts());
-        counted
-            .filter_map(|window| {
-                let row = window.total()?;
-                let response = row.response.as_ref()?;
-                let rate = row.ended() as f64 / window.seconds.max(1e-9);
-                Some(Second { rate, mean: response.mean()? / 1e9, count: response.count() as f64 })
-            })
-            .collect()
+        self.step.windows.iter().filter(|window| window.counts()).filter_map(Second::of).collect()
     }
 
-    fn quiet_seconds(&self) -> Option<Seen> {
-        let mut seconds = self.seconds();
-        seconds.sort_by(|a, b| a.rate.total_cmp(&b.rate));
+    /// The quarter of the seconds with the lowest rates, where these are at most two fifths of the highest.
+    fn quiet_windows(&self) -> Option<Vec<&'a LoadWindow>> {
+        let counted = self.step.windows.iter().filter(|window| window.counts());
+        let mut seconds: Vec<_> = counted.filter_map(|window| Some((Second::of(window)?, window))).collect();
+        seconds.sort_by(|a, b| a.0.rate.total_cmp(&b.0.rate));
         let quarter = seconds.len() / 4;
         if quarter < 2 {
             return None;
         }
-        let mean = |part: &[Second]| part.iter().map(|second| second.rate).sum::<f64>() / part.len() as f64;
-        let (low, high) = (&seconds[..quarter], &seconds[seconds.len() - quarter..]);
-        if mean(low) > 0.4 * mean(high) {
+        let sum = |part: &[(Second, &LoadWindow)]| part.iter().map(|(second, _)| second.rate).sum::<f64>();
+        if sum(&seconds[..quarter]) > 0.4 * sum(&seconds[seconds.len() - quarter..]) {
             return None;
         }
+        Some(seconds[..quarter].iter().map(|(_, window)| *window).collect())
+    }
+
+    fn quiet_seconds(&self) -> Option<Seen> {
+        let low: Vec<Second> = self.quiet_windows()?.into_iter().filter_map(Second::of).collect();
         let count: f64 = low.iter().map(|second| second.count).sum();
         let value = low.iter().map(|second| second.mean * second.count).sum::<f64>() / count.max(1.0);
         let each: Vec<f64> = low.iter().map(|second| second.mean).collect();

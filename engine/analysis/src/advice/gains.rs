@@ -126,6 +126,38 @@ pub fn queue(of: &str, (now, then): (u32, u32), arrivals: &Seen, service: &Seen,
     modelled(Model::Queue, of, formula, inputs, speedup)
 }
 
+/// Work and arrivals that vary no more than at random: Kingman's formula, by which a wait is in proportion to the sum of the squared
+/// variations of both (`variation` has it with its ends), with each that is above one brought down to one (`calm`). What is not
+/// waiting stays. `check` is what the formula itself expects the wait to be.
+#[must_use]
+pub fn kingman(of: &str, (variation, calm): (Range, Range), service: &Seen, response: &Seen, check: &str) -> Gain {
+    let at = |service: f64, response: f64, left: f64| {
+        let wait = (response - service).max(0.0);
+        response / (response - wait * (1.0 - left.clamp(0.0, 1.0)))
+    };
+    let (s, r, left) = (service.range(), response.range(), calm.over(variation));
+    let speedup = Range::new(
+        at(s.value, r.value, left.value),
+        at(s.high, r.low.max(s.high), left.high),
+        at(s.low, r.high, left.low),
+    );
+    let formula = format!(
+        "S = R / (R - W (1 - v' / v)) with W = R - service = {}, v = {:.3}, v' = {:.3}: {}; {check}",
+        Unit::Seconds.format((r.value - s.value).max(0.0)),
+        variation.value,
+        calm.value,
+        times(speedup)
+    );
+    let varies = |name: &str, range: Range| Input {
+        name: name.to_owned(),
+        range,
+        unit: Unit::Count,
+        from: "squared variation of arrivals + of service".to_owned(),
+    };
+    let inputs = vec![service.input("service"), response.input("R"), varies("v", variation), varies("v'", calm)];
+    modelled(Model::Kingman, of, formula, inputs, speedup)
+}
+
 /// The Universal Scalability Law at `n`, with `drop` of its two coefficients taken away.
 #[must_use]
 pub fn usl_without(of: &str, n: f64, alpha: &Input, beta: &Input, drop: &str) -> Gain {

@@ -21,6 +21,7 @@ mod rule;
 mod seen;
 #[cfg(test)]
 mod tests;
+mod variation;
 mod verify;
 
 use std::collections::BTreeMap;
@@ -32,7 +33,7 @@ pub use bottleneck::bottlenecks;
 pub use document::rules_document;
 pub use draft::Draft;
 pub use facts::{Facts, Load};
-pub use gains::{amdahl, bound, overhead, part_of, queue, ratio, roofline, trend, unknown, usl_without};
+pub use gains::{amdahl, bound, kingman, overhead, part_of, queue, ratio, roofline, trend, unknown, usl_without};
 pub use limits::{LimitDef, Limits};
 pub use rule::{About, Assess, Checked, Missing, Rule};
 pub use seen::Seen;
@@ -42,6 +43,7 @@ pub(crate) use levels::{CROWDED, beside, levels, own_time};
 pub(crate) use pair::{Pair, Side, pair};
 pub(crate) use request_part::{RequestPart, part_of_requests};
 pub(crate) use seen::derived;
+pub(crate) use variation::{Variation, arrivals, wait};
 
 /// What the user says about rules.
 #[derive(Debug, Clone, Default, PartialEq)]

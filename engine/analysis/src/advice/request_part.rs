@@ -16,8 +16,8 @@ pub(crate) struct RequestPart {
     pub(crate) did: &'static str,
     /// What to do about it.
     pub(crate) action: &'static str,
-    /// What it costs with both sides of it, where the run measured that: a client sees only the time until its own side is done.
-    pub(crate) whole: fn(&Facts<'_>) -> Option<Seen>,
+    /// What the other side takes for it, where the run measured that: a client sees only the time until its own side is done.
+    pub(crate) other: fn(&Facts<'_>) -> Option<Seen>,
 }
 
 /// Looks at every load: the part's mean times how often it came, over the mean response, is at least the limit `share`.
@@ -28,29 +28,28 @@ pub(crate) fn part_of_requests(facts: &Facts<'_>, limits: &Limits<'_>, of: &Requ
         let (Ok(part), Ok(count)) = (load.seen(metric, Stat::Mean), load.seen(metric, Stat::Count)) else { continue };
         let (response, requests) = (load.seen("response", Stat::Mean)?, load.seen("response", Stat::Count)?);
         let often = count.value / requests.value.max(1.0);
-        // What a client sees is its own side; where both sides were measured, their sum counts the client's twice, so that the
-        // truth lies between the lesser of both and the sum.
-        let whole = (of.whole)(facts);
-        let cost = match &whole {
-            Some(whole) => {
-                let (own, both) = (part.range(), whole.range());
-                Range::new(own.value.max(both.value), own.low.min(both.low), own.high + both.high)
-            }
-            None => part.range(),
+        // What a client sees is its own side of it. What another target took for the other side stands for this one's, which may
+        // need none of it.
+        let other = (of.other)(facts);
+        let own = part.range();
+        let cost = match other.as_ref().map(Seen::range) {
+            Some(other) => Range::new(own.value + other.value.max(0.0), own.low, own.high + other.high.max(0.0)),
+            None => own,
         };
         let share = cost.over(response.range()).map(|share| (share * often).clamp(0.0, 0.95));
         if share.value < limits.of("share") {
             continue;
         }
-        let from = format!("{metric} x how often / response");
+        let theirs = if other.is_some() { format!("({metric} + other side)") } else { metric.to_owned() };
+        let from = format!("{theirs} x how often / response");
         let mut inputs = vec![part.input(metric), response.input("response")];
-        inputs.extend(whole.iter().map(|whole| whole.input("both sides")));
-        let both = whole
+        inputs.extend(other.iter().map(|other| other.input("other side")));
+        let both = other
             .as_ref()
-            .map_or_else(String::new, |whole| format!(" ({} with the other side, measured apart)", whole.text()));
+            .map_or_else(String::new, |other| format!(" and {} on the other side (measured apart)", other.text()));
         let mut draft = Draft::new(load.path(), Resource::Network).on(&[&part, &response]);
-        if let Some(whole) = &whole {
-            draft = draft.on(&[whole]);
+        if let Some(other) = &other {
+            draft = draft.on(&[other]);
         }
         drafts.push(
             draft

@@ -12,8 +12,21 @@ use engine_core::run::RunRecord;
 use engine_core::stats::quantile::median;
 use engine_core::stats::{bootstrap, quantile::sorted};
 
+use super::Facts;
+
 /// Rounds of an experiment.
 const ROUNDS: usize = 7;
+
+/// An experiment with all options as they were where its sides were measured: a file of the same size, builds of the same crate. A
+/// prediction holds for those alone, and the defaults of a probe may be others.
+pub(super) fn as_measured(mut experiment: Experiment, facts: &Facts<'_>) -> Experiment {
+    for trial in [&mut experiment.before, &mut experiment.after] {
+        if let Some(options) = facts.options(&trial.probe, &experiment.metric, &trial.options) {
+            trial.options = options.joined(&trial.options);
+        }
+    }
+    experiment
+}
 
 /// The scenario of the experiments of these findings; none where no finding has one.
 #[must_use]
@@ -126,6 +139,29 @@ mod tests {
             (literal("32"), literal("4 KiB"), literal("true")),
             ("32".into(), "\"4 KiB\"".into(), "true".into())
         );
+    }
+
+    #[test]
+    fn what_was_measured_with_other_options_is_tried_with_them() {
+        let rate = |value| [m("iops", Unit::PerSecond, value)];
+        let run = Made::new()
+            .probe("storage.randread", "depth=1, block=4 KiB, jobs=1, rate=0, size=64 MiB", &rate(1e4))
+            .probe("storage.randread", "depth=32, block=4 KiB, jobs=1, rate=0, size=64 MiB", &rate(1e5));
+        let rules = crate::rules::rules();
+        let rule = rules.iter().find(|rule| rule.about().id == "storage.queue_depth").expect("the rule");
+        let found = ask(*rule, &run.record()).expect("asked").expect("fires");
+        let text = script(&[&found]).expect("it can be tried");
+        for depth in [1, 32] {
+            let call = format!("block: \"4 KiB\", depth: {depth}, jobs: 1, rate: 0, size: \"64 MiB\"");
+            assert!(text.contains(&call), "{text}");
+        }
+        // The label of a measurement goes before the option that it was made under.
+        let both =
+            [ml("latency", "layer=spawn", Unit::Seconds, 1e-3), ml("latency", "layer=stdio", Unit::Seconds, 1e-5)];
+        let run = Made::new().probe("tool.ladder", "layer=each, payload=1 KiB", &both).record();
+        let rule = rules.iter().find(|rule| rule.about().id == "tool.persistent").expect("the rule");
+        let text = script(&[&ask(*rule, &run).expect("asked").expect("fires")]).expect("it can be tried");
+        assert!(text.contains("layer: \"spawn\", payload: \"1 KiB\"") && !text.contains("each"), "{text}");
     }
 
     #[test]

@@ -110,6 +110,7 @@ static RULES: &[&Rule] = &[
     &service::saturation::RULE,
     &service::tail::RULE,
     &service::too_many_workers::RULE,
+    &service::variation::RULE,
     &service::wasted_work::RULE,
     &service::workers::RULE,
     &architecture::asynchronous_wait::RULE,

@@ -43,6 +43,38 @@ fn a_full_disk_loses_nothing_stored_earlier() {
 }
 
 #[test]
+fn a_disk_that_fills_up_during_a_load_keeps_what_was_measured() {
+    let sandbox = Sandbox::new();
+    // Many endpoints: a second of it is large.
+    sandbox.file(
+        "s.rhai",
+        "fn buyer(user) { let n = user.random(1..=60); user.get(\"/products/\" + n, #{ name: \"product \" + n }); }\n\
+         load(\"shop\", #{ target: demo_target(), journey: buyer, arrivals: constant(\"400/s\"), duration: \"120 s\" });",
+    );
+    let output = in_namespace(
+        &sandbox,
+        "mkdir disk; mount -t tmpfs -o size=6m none disk
+         code=0; \"$ENGINE\" --db disk/p.db --quiet run s.rhai --out reports & engine=$!
+         sleep 8; head -c 6m /dev/zero >disk/ballast 2>/dev/null || true; truncate -s -150k disk/ballast
+         wait $engine || code=$?
+         echo code=$code
+         rm disk/ballast
+         \"$ENGINE\" --db disk/p.db db check && echo whole=ok
+         \"$ENGINE\" --db disk/p.db --json report @last >report.json",
+    );
+    let text = text(&output);
+    assert!(text.contains("code=30"), "{text}");
+    assert!(text.contains("no space left"), "{text}");
+    assert!(text.contains("whole=ok"), "{text}");
+    let report = std::fs::read_to_string(sandbox.path("report.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["run"]["state"], "partial");
+    // At least the seconds before the disk was filled, the engine's own start apart.
+    let kept = report["steps"][0]["load"]["total"]["requests"].as_u64().unwrap();
+    assert!(kept >= 1200, "{kept}");
+}
+
+#[test]
 fn a_read_only_place_is_refused_before_anything_is_measured() {
     let sandbox = Sandbox::new();
     sandbox.file("s.rhai", "bench(cpu::primes(#{ limit: 1000 }));");

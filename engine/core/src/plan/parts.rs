@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Plan, PlannedStep, Profile, Rounds, Warmup};
+use crate::measurement::MIN_ROUNDS;
 
 /// A part and its share of the time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -98,6 +99,31 @@ impl Plan {
         }
     }
 
+    /// Rounds that a step must have before others of its part get more than they must have: as many as it takes to judge what
+    /// is expected of it, else one. A load is judged on its requests.
+    #[must_use]
+    pub fn needed(&self, step: &PlannedStep) -> u32 {
+        let judged = self.declaration(&step.name).is_some_and(|declaration| !declaration.expect.is_empty());
+        if !judged || step.is_load() {
+            return 1;
+        }
+        // The first may turn out to be warm-up, which does not count.
+        let warm = usize::from(step.warmup == Warmup::Detect);
+        u32::try_from(MIN_ROUNDS + warm).unwrap_or(u32::MAX).min(step.rounds.most())
+    }
+
+    /// Seconds that the other steps of a group need for the rounds that they must have ([`Plan::needed`]): so much is kept
+    /// when `step` asks for one more round. `left` gives what a step has taken so far and what a round of it costs in seconds,
+    /// and nothing for one that takes no more.
+    pub fn kept(&self, group: &[usize], step: usize, left: impl Fn(usize) -> Option<(u32, f64)>) -> f64 {
+        let others = group.iter().copied().filter(|other| *other != step);
+        let needs = others.filter_map(|other| {
+            let (taken, cost) = left(other)?;
+            Some(f64::from(self.needed(&self.steps[other]).saturating_sub(taken)) * cost)
+        });
+        needs.sum()
+    }
+
     /// What each group is expected to take: the rounds as they will be taken, each as long as its step's estimate.
     #[must_use]
     pub fn forecast(&self) -> Vec<Forecast> {
@@ -132,7 +158,9 @@ impl Plan {
                     continue;
                 }
                 let cost = planned.estimate.max(LEAST_COST);
-                let beyond = budget.is_some_and(|budget| seconds + cost > budget)
+                let left =
+                    |other: usize| open[other].then(|| (taken[other], self.steps[other].estimate.max(LEAST_COST)));
+                let beyond = budget.is_some_and(|budget| seconds + cost + self.kept(steps, step, left) > budget)
                     || planned.budget.is_some_and(|budget| used[step] + cost > budget);
                 if round >= planned.rounds.most() || (round > 0 && beyond) {
                     open[step] = false;
@@ -212,6 +240,29 @@ mod tests {
         plan.spend(None);
         let b = &plan.forecast()[2];
         assert_eq!((b.seconds, b.rounds), (7.0, (1, 1)));
+    }
+
+    #[test]
+    fn what_is_judged_has_the_rounds_for_it_before_others_have_more() {
+        let mut plan = plan();
+        plan.parts[0].budget = 14.0;
+        let expect = vec![super::super::ExpectText { text: "time < 1 s".into(), place: None }];
+        let declaration = |name: &str, expect| super::super::Declaration {
+            name: name.into(),
+            expect,
+            reference: None,
+            tags: vec![],
+            place: None,
+        };
+        plan.declarations = vec![declaration("a/one", vec![]), declaration("a/two", expect)];
+        plan.spend(None);
+        assert_eq!((plan.needed(&plan.steps[2]), plan.needed(&plan.steps[3])), (1, 6));
+        // Six rounds of the second step take 6 s; of the first, of 2 s each, four are left.
+        let a = &plan.forecast()[1];
+        assert_eq!((a.seconds, a.rounds), (14.0, (4, 6)));
+        // A load is judged on its requests.
+        plan.steps[3].work = Work::Load { index: 0, shape: crate::load::LoadShape::default() };
+        assert_eq!(plan.needed(&plan.steps[3]), 1);
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! `memory.page_fault`: what the first touch of a page costs, 4 KiB, 2 MiB, and of a cached file.
 //!
 //! Method: map a region, touch each page once with the clock running, unmap it, and again with a fresh mapping. `latency`
-//! is for a small page of anonymous memory (the kernel finds a page, clears it and enters it in the table), `huge` for
-//! one of 2 MiB, mostly the clearing. `file` is for a read of a cached file, here the engine's own program; the kernel
-//! enters its neighbours along with it, so the time is for each fault that it counted, and how many pages came with each
-//! is noted. lmbench's `lat_pagefault` measures such faults of a file.
+//! is for a small page of anonymous memory (the kernel finds a page, clears it and enters it in the table), `release` for
+//! giving it back, all of the region in one call, `huge` for one of 2 MiB, mostly the clearing. `file` is for a read of a
+//! cached file, here the engine's own program; the kernel enters its neighbours along with it, so the time is for each fault
+//! that it counted, and how many pages came with each is noted. lmbench's `lat_pagefault` measures such faults of a file.
 //!
 //! What would make the number wrong: pages that were touched before, or several at once: the faults that the kernel
 //! counts in the timed region must be as many as the pages. Huge pages that did not come (`smaps` must show all of them;
@@ -34,6 +34,7 @@ const SIZE: ParamDef = ParamDef {
 };
 
 const LATENCY: MetricDef = MetricDef::cost("latency", Unit::Seconds, "first touch of a 4 KiB page");
+const RELEASE: MetricDef = MetricDef::cost("release", Unit::Seconds, "giving back a 4 KiB page, as many at once");
 const HUGE: MetricDef = MetricDef::cost("huge", Unit::Seconds, "first touch of a 2 MiB page");
 const FILE: MetricDef = MetricDef::cost("file", Unit::Seconds, "first read of a page of a cached file, by fault");
 
@@ -48,7 +49,7 @@ pub static PROBE: Probe = Probe {
                 not recorded. `file` reads the engine's own program. The number is wrong when pages were touched before \
                 or came several at once, so the faults that the kernel counts must be as many as the pages.",
         params: &[SIZE],
-        metrics: &[LATENCY, HUGE, FILE],
+        metrics: &[LATENCY, RELEASE, HUGE, FILE],
         round_seconds: 0.5,
         process: RoundProcess::Child,
         noise: OwnNoise::Quiet,
@@ -69,6 +70,8 @@ struct Touched {
     usage: Usage,
     /// Bytes in huge pages, where the system tells.
     huge: Option<u64>,
+    /// What unmapping all of it took.
+    release: f64,
 }
 
 fn run(args: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
@@ -87,6 +90,7 @@ fn run(args: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
 
     let small = repeat(cx, &mut team, || anonymous(size, Pages::Small, page_size()))?;
     cx.record_all(&LATENCY, &costs(&small)?);
+    cx.record_all(&RELEASE, &small.iter().map(|pass| pass.release / pass.pages as f64).collect::<Vec<_>>());
     let whole = size / HUGE_PAGE * HUGE_PAGE;
     let huge = repeat(cx, &mut team, || anonymous(whole, Pages::Huge, HUGE_PAGE))?;
     match missing(&huge, whole as u64) {
@@ -119,7 +123,11 @@ fn repeat(
 fn anonymous(size: usize, pages: Pages, step: usize) -> Result<Touched, ProbeError> {
     let mut buffer = Buffer::map(size, pages, u64::MAX)?;
     let touched = timed(|| touch(&mut buffer, step));
-    Ok(Touched { huge: buffer.obtained().map(|obtained| obtained.huge), ..touched })
+    let huge = buffer.obtained().map(|obtained| obtained.huge);
+    let start = Moment::now();
+    drop(buffer);
+    let release = Moment::now().since(start).as_secs_f64();
+    Ok(Touched { huge, release, ..touched })
 }
 
 fn timed(touch: impl FnOnce() -> u64) -> Touched {
@@ -127,7 +135,7 @@ fn timed(touch: impl FnOnce() -> u64) -> Touched {
     let start = Moment::now();
     let pages = touch();
     let seconds = Moment::now().since(start).as_secs_f64();
-    Touched { seconds, pages, usage: Usage::of_thread().since(before), huge: None }
+    Touched { seconds, pages, usage: Usage::of_thread().since(before), huge: None, release: 0.0 }
 }
 
 /// Seconds of a page, by pass, after a look at the counts.
@@ -194,6 +202,7 @@ mod tests {
     #[test]
     fn a_fault_takes_time_and_huge_pages_come_or_are_noted() {
         let (records, notes) = round(&PROBE, &[]).unwrap();
+        assert!(values(&records, "release").iter().all(|cost| (1e-10..1.0).contains(cost)));
         // A fault enters the kernel: 20 ns at least; a second is no fault of ours.
         assert!(values(&records, "latency").iter().all(|cost| (2e-8..1.0).contains(cost)));
         let huge = values(&records, "huge");
@@ -225,7 +234,7 @@ mod tests {
 
     #[test]
     fn huge_pages_that_did_not_come_are_no_result() {
-        let pass = |huge| Touched { seconds: 1.0, pages: 2, usage: Usage::default(), huge };
+        let pass = |huge| Touched { seconds: 1.0, pages: 2, usage: Usage::default(), huge, release: 0.0 };
         assert_eq!(missing(&[pass(Some(4 << 20)), pass(Some(4 << 20))], 4 << 20), None);
         assert!(missing(&[pass(Some(4 << 20)), pass(Some(2 << 20))], 4 << 20).unwrap().starts_with("50"));
         assert!(missing(&[pass(None)], 4 << 20).unwrap().contains("does not tell"));

@@ -8,6 +8,8 @@
 //! instead, by `posix_spawn`, by `fork` and `exec`, both again with much resident memory, and through a shell. What a layer
 //! adds is the difference to the one below. `content: "echo"` sends bytes that come back as they are: the transport alone.
 //!
+//! Of a new connection the caller's own part is timed within the call (`connect`), so that what the other side adds is known.
+//!
 //! Every answer is checked. What two readings of the clock cost is shown and taken off each sample; calls that are too short
 //! for the clock are timed together, a hundred times that cost at least. CPU, switches and page faults are what `getrusage`
 //! tells of this process and its children, and the kernel of a server that still runs.
@@ -120,6 +122,8 @@ const RESIDENT: ParamDef = ParamDef {
 };
 
 const LATENCY: MetricDef = MetricDef::cost("latency", Unit::Seconds, "time of a call, without the clock's own");
+const CONNECT: MetricDef =
+    MetricDef::cost("connect", Unit::Seconds, "of `http_new`: the caller's side of making a connection and ending it");
 const RATE: MetricDef = MetricDef::rate("rate", Unit::PerSecond, "calls a second, one after the other");
 const CPU: MetricDef = MetricDef::cost("cpu", Unit::Seconds, "CPU time of a call, on both sides");
 const SWITCHES: MetricDef = MetricDef::cost("switches", Unit::Count, "context switches of a call, on both sides");
@@ -145,7 +149,7 @@ pub static PROBE: Probe = Probe {
                 wrong when the scheduler moves a side (both are pinned), and percentiles of the fastest layers are those of \
                 batches. `efficiency` needs `work`.",
         params: &[LAYER, CONTENT, PAYLOAD, WORK, SAMPLES, DURATION, RESIDENT, PLACEMENT],
-        metrics: &[LATENCY, RATE, CPU, SWITCHES, MINOR_FAULTS, EFFICIENCY, CALLS, ERRORS, BATCH, FLOOR],
+        metrics: &[LATENCY, CONNECT, RATE, CPU, SWITCHES, MINOR_FAULTS, EFFICIENCY, CALLS, ERRORS, BATCH, FLOOR],
         round_seconds: 2.5,
         process: RoundProcess::Child,
         noise: OwnNoise::Crowd,

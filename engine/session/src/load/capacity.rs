@@ -49,6 +49,8 @@ struct Kept {
     achieved: f64,
     errors: Option<f64>,
     response: Option<Packed>,
+    /// Of the watched processes, with the labels of their counters alone.
+    watched: Vec<Record>,
 }
 
 struct Trying<'t, 'r, 's> {
@@ -141,12 +143,19 @@ impl Trying<'_, '_, '_> {
         let (verdict, why) = self.verdict(rate, &ran);
         let total = ran.driven.outcome.requests();
         let value = |id: &str| total_of(&ran.records, id).and_then(|record| record.values.first().copied());
+        let (watched, unread) = ran.seen.records(FILLING * step, &Labels::new(), &ran.windows);
+        for note in unread.into_iter().map(|note| (NoteLevel::Warning, note)) {
+            if !self.notes.contains(&note) {
+                self.notes.push(note);
+            }
+        }
         let kept = Kept {
             rate,
             verdict: verdict.clone(),
             achieved: value("rate").unwrap_or(0.0),
             errors: value("errors"),
             response: (!total.response.is_empty()).then(|| Packed::from(&total.response)),
+            watched,
         };
         self.driver = Labels::new().with("driver", ran.driven.outcome.driver.name());
         let p99 = kept.response.as_ref().and_then(|all| all.value_at_quantile(0.99));
@@ -191,7 +200,7 @@ impl Trying<'_, '_, '_> {
             return (Verdict::Missed, ": it did not end in time".to_owned());
         }
         let ran_out = outcome.conservation.dropped + outcome.conservation.not_started > 0
-            || ran.windows.iter().any(|window| window.users >= ran.about.most as u64);
+            || ran.windows.iter().any(|window| window.users >= ran.most as u64);
         let judged = judged(&self.slo, self.trials.planned, self.shape, self.search, rate, ran);
         let mut verdict = Verdict::Met;
         let mut why = String::new();
@@ -216,7 +225,7 @@ impl Trying<'_, '_, '_> {
             }
         }
         if ran_out && verdict != Verdict::Missed {
-            let most = ran.about.most;
+            let most = ran.most;
             return (Verdict::Missed, format!(": all {most} users waited for the target"));
         }
         if verdict == Verdict::Met {
@@ -269,6 +278,7 @@ impl Trying<'_, '_, '_> {
                 .extend(response.map(|def| Record::latencies(def.metric(), labels.clone(), Packed::merged(responses))));
             gave.records.extend(load("errors", mean(here.iter().filter_map(|kept| kept.errors).collect())));
             gave.records.extend(trial_record("met", labels.clone(), share));
+            gave.records.extend(together(here.iter().flat_map(|kept| &kept.watched), &labels));
         }
         let limited = match &found.limit {
             LimitedBy::Target | LimitedBy::Unsure => "target",
@@ -285,6 +295,19 @@ impl Trying<'_, '_, '_> {
         gave.failure = self.failure.filter(|_| self.kept.is_empty());
         gave
     }
+}
+
+/// Records of the same metric in several trials as one each, with `labels` on top of its own.
+fn together<'a>(records: impl Iterator<Item = &'a Record>, labels: &Labels) -> Vec<Record> {
+    let mut all: Vec<Record> = Vec::new();
+    for record in records {
+        let own = record.labels.joined(labels);
+        match all.iter_mut().find(|known| known.metric.id == record.metric.id && known.labels == own) {
+            Some(known) => known.values.extend(&record.values),
+            None => all.push(Record { labels: own, ..record.clone() }),
+        }
+    }
+    all
 }
 
 fn total_of<'a>(records: &'a [Record], id: &str) -> Option<&'a Record> {
@@ -357,7 +380,7 @@ fn kept_up(ran: &Ran, seconds: f64) -> (u64, u64) {
         window.at >= FILLING * seconds - 1e-9 && window.end() <= seconds + 0.01 * window.seconds.max(0.1)
     };
     let windows: Vec<&LoadWindow> = ran.windows.iter().filter(counted).collect();
-    let (Some(first), Some(last), Some(plan)) = (windows.first(), windows.last(), &ran.about.plan) else {
+    let (Some(first), Some(last), Some(plan)) = (windows.first(), windows.last(), &ran.plan) else {
         return (0, 0);
     };
     let conservation = &ran.driven.outcome.conservation;

@@ -129,7 +129,7 @@ impl Sweeping<'_, '_, '_> {
             Varied::Users => users(level, self.shape.most, Iterations::Endless),
             Varied::Rate => self.trials.arrivals(level, self.shape.most, self.shape.spacing, self.shape.max_users)?,
         };
-        let Running { drive, about } = self.trials.start(workload)?;
+        let Running { drive, about } = self.trials.start(workload, true)?;
         let (send, windows) = channel();
         let end = Arc::new(AtomicBool::new(false));
         let (flag, interrupt) = (Arc::clone(&end), Arc::clone(&self.trials.settings.interrupt));
@@ -175,6 +175,13 @@ impl Sweeping<'_, '_, '_> {
             let name = of.label(level.level);
             let labels = mark.clone().with(of.name(), name.clone());
             gave.records.extend(records(level, ran, &labels));
+            let (watched, unread) = ran.seen.records(level.warmup, &labels, &ran.windows);
+            gave.records.extend(watched);
+            for note in unread.into_iter().map(|note| (NoteLevel::Warning, note)) {
+                if !gave.notes.contains(&note) {
+                    gave.notes.push(note);
+                }
+            }
             let iterations = outcome.totals.sum(|label| label.kind == Kind::Iteration);
             let stay = iterations.service.mean().unwrap_or(f64::NAN) / 1e9;
             let per_second = (iterations.ok + iterations.failed) as f64 / (outcome.seconds + outcome.drained).max(1e-9);

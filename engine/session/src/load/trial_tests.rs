@@ -10,6 +10,7 @@ use engine_core::event::StopReason;
 use engine_core::load::{CapacityShape, Fitted, LoadShape, ScaleShape, Scaling, Varied, trial_record};
 use engine_core::measurement::Stat;
 use engine_core::plan::{PlannedStep, Rounds, Work};
+use engine_core::process_sample::Watched;
 use engine_core::run::{RunRecord, RunState, StepRecord};
 use engine_core::series::Labels;
 use engine_core::step::{FailureKind, Outcome};
@@ -185,4 +186,53 @@ fn a_sweep_keeps_its_levels_and_has_them_fitted() {
     let scaling = seen.lock().unwrap().clone().unwrap();
     assert_eq!((scaling.of, scaling.levels.len(), scaling.unsteady), (Varied::Users, 0, vec![1.0, 3.0]));
     assert!(step.windows.iter().any(|window| window.phase == "3"));
+}
+
+/// A request that watches this process.
+fn watching(load: Load) -> impl Fn() -> LoadRequest {
+    let at = here();
+    move || LoadRequest {
+        watch: vec![("me".to_owned(), Watched::Pid(std::process::id()))],
+        ..LoadRequest::new(load.clone(), at.clone())
+    }
+}
+
+#[test]
+fn a_sweep_over_rates_is_an_open_model_whose_processes_are_watched() {
+    let sweep = ScaleShape {
+        of: Varied::Rate,
+        levels: vec![20.0, 40.0],
+        hold: 2.5,
+        most: 2.5,
+        spacing: Spacing::Even,
+        max_users: Some(100),
+    };
+    let work = Work::Scale { index: 0, shape: LoadShape::default(), sweep };
+    let step = PlannedStep { name: "limit".into(), work, timeout: 300.0, ..step("limit", Rounds::Exact(1)) };
+    let mut script = Fake(Box::new(watching(load(1e9, || {}))));
+    let record = run(header(vec![step]), settings(blind()), Some(&mut script), vec![]);
+    let step = record.step("limit").unwrap();
+    assert_eq!((step.outcome.as_ref(), step.stop), (Some(&Outcome::Measured), Some(StopReason::Done)));
+    for (rate, wanted) in [("20/s", 50), ("40/s", 100)] {
+        let response =
+            step.measurements.iter().find(|m| m.metric.id == "response" && m.labels.get("rate") == Some(rate));
+        let count = response.unwrap().histogram().unwrap().count();
+        assert!(count <= wanted && count > wanted / 4, "the schedule's second half, or more: {rate}: {count}");
+        for id in ["me.rss", "me.threads"] {
+            assert!(value(step, id, Some(("rate", rate))).is_some_and(|value| value > 0.0), "{id} at {rate}");
+        }
+    }
+}
+
+#[test]
+fn a_search_watches_processes_in_each_trial() {
+    let search = CapacityShape { from: 20.0, to: 40.0, step: 2.5, ..search() };
+    let work = Work::Capacity { index: 0, shape: LoadShape::default(), search };
+    let step = PlannedStep { name: "limit".into(), work, timeout: 300.0, ..step("limit", Rounds::Exact(1)) };
+    let mut script = Fake(Box::new(watching(load(1e9, || {}))));
+    let record = run(header(vec![step]), settings(blind()), Some(&mut script), vec![]);
+    let step = record.step("limit").unwrap();
+    for rate in ["20/s", "40/s"] {
+        assert!(value(step, "me.rss", Some(("rate", rate))).is_some_and(|bytes| bytes > 1e6), "{rate}");
+    }
 }

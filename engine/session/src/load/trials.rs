@@ -19,12 +19,14 @@ use engine_load::spec::{CatchUp, Iterations};
 use engine_load::{Load, Runner as LoadRunner, Workload};
 use engine_probes::ProbeError;
 use engine_probes::harness::sentinel;
+use engine_probes::host::watcher::Watch;
 use engine_probes::host::witness::Witness;
 
 use super::collector::{Collector, Due, Naming};
 use super::drive::{Drive, Driven};
 use super::reasons;
 use super::records::Sums;
+use super::watch::{Seen, Watching, wanted};
 use crate::bus::Bus;
 use crate::custom;
 use crate::ending::next_attempt;
@@ -65,6 +67,8 @@ pub(crate) struct Trials<'r, 's> {
     load: Load,
     /// Ends with this value.
     target: Option<target::Started>,
+    /// The processes and counters that are watched while a load runs that somebody looks at.
+    watched: Vec<Watch>,
     seed: u64,
     started: Instant,
     deadline: Instant,
@@ -82,22 +86,28 @@ pub(crate) struct Running {
 /// See [`Running`].
 pub(crate) struct About {
     /// When it began, in seconds since the step's start.
-    pub(crate) shift: f64,
-    pub(crate) plan: Option<ArrivalPlan>,
+    shift: f64,
+    plan: Option<ArrivalPlan>,
     naming: Naming,
     phases: Vec<(String, f64)>,
     host_before: usize,
     /// Users at the same time, at most.
-    pub(crate) most: usize,
+    most: usize,
+    watching: Watching,
 }
 
 /// A load that was run.
 pub(crate) struct Ran {
     pub(crate) driven: Driven,
-    pub(crate) about: About,
+    /// The schedule of an open model.
+    pub(crate) plan: Option<ArrivalPlan>,
+    /// Users at the same time, at most.
+    pub(crate) most: usize,
     /// Its own windows, from its own start.
     pub(crate) windows: Vec<LoadWindow>,
     pub(crate) records: Vec<Record>,
+    /// What was seen of the watched processes, from its own start.
+    pub(crate) seen: Seen,
 }
 
 impl<'r, 's> Runner<'r, 's, '_> {
@@ -170,11 +180,16 @@ impl<'r, 's> Runner<'r, 's, '_> {
             Ok(())
         })?;
         let request = made.ok_or_else(|| ProbeError::failed("the scenario gave no load"))?;
-        let (load, target) = self.prepare(request.load, &request.at)?;
+        let (load, target) = self.prepare(request.load.clone(), &request.at)?;
+        let (watched, refused) = wanted(&request, &load, target.as_ref().map(|target| target.pid));
+        if let Some(reason) = refused {
+            bus.note(NoteLevel::Warning, Some(planned.path()), reason, None);
+        }
         let started = Instant::now();
         let deadline = started + Duration::from_secs_f64(planned.timeout);
+        let (made, rest) = (0, None);
         let trials =
-            Trials { bus, settings, planned, round, step, load, target, seed, started, deadline, made: 0, rest: None };
+            Trials { bus, settings, planned, round, step, load, target, watched, seed, started, deadline, made, rest };
         Ok((trials, own.records))
     }
 }
@@ -214,8 +229,8 @@ impl Trials<'_, '_> {
         self.target.as_ref().and_then(target::Started::ended).map(|how| format!("the demo target died: {how}"))
     }
 
-    /// Starts a load.
-    pub(crate) fn start(&mut self, workload: Workload) -> Result<Running, Failure> {
+    /// Starts a load, and watches its processes where somebody looks at it.
+    pub(crate) fn start(&mut self, workload: Workload, looked_at: bool) -> Result<Running, Failure> {
         let seed = Stream::new(self.seed, &[TRIAL, self.made, 1]).next_u64();
         let load = Load { workload, seed, ..self.load.clone() };
         self.made += 1;
@@ -232,8 +247,12 @@ impl Trials<'_, '_> {
         let host_before = self.bus.with(|record| record.host.len());
         let shift = self.started.elapsed().as_secs_f64();
         let left = self.deadline.saturating_duration_since(Instant::now());
+        let (watching, unwatched) = Watching::start(if looked_at { self.watched.clone() } else { Vec::new() });
+        if let Some(reason) = unwatched {
+            self.bus.note(NoteLevel::Warning, Some(self.planned.path()), reason, None);
+        }
         let drive = Drive::start(runner, collector, |_, _| None, left, grace)?;
-        Ok(Running { drive, about: About { shift, plan, naming, phases, host_before, most } })
+        Ok(Running { drive, about: About { shift, plan, naming, phases, host_before, most, watching } })
     }
 
     /// Shows a window to whoever looks on, as one of the phase `name`.
@@ -246,7 +265,7 @@ impl Trials<'_, '_> {
 
     /// Runs a load to its end. Without a name nobody sees its windows.
     pub(crate) fn run(&mut self, workload: Workload, name: Option<&str>) -> Result<Ran, Failure> {
-        let Running { drive, about } = self.start(workload)?;
+        let Running { drive, about } = self.start(workload, name.is_some())?;
         let mut windows = Vec::new();
         let driven = drive.finish(
             &mut |found, _| {
@@ -263,21 +282,23 @@ impl Trials<'_, '_> {
 
     /// A load that has ended, with its records.
     pub(crate) fn ran(&self, driven: Driven, about: About, windows: Vec<LoadWindow>) -> Ran {
+        let About { shift: _, plan, naming, phases, host_before, most, watching } = about;
+        let seen = watching.stop().until(driven.outcome.seconds);
         let outcome = &driven.outcome;
         let conservation = &outcome.conservation;
         let mark = Labels::new().with("driver", outcome.driver.name());
         let mut records = self.bus.with(|record| {
             let sums = Sums {
                 rows: &outcome.totals.rows,
-                naming: about.naming,
-                phases: &about.phases,
+                naming,
+                phases: &phases,
                 warmup: 0.0,
                 seconds: outcome.seconds,
-                plan: about.plan.as_ref(),
+                plan: plan.as_ref(),
                 due: Due { scheduled: conservation.scheduled, dropped: conservation.dropped },
                 under_way: false,
                 windows: &windows,
-                host: record.host.get(about.host_before..).unwrap_or_default(),
+                host: record.host.get(host_before..).unwrap_or_default(),
             };
             sums.records(mark.clone())
         });
@@ -290,7 +311,7 @@ impl Trials<'_, '_> {
         ] {
             records.extend(metric_of(id).map(|def| Record::value(def.metric(), mark.clone(), value)));
         }
-        Ran { driven, about, windows, records }
+        Ran { driven, plan, most, windows, records, seen }
     }
 
     /// Looks at the target before the first load: how long its answers take when nothing else goes on. Warms it up, too.

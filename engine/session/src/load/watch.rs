@@ -100,13 +100,35 @@ impl Watching {
         }
     }
 
-    /// Ends it; gives a record for each metric, with one value a sample, without those of the first `warmup` seconds, and
-    /// what could not be read. What each process needed for the requests of `windows` is among them.
-    pub(crate) fn finish(self, warmup: f64, mark: &Labels, windows: &[LoadWindow]) -> (Vec<Record>, Vec<String>) {
+    /// Ends it.
+    pub(crate) fn stop(self) -> Seen {
         if let Some(watcher) = self.watcher {
             watcher.stop();
         }
-        let samples = std::mem::take(&mut *self.samples.lock().unwrap_or_else(PoisonError::into_inner));
+        Seen(std::mem::take(&mut *self.samples.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    /// Ends it; gives what [`Seen::records`] gives.
+    pub(crate) fn finish(self, warmup: f64, mark: &Labels, windows: &[LoadWindow]) -> (Vec<Record>, Vec<String>) {
+        self.stop().records(warmup, mark, windows)
+    }
+}
+
+/// What was seen of the processes of a load; times are from when the watching began.
+#[derive(Debug)]
+pub(crate) struct Seen(Vec<ProcessSample>);
+
+impl Seen {
+    /// Without what comes after `end` seconds.
+    pub(crate) fn until(mut self, end: f64) -> Self {
+        self.0.retain(|sample| sample.at <= end);
+        self
+    }
+
+    /// A record for each metric, with one value a sample, without those of the first `warmup` seconds, and what could not be
+    /// read. What each process needed for the requests of `windows` is among them.
+    pub(crate) fn records(&self, warmup: f64, mark: &Labels, windows: &[LoadWindow]) -> (Vec<Record>, Vec<String>) {
+        let Self(samples) = self;
         let mut series: BTreeMap<(String, Labels), (Unit, Vec<f64>)> = BTreeMap::new();
         let mut order = Vec::new();
         let mut put = |id: String, labels: Labels, unit: Unit, value: f64| {
@@ -146,7 +168,7 @@ impl Watching {
             let metric = Metric { id, unit, goal: Goal::Neutral, nature: Nature::Cost };
             records.push(Record { metric, labels: labels.joined(mark), values, histogram: None });
         }
-        records.extend(needs(&samples, warmup, mark, windows));
+        records.extend(needs(samples, warmup, mark, windows));
         (records, notes)
     }
 }

@@ -22,7 +22,7 @@ fn check(facts: &Facts<'_>, limits: &Limits<'_>) -> Checked {
         metric: "dns",
         did: "looked up a name",
         action: "cache addresses in the client (`hickory-resolver`, `nscd`, `systemd-resolved`), or name the address",
-        whole: |_| None,
+        other: |_| None,
     };
     part_of_requests(facts, limits, &part)
 }

@@ -22,7 +22,7 @@ fn check(facts: &Facts<'_>, limits: &Limits<'_>) -> Checked {
         metric: "tls",
         did: "agreed on encryption",
         action: "switch on session tickets and TLS 1.3 at the server, keep connections, and prefer an ECDSA certificate",
-        whole: |_| None,
+        other: |_| None,
     };
     part_of_requests(facts, limits, &part)
 }

@@ -9,5 +9,6 @@ pub(super) mod queueing;
 pub(super) mod saturation;
 pub(super) mod tail;
 pub(super) mod too_many_workers;
+pub(super) mod variation;
 pub(super) mod wasted_work;
 pub(super) mod workers;

@@ -8,7 +8,7 @@ use engine_core::series::Labels;
 
 use super::super::rpc::work;
 use super::super::spent::Spent;
-use super::{BATCH, CALLS, CPU, EFFICIENCY, ERRORS, FLOOR, LATENCY, MINOR_FAULTS, RATE, SWITCHES};
+use super::{BATCH, CALLS, CONNECT, CPU, EFFICIENCY, ERRORS, FLOOR, LATENCY, MINOR_FAULTS, RATE, SWITCHES};
 use crate::harness::clock::{Moment, Stopwatch};
 use crate::{Context, ProbeError};
 
@@ -34,6 +34,11 @@ pub(crate) trait Rung {
 
     /// The process group of the server, where it is not this process.
     fn group(&self) -> Option<i32> {
+        None
+    }
+
+    /// Time that its side took, since this was last asked, to make connections and to end them; none where they are kept.
+    fn connecting(&mut self) -> Option<Duration> {
         None
     }
 
@@ -104,6 +109,9 @@ pub(crate) fn climb(
     let mut tally = Tally { number: 1, errors: 0, row: 0, last: String::new() };
     let batch = size(layer, rung, plan, &mut tally, cx)?;
     let mut values = Vec::with_capacity(plan.samples.min(1 << 20));
+    // What the warm-up took is no part of a sample.
+    let connects = rung.connecting().is_some();
+    let mut connecting = Vec::with_capacity(if connects { values.capacity() } else { 0 });
     tally.errors = 0;
 
     // Looking at a group reads many files: that lies outside of what is counted here.
@@ -114,8 +122,10 @@ pub(crate) fn climb(
     let start = Moment::now();
     while values.len() < plan.samples && (values.len() < FEWEST || Moment::now().since(start) < plan.duration) {
         cx.check()?;
-        if let Some(took) = tally.pass(layer, rung, batch)? {
+        let (took, own) = (tally.pass(layer, rung, batch)?, rung.connecting());
+        if let Some(took) = took {
             values.push((took.as_secs_f64() - plan.floor).max(0.0) / batch as f64);
+            connecting.extend(own.map(|own| own.as_secs_f64() / batch as f64));
         }
     }
     let spent = Spent::here().since(here_before).plus(there().since(there_before));
@@ -126,6 +136,9 @@ pub(crate) fn climb(
     let labels = || Labels::new().with("layer", layer);
     let mut put = |metric: &MetricDef, values: &[f64]| cx.record_with(metric.metric(), labels(), values);
     put(&LATENCY, &values);
+    if connects {
+        put(&CONNECT, &connecting);
+    }
     put(&RATE, &[calls / total.max(1e-12)]);
     put(&CPU, &[spent.cpu / made]);
     put(&SWITCHES, &[spent.switches / made]);

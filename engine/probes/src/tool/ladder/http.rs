@@ -8,11 +8,13 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use super::climb::{CallError, Rung};
 use super::stream::STUCK;
 use super::traffic::{Content, Handler};
 use crate::ProbeError;
+use crate::harness::clock::Moment;
 use crate::network::channel::linger;
 use crate::network::place::sit;
 
@@ -106,6 +108,8 @@ struct Client<'a> {
     question: Vec<u8>,
     request: Vec<u8>,
     answer: Incoming,
+    /// Spent on making and ending connections since it was last asked.
+    connecting: Duration,
 }
 
 impl Client<'_> {
@@ -127,7 +131,12 @@ impl Client<'_> {
         message(&self.first, &self.question, &mut self.request);
         let mut socket = match self.kept.take() {
             Some(socket) => socket,
-            None => self.connect().map_err(lost)?,
+            None => {
+                let start = Moment::now();
+                let socket = self.connect().map_err(lost)?;
+                self.connecting += Moment::now().since(start);
+                socket
+            }
         };
         socket.write_all(&self.request).map_err(lost)?;
         let Some((status, body)) = self.answer.read(&mut socket, 1).map_err(lost)? else {
@@ -139,6 +148,10 @@ impl Client<'_> {
         self.content.check(number, &self.question, body)?;
         if self.keep {
             self.kept = Some(socket);
+        } else {
+            let start = Moment::now();
+            drop(socket);
+            self.connecting += Moment::now().since(start);
         }
         Ok(())
     }
@@ -147,6 +160,11 @@ impl Client<'_> {
 impl Rung for Client<'_> {
     fn pass(&mut self, first: u64, count: u64) -> Result<(), CallError> {
         (first..first + count).try_for_each(|number| self.call(number))
+    }
+
+    fn connecting(&mut self) -> Option<Duration> {
+        let spent = std::mem::take(&mut self.connecting);
+        (!self.keep).then_some(spent)
     }
 }
 
@@ -194,7 +212,8 @@ pub(crate) fn with(
         let _stop = Stop { stop: &stop, address };
         let first = format!("POST /call HTTP/1.1\r\nHost: {address}");
         let (kept, question, request, answer) = (None, Vec::new(), Vec::new(), Incoming::default());
-        climb(&mut Client { content, address, kept, keep, first, question, request, answer })
+        let connecting = Duration::ZERO;
+        climb(&mut Client { content, address, kept, keep, first, question, request, answer, connecting })
     })
 }
 

@@ -27,6 +27,10 @@ fn each_layer_alone_gives_samples_and_what_they_cost() {
         let one = |metric: &str| values(&records, metric)[0];
         assert!(values(&records, "latency").len() >= 5, "{layer}: {records:?} {notes:?}");
         assert!(one("calls") >= 5.0 && one("errors") == 0.0 && one("rate") > 0.0, "{layer}: {records:?}");
+        // The caller's part of a new connection is a part of the call.
+        let (calls, parts) = (values(&records, "latency"), values(&records, "connect"));
+        assert_eq!(parts.len(), if layer == "http_new" { calls.len() } else { 0 }, "{layer}");
+        assert!(parts.iter().zip(&calls).all(|(part, call)| 0.0 < *part && part < call), "{parts:?} {calls:?}");
         assert!(one("floor") > 0.0 && one("batch") >= 1.0, "{layer}: {records:?}");
         // A start is long enough to time alone, and faults pages; the clock alone says nothing of a function.
         if layer.starts_with("spawn") || layer.starts_with("fork") || layer == "shell" {

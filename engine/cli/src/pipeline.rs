@@ -408,20 +408,26 @@ impl Scratch {
     fn new(base: &Path) -> Result<Self, Fatal> {
         use std::os::unix::fs::DirBuilderExt;
         thread_local!(static COUNT: RefCell<u32> = const { RefCell::new(0) });
-        let count = COUNT.with_borrow_mut(|count| {
-            *count += 1;
-            *count
-        });
-        let path = base.join(format!("engine-{}-{count}", std::process::id()));
-        let failed = |error: std::io::Error| {
+        let failed = |path: &Path, error: std::io::Error| {
             Fatal::new(
                 Exit::Store,
                 format!("cannot make the folder for test files `{}`: {error}; set `run.scratch`", path.display()),
             )
         };
-        std::fs::create_dir_all(base).map_err(failed)?;
-        std::fs::DirBuilder::new().mode(0o700).create(&path).map_err(failed)?;
-        Ok(Self(path))
+        std::fs::create_dir_all(base).map_err(|error| failed(base, error))?;
+        loop {
+            let count = COUNT.with_borrow_mut(|count| {
+                *count += 1;
+                *count
+            });
+            let path = base.join(format!("engine-{}-{count}", std::process::id()));
+            match std::fs::DirBuilder::new().mode(0o700).create(&path) {
+                Ok(()) => return Ok(Self(path)),
+                // Of a process that was killed and had the same number.
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && count < 1000 => {}
+                Err(error) => return Err(failed(&path, error)),
+            }
+        }
     }
 }
 
@@ -430,5 +436,24 @@ impl Drop for Scratch {
         if let Err(error) = std::fs::remove_dir_all(&self.0) {
             tracing::warn!(folder = %self.0.display(), %error, "cannot remove the folder of test files");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_process_of_the_same_number_left_is_in_nobodys_way() {
+        let base = tempfile::tempdir().expect("a folder");
+        let (first, second) =
+            (Scratch::new(base.path()).expect("a folder"), Scratch::new(base.path()).expect("a folder"));
+        let name = |scratch: &Scratch| scratch.0.file_name().expect("a name").to_string_lossy().into_owned();
+        let number: u32 = name(&second).rsplit('-').next().and_then(|text| text.parse().ok()).expect("a number");
+        assert_ne!(first.0, second.0);
+        let left = base.path().join(format!("engine-{}-{}", std::process::id(), number + 1));
+        std::fs::create_dir(&left).expect("it can be made");
+        let third = Scratch::new(base.path()).expect("another");
+        assert!(third.0.is_dir() && third.0 != left && left.is_dir());
     }
 }

@@ -337,9 +337,10 @@ impl Scene<'_> {
         }
         self.else_by(Mechanism::Rlimit)?;
         if rustix::process::geteuid().is_root() {
+            let no_group = if self.wanted.is_none() { ", and there is no pids cgroup" } else { "" };
             return Err(FaultError::Skip(Skip::new(
                 SkipKind::Platform,
-                "the limit of processes binds no privileged user, and there is no pids cgroup",
+                format!("the limit of processes binds no privileged user{no_group}"),
                 "run as another user, or where cgroups can be made",
             )));
         }

@@ -169,6 +169,10 @@ def obeys_its_keys(folder):
     terminal.wait("PAUSED")
     terminal.press(b"p")
     terminal.wait(lambda text: "PAUSED" not in text)
+    terminal.press(b"f")
+    terminal.wait("FROZEN")
+    terminal.press(b"f")
+    terminal.wait(lambda text: "FROZEN" not in text)
     # It asks before it ends a run, and another key goes on.
     terminal.press(b"q")
     terminal.wait("q again: end")

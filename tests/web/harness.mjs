@@ -1,6 +1,6 @@
 // What the tests share: the engine, the browser, and what no page may ever do.
 import { spawn, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -16,6 +16,12 @@ export const folder = mkdtempSync(path.join(tmpdir(), "engine-web-"));
 export const pictures = process.env.ENGINE_PICTURES ?? path.join(root, "target/web");
 mkdirSync(pictures, { recursive: true });
 const database = path.join(folder, "engine.db");
+
+/** Copies a scenario of these tests to where the engine runs; gives its name there, so that no picture shows a path of this machine. */
+export function scenario(name) {
+  copyFileSync(path.join(root, "tests/web", name), path.join(folder, name));
+  return name;
+}
 
 /** Runs the engine to its end. */
 export function run(args, expected = [0]) {

@@ -1,9 +1,9 @@
 // Every page of the dashboard in a real browser: live runs, reconnecting, comparing, zooming, alerts, keys, colours, phones.
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { accessible, assert, browse, clean, end, folder, open, picture, root, run, serve, start, test, until } from "./harness.mjs";
+import { accessible, assert, browse, clean, end, folder, open, picture, pictures, run, scenario, serve, start, test, until } from "./harness.mjs";
 
-const tour = path.join(root, "tests/web/tour.rhai");
+const tour = scenario("tour.rhai");
 const JUDGED = [0, 10, 11, 12, 31];
 
 // A history with a step in it, and names that would run if anything let them.
@@ -16,7 +16,7 @@ for (let commit = 0; commit < 16; commit += 1) {
   writeFileSync(path.join(folder, "h.json"), JSON.stringify({ results: [result, hostile] }));
   run(["runs", "import", "h.json", "--format", "hyperfine", "--commit", `${String(commit).padStart(2, "0")}${"ab".repeat(19)}`]);
 }
-run(["run", path.join(root, "tests/web/trouble.rhai"), "--profile", "short", "--out", "out"], JUDGED);
+run(["run", scenario("trouble.rhai"), "--profile", "short", "--out", "out"], JUDGED);
 run(["run", tour, "--profile", "short", "--out", "out"], JUDGED);
 run(["run", tour, "--profile", "short", "--out", "out"], JUDGED);
 
@@ -198,6 +198,9 @@ await test("a run gets a remark, is saved as a file, and goes when it is deleted
   assert((await page.textContent(".remarks li")).includes("<b>before</b> the kernel update"), "the remark is not as it was written");
   const [saved] = await Promise.all([page.waitForEvent("download"), page.click("header a:text-is('JSON')")]);
   assert(saved.suggestedFilename().endsWith(".json"), saved.suggestedFilename());
+  const file = JSON.parse(readFileSync(await saved.path(), "utf8"));
+  const told = JSON.parse(run(["report", id, "--json"]));
+  assert(JSON.stringify(file.advice) === JSON.stringify(told.advice) && file.advice !== null, "the saved file has other findings than the program's");
   await page.click("button:text-is('Delete')");
   await page.click("dialog button.danger");
   await page.waitForFunction(() => location.pathname === "/runs");
@@ -282,7 +285,7 @@ await test("the live view freezes and goes on by a key", async () => {
   await page.waitForFunction(() => document.getElementById("status").innerText.match(/connected|live/));
   await page.keyboard.press("p");
   assert((await status()).includes("frozen"), await status());
-  await page.keyboard.press("p");
+  await page.keyboard.press("f");
   assert(!(await status()).includes("frozen"), await status());
   clean(page);
   await page.context().close();
@@ -302,9 +305,30 @@ await test("a run is seen while it goes on", async () => {
   await page.waitForTimeout(2500);
   await picture(page, "now-live", false);
   await accessible(page, "live");
-  await page.screenshot({ path: path.join(process.env.ENGINE_PICTURES ?? path.join(root, "target/web"), "now-live-whole.png"), fullPage: true });
+  await page.screenshot({ path: path.join(pictures, "now-live-whole.png"), fullPage: true });
   await ended;
   await page.waitForFunction(() => document.querySelector(".hero")?.innerText.match(/complete|partial/), null, { timeout: 20_000 });
+  clean(page);
+  await page.context().close();
+});
+
+await test("a run is held against several before it", async () => {
+  // The newest of those that are ticked is the new one, in whatever order they were.
+  const { items } = await (await fetch(`${server.base}/api/v1/runs?scenario=tour`)).json();
+  assert(items.length >= 3, `${items.length} runs`);
+  const page = await at("/runs?scenario=tour");
+  for (const { short } of [items[0], items[2], items[1]]) await page.check(`input[aria-label="Choose ${short} to compare"]`);
+  await page.click("text=Compare the newest with 2 others");
+  await page.waitForSelector("table.changes tbody tr");
+  const query = new URL(page.url()).searchParams;
+  assert(query.get("new") === items[0].id && query.get("old") === `${items[2].id},${items[1].id}`, page.url());
+  assert((await page.textContent("main")).includes("and 1 before"), "not said that there are several");
+  await page.locator(".both").scrollIntoViewIfNeeded();
+  await page.waitForSelector(".both .main-svg");
+  const names = await page.evaluate(() => document.querySelector(".both .js-plotly-plot").data.map((line) => line.name));
+  assert(["old 1: p50", "old 2: p50", "new: p50"].every((name) => names.includes(name)), names.join());
+  await accessible(page, "compare several");
+  await picture(page, "compare-several");
   clean(page);
   await page.context().close();
 });
@@ -324,9 +348,8 @@ await test("the page comes back when the server does", async () => {
 await test("a new alert shows itself on every page", async () => {
   const page = await at("/machine");
   await page.waitForTimeout(1500);
-  const scenario = path.join(folder, "alarm.rhai");
-  writeFileSync(scenario, 'suite("alarm", #{ rounds: 5 });\nbench(#{ expect: ["time < 1 ns"] }, cpu::primes(#{ limit: 1000 }));\n');
-  run(["run", scenario, "--profile", "short", "--out", "out"], JUDGED);
+  writeFileSync(path.join(folder, "alarm.rhai"), 'suite("alarm", #{ rounds: 5 });\nbench(#{ expect: ["time < 1 ns"] }, cpu::primes(#{ limit: 1000 }));\n');
+  run(["run", "alarm.rhai", "--profile", "short", "--out", "out"], JUDGED);
   await page.waitForSelector(".toast", { timeout: 20_000 });
   assert((await page.title()).match(/^\(\d+\) /), await page.title());
   assert(await page.isVisible("#nav .count"), "no count in the menu");

@@ -1,13 +1,14 @@
 // The HTML report in a real browser, from a file, without a network.
 import { writeFileSync } from "node:fs";
 import path from "node:path";
-import { accessible, assert, browse, clean, end, folder, open, picture, pictures, root, run, test } from "./harness.mjs";
+import { accessible, assert, browse, clean, end, folder, open, picture, pictures, run, scenario, test } from "./harness.mjs";
 
-const tour = path.join(root, "tests/web/tour.rhai");
+const tour = scenario("tour.rhai");
+scenario("trouble.rhai");
 const JUDGED = [0, 10, 11, 12, 31];
 run(["run", tour, "--profile", "short", "--out", "out"], JUDGED);
 run(["run", tour, "--profile", "short", "--out", "out"], JUDGED);
-run(["run", path.join(root, "tests/web/whole.rhai"), "--profile", "short", "--out", "out"], JUDGED);
+run(["run", scenario("whole.rhai"), "--profile", "short", "--out", "out"], JUDGED);
 run(["report", "@last", "-o", "whole.html"]);
 run(["report", "@last", "--lite", "-o", "whole-lite.html"]);
 const whole = JSON.parse(run(["report", "@last", "--json"]));

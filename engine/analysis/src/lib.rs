@@ -20,6 +20,7 @@ pub mod import;
 mod judge;
 pub mod knee;
 pub mod little;
+pub mod news;
 pub mod patterns;
 pub mod policy;
 pub mod queueing;

@@ -15,6 +15,8 @@ use engine_core::plan::Profile;
 use engine_core::run::{RunId, RunRecord, RunState, ValidityLevel};
 use engine_core::step::Outcome;
 
+use crate::news;
+
 /// By how many runs the place of a change may move as more runs come.
 const DRIFT: usize = 3;
 
@@ -35,7 +37,8 @@ pub fn signals(
     all.extend(comparison.into_iter().flat_map(verdicts));
     all.extend(machine(health));
     let own = |timeline: &&Timeline| timeline.history.points.last().is_some_and(|point| point.run == run.header.id);
-    all.extend(timelines.iter().filter(own).filter_map(history));
+    let needed = news::needed(timelines);
+    all.extend(timelines.iter().filter(own).filter_map(|timeline| history(timeline, needed)));
     all
 }
 
@@ -130,25 +133,37 @@ fn machine(health: &Health) -> Vec<Signal> {
     health.rows.iter().filter_map(signal).collect()
 }
 
-fn history(timeline: &Timeline) -> Option<Signal> {
+fn history(timeline: &Timeline, needed: f64) -> Option<Signal> {
     let history = &timeline.history;
     if history.metric.goal == Goal::Neutral {
         return None;
     }
     let subject = history.key.series.to_string();
-    let confirmed = timeline.regression(Tier::Confirmed).map(|found| (found, Strength::Strong));
-    let suspected = || timeline.regression(Tier::Suspect).map(|found| (found, Strength::Weak));
-    let Some((found, strength)) = confirmed.or_else(suspected) else {
-        return Some(Signal::well(Rule::ChangePoint, subject));
-    };
     let points = &history.points;
     let run = |at: usize| points.get(at).map(|point| point.run.clone());
+    let Some((found, strength)) = news::worse(timeline, needed) else {
+        // What was accepted as the new normal is well from there on, and so is what is said to have begun beside it.
+        let accepted = timeline.accepted.last().copied();
+        let beside = accepted.into_iter().flat_map(|at| at.saturating_sub(DRIFT)..=at + DRIFT);
+        let better = news::better(timeline, needed).map(|found| found.first_new);
+        return Some(Signal {
+            began: better.max(accepted).and_then(run),
+            perhaps: beside.filter_map(run).collect(),
+            ..Signal::well(Rule::ChangePoint, subject)
+        });
+    };
     let code =
         |at: usize| points.get(at).and_then(engine_core::history::Point::code).unwrap_or_else(|| "unknown".to_owned());
     let size = found.change.size;
     let size = if size.is_finite() { format!("{:+.1} %", size * 100.0) } else { "from zero".to_owned() };
+    let stands_out = news::stands_out(&found.change, points.len());
+    let unsure = if found.change.tier == Tier::Confirmed && strength == Strength::Weak {
+        format!("; it stands out by {stands_out:.1} standard errors, and is told from {needed:.1}")
+    } else {
+        String::new()
+    };
     let summary = format!(
-        "{size} since run {} ({}..{})",
+        "{size} since run {} ({}..{}){unsure}",
         run(found.first_new).map_or_else(String::new, |run| run.short().to_owned()),
         found.last_old.map_or_else(String::new, code),
         code(found.first_new)

@@ -177,7 +177,9 @@ fn without_ratio(old: &Measurement, new: &Measurement) -> Decided {
     if rounds < MIN_ROUNDS {
         let ratio = after / before;
         let change = (before > 0.0 && ratio.is_finite()).then_some(Change { ratio, interval: None });
-        let reason = format!("{rounds} rounds on a side is too few to judge: at least {MIN_ROUNDS} are needed");
+        let few =
+            if rounds == 1 { "1 round on a side is".to_owned() } else { format!("{rounds} rounds on a side are") };
+        let reason = format!("{few} too few to judge: at least {MIN_ROUNDS} are needed");
         return inconclusive(change, reason, u32::try_from(MIN_ROUNDS).ok());
     }
     let constant = |values: &[f64]| values.windows(2).all(|pair| pair[0].to_bits() == pair[1].to_bits());

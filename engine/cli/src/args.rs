@@ -298,6 +298,9 @@ pub(crate) struct RunArgs {
     /// Draw the run in the terminal while it goes on: machine, steps, rate, percentiles, errors; ? shows the keys
     #[arg(long, conflicts_with = "trace")]
     pub(crate) tui: bool,
+    /// Store the run when it ends and nothing before: a run that is killed is lost. For measuring what the journal costs
+    #[arg(long, hide = true)]
+    pub(crate) no_journal: bool,
 }
 
 /// Where results and reports go.

@@ -22,6 +22,7 @@ mod reports;
 mod resume;
 mod scaffold;
 mod scheduling;
+mod scratch;
 mod serving;
 mod signals;
 mod source;

@@ -1,6 +1,5 @@
 //! From a scenario to an exit code: plan, measure, store, judge, report.
 
-use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,6 +17,7 @@ use crate::app::{self, App};
 use crate::args::{FailOn, Reading, Storing, Unsure};
 use crate::baselines::Subject;
 use crate::exit::{Exit, Fatal};
+use crate::scratch::Scratch;
 use crate::terminal::Terminal;
 use crate::{causes, cmd, config, machine, machines, reports, signals, source, stream, view};
 
@@ -45,6 +45,8 @@ pub(crate) struct Request {
     /// What is told of the run while it runs, where a dashboard shows it.
     pub(crate) hub: Option<engine_serve::Hub>,
     pub(crate) tui: bool,
+    /// Whether events are stored as they come, or all of them when the run ends.
+    pub(crate) journal: bool,
 }
 
 impl Request {
@@ -72,6 +74,7 @@ impl Request {
             cases: false,
             hub: None,
             tui: false,
+            journal: true,
         })
     }
 }
@@ -108,8 +111,8 @@ pub(crate) fn run(app: &App, mut request: Request) -> Result<Exit, Fatal> {
     let store = app.store()?;
     let resumed = request.resume.take();
     let header = match &resumed {
-        Some(record) => crate::resume::checked(app, record, &plan, scenario.hash(), &scratch.0)?,
-        None => header(app, &request, &label, &folder, &scratch.0, plan, scenario.hash())?,
+        Some(record) => crate::resume::checked(app, record, &plan, scenario.hash(), scratch.path())?,
+        None => header(app, &request, &label, &folder, scratch.path(), plan, scenario.hash())?,
     };
     let against = request
         .baseline
@@ -129,7 +132,7 @@ pub(crate) fn run(app: &App, mut request: Request) -> Result<Exit, Fatal> {
 
     let judge = |record: &RunRecord| engine_analysis::judge_run(record, baseline.as_ref());
     let after = || Some(machine::after(&header.environment));
-    let mut settings = settings(app, &scratch.0, &judge, &after)?;
+    let mut settings = settings(app, scratch.path(), &judge, &after)?;
     if request.once {
         settings.retakes = 0;
     }
@@ -139,8 +142,12 @@ pub(crate) fn run(app: &App, mut request: Request) -> Result<Exit, Fatal> {
         Some(screen) => Box::new(view::Drawn::on(screen)),
         None => Box::new(Terminal::new(app.output, style, app.config().output.progress, request.trace)),
     };
-    let mut sinks: Vec<Box<dyn Sink>> =
-        vec![Box::new(StoreSink { sender: writer.sender(), interrupt: signals::interrupt() }), lines];
+    let storing = StoreSink {
+        sender: writer.sender(),
+        interrupt: signals::interrupt(),
+        waiting: (!request.journal).then(Vec::new),
+    };
+    let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(storing), lines];
     sinks.extend(request.hub.clone().map(crate::serving::sink));
     let mut streams = Vec::new();
     for (name, target) in &targets {
@@ -267,6 +274,7 @@ fn settings<'a>(
     let period = config::seconds(&config.run.monitor_period).map_err(invalid)?;
     let mut watch = engine_analysis::Watch::new(machine::thresholds(app));
     let myself = std::env::current_exe().map_err(|error| Fatal::new(Exit::Internal, error.to_string()))?;
+    let (stress, faults) = cmd::stress_and_faults(&myself).unzip();
     Ok(Settings {
         registry: engine_probes::registry::registry(),
         scratch: scratch.to_owned(),
@@ -278,9 +286,9 @@ fn settings<'a>(
         monitor: (period > 0.0).then(|| Duration::from_secs_f64(period)),
         watch: Some(Box::new(move |sample| watch.observe(sample))),
         after,
-        stress: crate::cmd::stress_ground(&myself),
+        stress,
         scaling: &engine_analysis::scaling,
-        faults: cmd::faults(),
+        faults,
         recovery: &engine_analysis::recovery::recovery,
         judge,
     })
@@ -357,6 +365,7 @@ fn conclude(app: &App, request: &Request, formats: &[String], finished: Finished
     github(app, &report)?;
     crate::alerting::after_run(app, &record, comparison.as_ref(), &health);
     crate::notify::after_run(app);
+    crate::serving::prepare(app, record);
     match failed {
         // The numbers are stored, but not where they were asked for.
         Some(error) => {
@@ -390,70 +399,23 @@ fn github(app: &App, report: &Report<'_>) -> Result<(), Fatal> {
 struct StoreSink {
     sender: engine_store::EventSender,
     interrupt: std::sync::Arc<std::sync::atomic::AtomicBool>,
+    /// What is stored when the run ends; none where it is stored as it comes.
+    waiting: Option<Vec<engine_core::event::Envelope>>,
 }
 
 impl Sink for StoreSink {
     fn event(&mut self, envelope: &engine_core::event::Envelope, _: &RunRecord) {
-        self.sender.send(envelope);
+        match &mut self.waiting {
+            Some(waiting) if !matches!(envelope.event, engine_core::event::Event::RunFinished { .. }) => {
+                waiting.push(envelope.clone());
+            }
+            waiting => {
+                waiting.take().iter().flatten().for_each(|earlier| self.sender.send(earlier));
+                self.sender.send(envelope);
+            }
+        }
         if self.sender.failed() {
             self.interrupt.store(true, std::sync::atomic::Ordering::Relaxed);
         }
-    }
-}
-
-/// A private folder for test files, gone when the run is over.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(base: &Path) -> Result<Self, Fatal> {
-        use std::os::unix::fs::DirBuilderExt;
-        thread_local!(static COUNT: RefCell<u32> = const { RefCell::new(0) });
-        let failed = |path: &Path, error: std::io::Error| {
-            Fatal::new(
-                Exit::Store,
-                format!("cannot make the folder for test files `{}`: {error}; set `run.scratch`", path.display()),
-            )
-        };
-        std::fs::create_dir_all(base).map_err(|error| failed(base, error))?;
-        loop {
-            let count = COUNT.with_borrow_mut(|count| {
-                *count += 1;
-                *count
-            });
-            let path = base.join(format!("engine-{}-{count}", std::process::id()));
-            match std::fs::DirBuilder::new().mode(0o700).create(&path) {
-                Ok(()) => return Ok(Self(path)),
-                // Of a process that was killed and had the same number.
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && count < 1000 => {}
-                Err(error) => return Err(failed(&path, error)),
-            }
-        }
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::warn!(folder = %self.0.display(), %error, "cannot remove the folder of test files");
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_killed_process_of_the_same_number_left_is_in_nobodys_way() {
-        let base = tempfile::tempdir().expect("a folder");
-        let (first, second) =
-            (Scratch::new(base.path()).expect("a folder"), Scratch::new(base.path()).expect("a folder"));
-        let name = |scratch: &Scratch| scratch.0.file_name().expect("a name").to_string_lossy().into_owned();
-        let number: u32 = name(&second).rsplit('-').next().and_then(|text| text.parse().ok()).expect("a number");
-        assert_ne!(first.0, second.0);
-        let left = base.path().join(format!("engine-{}-{}", std::process::id(), number + 1));
-        std::fs::create_dir(&left).expect("it can be made");
-        let third = Scratch::new(base.path()).expect("another");
-        assert!(third.0.is_dir() && third.0 != left && left.is_dir());
     }
 }

@@ -112,9 +112,11 @@ pub struct Signal {
     pub summary: String,
     /// Id of the verdict behind it.
     pub verdict: Option<String>,
-    /// The run with which it began, where that is known to be an earlier one.
+    /// The run with which it began, where that is known to be an earlier one; of what is well, the run with which it is
+    /// sure to have become so.
     pub began: Option<RunId>,
-    /// The runs with which it may have begun: a place moves by a few runs as more come.
+    /// The runs with which it may have begun: a place moves by a few runs as more come. Of what is well, those from which
+    /// on it was accepted.
     pub perhaps: Vec<RunId>,
 }
 

@@ -247,6 +247,8 @@ pub const FAULT_METRICS: &[MetricDef] = &[
     MetricDef::cost("area", Unit::Count, "good answers that did not come, from the fault to the recovery or the end"),
     MetricDef::cost("lost", Unit::Count, "what was acknowledged and is gone"),
     MetricDef::fact("restarts", Unit::Count, "how often the victim was started again"),
+    MetricDef::fact("reached", Unit::Count, "messages or connections that met a fault of the network"),
+    MetricDef::fact("hit", Unit::Count, "how many of these it hit, by its probability"),
 ];
 
 /// A metric of a fault by its name.

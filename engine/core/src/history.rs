@@ -193,19 +193,26 @@ impl Timeline {
     /// it is left. What was made good once stays so: a later change for the worse is another one.
     #[must_use]
     pub fn regression(&self, tier: Tier) -> Option<&DatedChange> {
+        self.regression_that(0.25, |change| change.tier == tier)
+    }
+
+    /// As [`Self::regression`], of the changes that `wanted` holds for, and which are made good when less than the share
+    /// `left` of them is left.
+    #[must_use]
+    pub fn regression_that(&self, left: f64, wanted: impl Fn(&ChangePoint) -> bool) -> Option<&DatedChange> {
         let level = |found: &&DatedChange| matches!(found.change.kind, Kind::Step | Kind::Trend | Kind::Return);
         let levels: Vec<&DatedChange> = self.changes.iter().filter(level).collect();
         let lasts = |at: usize, found: &DatedChange| {
-            if found.direction != Direction::Worse || found.change.tier != tier {
+            if found.direction != Direction::Worse || !wanted(&found.change) {
                 return false;
             }
-            let mut left = levels[at..].iter().scan(1.0, |level, one| {
+            let mut since = levels[at..].iter().scan(1.0, |level, one| {
                 *level *= 1.0 + one.change.size;
                 Some(*level)
             });
-            left.all(|level| match self.history.metric.goal {
-                Goal::Higher => level < 1.0 + 0.25 * found.change.size,
-                _ => level > 1.0 + 0.25 * found.change.size,
+            since.all(|level| match self.history.metric.goal {
+                Goal::Higher => level < 1.0 + left * found.change.size,
+                _ => level > 1.0 + left * found.change.size,
             })
         };
         levels.iter().enumerate().rev().find(|(at, found)| lasts(*at, found)).map(|(_, found)| *found)

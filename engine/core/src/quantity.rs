@@ -177,6 +177,8 @@ const ATOMS: &[(&str, f64, Dimension)] = &[
     ("req", 1.0, Dimension::NONE),
     ("k", 1e3, Dimension::NONE),
     ("M", 1e6, Dimension::NONE),
+    ("G", 1e9, Dimension::NONE),
+    ("T", 1e12, Dimension::NONE),
     ("%", 0.01, Dimension::NONE),
     ("C", 1.0, Dimension { temperature: 1, ..Dimension::NONE }),
     ("°C", 1.0, Dimension { temperature: 1, ..Dimension::NONE }),
@@ -289,6 +291,7 @@ mod tests {
         assert_eq!(read("0.1 %").value, 0.001);
         assert_eq!(read("1000/s"), Quantity::of(1000.0, Unit::PerSecond));
         assert_eq!(read("400_000/s"), Quantity::of(400_000.0, Unit::PerSecond));
+        assert_eq!(read("20.16 G/s"), Quantity::of(20.16e9, Unit::PerSecond));
         assert_eq!(read("1 MiB/h").value, 1_048_576.0 / 3600.0);
         assert_eq!(read("2.5 GFLOP/s"), Quantity::of(2.5e9, Unit::FlopsPerSecond));
         assert_eq!(read("1.5e3 ms"), Quantity::seconds(1.5));

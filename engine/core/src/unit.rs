@@ -192,11 +192,14 @@ impl Unit {
                 (factor, name.to_owned())
             }
             Self::BytesPerSecond => decimal("B/s"),
+            // Below a million the digits are read as they are: `73800/s`, then `20.16 G/s`.
+            Self::PerSecond if magnitude >= 1e6 => decimal("/s"),
             Self::PerSecond => (1.0, "/s".to_owned()),
             Self::FlopsPerSecond => decimal("FLOP/s"),
             Self::Hertz => decimal("Hz"),
             Self::Celsius => (1.0, "C".to_owned()),
             Self::Watts => (1.0, "W".to_owned()),
+            Self::Count if magnitude >= 1e9 => decimal(""),
             Self::Count => (1.0, String::new()),
             Self::Ratio => (0.01, "%".to_owned()),
             Self::Derived(dimension) => (1.0, dimension.to_string()),
@@ -322,6 +325,10 @@ mod tests {
             (Unit::Bytes, 262_144.0, "256 KiB"),
             (Unit::BytesPerSecond, 23.4e9, "23.40 GB/s"),
             (Unit::PerSecond, 412_345.0, "412345/s"),
+            (Unit::PerSecond, 2.016e10, "20.16 G/s"),
+            (Unit::PerSecond, -1.5e6, "-1.500 M/s"),
+            (Unit::Count, 123_456_789.0, "123456789"),
+            (Unit::Count, 2.016e10, "20.16 G"),
             (Unit::FlopsPerSecond, 1.5e11, "150 GFLOP/s"),
             (Unit::Ratio, 0.123, "12.30 %"),
             (Unit::Count, 3.0, "3"),

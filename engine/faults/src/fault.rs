@@ -18,7 +18,9 @@ use engine_core::step::{Skip, SkipKind};
 use rustix::process::{Rlimit, Signal};
 
 use crate::caps::{Caps, Refused};
+use crate::disk::tighten_quota;
 use crate::journal::{Ending, Entry, Journal, JournalError, Limit, Undo, limit};
+use crate::mechanism::Mechanism;
 use crate::process::Ident;
 use crate::stress::{Start, Stress, StressError, find};
 use crate::victim::Controller;
@@ -153,7 +155,7 @@ impl Injected {
     }
 }
 
-/// Injects a fault that is undone after `longest` seconds at the latest.
+/// Injects a fault that is undone after `longest` seconds at the latest, by the best mechanism or by the one that is wanted.
 ///
 /// # Errors
 /// A skip where no mechanism works; else when caps, journal or system refuse.
@@ -162,6 +164,7 @@ pub fn inject(
     caps: &Caps,
     victim: &Subject<'_>,
     fault: &Fault,
+    wanted: Option<Mechanism>,
     longest: f64,
 ) -> Result<Injected, FaultError> {
     let longest = caps.duration(longest)?;
@@ -169,7 +172,7 @@ pub fn inject(
         return Err(FaultError::Gone(ended.to_string()));
     }
     let entry = journal.begin(&format!("fault {} on process {}", fault.name(), victim.process().pid), longest)?;
-    let mut scene = Scene { victim, entry: &entry, passed_over: Vec::new(), throttle: None };
+    let mut scene = Scene { victim, entry: &entry, wanted, passed_over: Vec::new(), throttle: None };
     let beside = |id: &str, given: &BTreeMap<String, ArgValue>| -> Result<Stress, FaultError> {
         let stressor = find(id).ok_or_else(|| FaultError::Failed(format!("there is no stressor `{id}`")))?;
         let mut given = given.clone();
@@ -201,11 +204,32 @@ pub fn inject(
 struct Scene<'a> {
     victim: &'a Subject<'a>,
     entry: &'a Entry,
+    wanted: Option<Mechanism>,
     passed_over: Vec<String>,
     throttle: Option<Throttle>,
 }
 
 impl Scene<'_> {
+    /// Whether a mechanism may be tried: all may, unless one is wanted.
+    fn may(&self, which: Mechanism) -> bool {
+        self.wanted.is_none_or(|wanted| wanted == which)
+    }
+
+    /// A mechanism that comes next was not wanted: the one that was cannot be had.
+    fn else_by(&self, next: Mechanism) -> Result<(), FaultError> {
+        match self.wanted {
+            Some(wanted) if wanted != next => Err(FaultError::Skip(wanted.missing(&self.passed_over))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Notes that there is no such control group, where one might have been taken.
+    fn lacks(&mut self, group: &str) {
+        if self.may(Mechanism::Cgroup) {
+            self.passed_over.push(format!("{group}: none here"));
+        }
+    }
+
     fn crash(&self, crash: Crash) -> Result<String, FaultError> {
         let sent =
             self.victim.process().signal(crash.signal()).map_err(|error| FaultError::Failed(error.to_string()))?;
@@ -217,7 +241,7 @@ impl Scene<'_> {
     }
 
     fn hang(&mut self) -> Result<String, FaultError> {
-        let group = self.victim.group();
+        let group = self.victim.group().filter(|_| self.may(Mechanism::Cgroup));
         if let Some((group, folder)) = group.and_then(|group| Some((group, group.folder(Controller::Freezer)?))) {
             self.entry.will(Undo::Thaw { folder: folder.to_owned() })?;
             let (file, word) = if group.version(Controller::Freezer) == 2 {
@@ -230,8 +254,9 @@ impl Scene<'_> {
                 Err(error) => self.passed_over.push(format!("freezer cgroup: {error}")),
             }
         } else {
-            self.passed_over.push("freezer cgroup: none here".to_owned());
+            self.lacks("freezer cgroup");
         }
+        self.else_by(Mechanism::Signal)?;
         for process in self.processes_of() {
             self.entry.will(Undo::Continue { process: process.clone() })?;
             process.signal(Signal::STOP).map_err(|error| FaultError::Failed(error.to_string()))?;
@@ -240,7 +265,8 @@ impl Scene<'_> {
     }
 
     fn memory(&mut self, room: u64) -> Result<String, FaultError> {
-        let limits = self.victim.group().and_then(|group| Some((group, group.memory_limit()?, group.memory_used()?)));
+        let group = self.victim.group().filter(|_| self.may(Mechanism::Cgroup));
+        let limits = group.and_then(|group| Some((group, group.memory_limit()?, group.memory_used()?)));
         if let Some((group, file, used)) = limits {
             let before = std::fs::read_to_string(&file).map_err(|error| FaultError::Failed(error.to_string()))?;
             self.entry.will(Undo::RestoreControl { path: file.clone(), content: unlimited(before.trim()) })?;
@@ -249,8 +275,9 @@ impl Scene<'_> {
                 Err(error) => self.passed_over.push(format!("memory cgroup: {error}")),
             }
         } else {
-            self.passed_over.push("memory cgroup: none here".to_owned());
+            self.lacks("memory cgroup");
         }
+        self.else_by(Mechanism::Rlimit)?;
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.victim.process().pid)).unwrap_or_default();
         let size = status.lines().find_map(|line| line.strip_prefix("VmSize:"));
         let kib = size.and_then(|rest| rest.split_ascii_whitespace().next()?.parse::<u64>().ok());
@@ -261,14 +288,24 @@ impl Scene<'_> {
     }
 
     fn disk(&mut self) -> Result<String, FaultError> {
+        self.passed_over.extend_from_slice(self.victim.passed_over());
         if let Some(disk) = self.victim.disk() {
+            let failed = |error: std::io::Error| FaultError::Failed(format!("{}: {error}", disk.path.display()));
+            if let Some(project) = disk.project {
+                let (folder, blocks) = (disk.path.clone(), disk.size.div_ceil(1024));
+                self.entry.will(Undo::RestoreQuota { folder, project, blocks, inodes: 0 })?;
+                tighten_quota(&disk.path, project).map_err(failed)?;
+                return Ok(format!("{}, lowered to what it holds", disk.mechanism));
+            }
             let ballast = disk.path.join(self.entry.name("ballast"));
             self.entry.will(Undo::RemoveFile { path: ballast.clone() })?;
-            fill(&ballast, disk.size).map_err(|error| FaultError::Failed(format!("{}: {error}", ballast.display())))?;
+            fill(&ballast, disk.size).map_err(failed)?;
             return Ok(format!("{}, filled", disk.mechanism));
         }
-        self.passed_over
-            .push("a file system of its own: the victim was started without one, or none can be made".to_owned());
+        if self.passed_over.is_empty() && self.wanted.is_none() {
+            self.passed_over.push("a disk of its own: the victim was started without one".to_owned());
+        }
+        self.else_by(Mechanism::Rlimit)?;
         for process in self.processes_of() {
             self.lower(&process, Limit::FileSize, 0)?;
         }
@@ -283,7 +320,7 @@ impl Scene<'_> {
     }
 
     fn processes(&mut self, room: u64) -> Result<String, FaultError> {
-        let group = self.victim.group();
+        let group = self.victim.group().filter(|_| self.may(Mechanism::Cgroup));
         if let Some((group, folder)) = group.and_then(|group| Some((group, group.folder(Controller::Pids)?))) {
             let now: u64 = std::fs::read_to_string(folder.join("pids.current"))
                 .ok()
@@ -296,12 +333,14 @@ impl Scene<'_> {
                 Err(error) => self.passed_over.push(format!("pids cgroup: {error}")),
             }
         } else {
-            self.passed_over.push("pids cgroup: none here".to_owned());
+            self.lacks("pids cgroup");
         }
+        self.else_by(Mechanism::Rlimit)?;
         if rustix::process::geteuid().is_root() {
+            let no_group = if self.wanted.is_none() { ", and there is no pids cgroup" } else { "" };
             return Err(FaultError::Skip(Skip::new(
                 SkipKind::Platform,
-                "the limit of processes binds no privileged user, and there is no pids cgroup",
+                format!("the limit of processes binds no privileged user{no_group}"),
                 "run as another user, or where cgroups can be made",
             )));
         }
@@ -377,14 +416,22 @@ fn fill(path: &Path, size: u64) -> std::io::Result<()> {
     let block = vec![0xa5_u8; 64 << 10];
     let mut written = 0;
     while written <= size {
-        // The last piece may be a single byte: a half full page is room too.
-        match file.write(&block) {
-            Ok(0) => return Ok(()),
-            Ok(count) => written += count as u64,
-            Err(error) if error.raw_os_error() == Some(libc::ENOSPC) => return Ok(()),
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+        let before = written;
+        while written <= size {
+            // The last piece may be a single byte: a half full page is room too.
+            match file.write(&block) {
+                Ok(0) => break,
+                Ok(count) => written += count as u64,
+                Err(error) if error.raw_os_error() == Some(libc::ENOSPC) => break,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
         }
+        if written == before {
+            break;
+        }
+        // What a file system holds back for its own book-keeping is free again once the data are where they belong.
+        file.sync_all()?;
     }
     Ok(())
 }

@@ -8,9 +8,11 @@
 pub mod caps;
 pub mod child;
 pub mod clock;
+pub mod disk;
 pub mod fault;
 pub mod journal;
 pub mod launcher;
+pub mod mechanism;
 pub mod process;
 pub mod proxy;
 pub mod room;
@@ -21,3 +23,4 @@ pub mod victim;
 pub use caps::Caps;
 pub use journal::{Entry, Journal, JournalError};
 pub use launcher::Launcher;
+pub use mechanism::Mechanism;

@@ -1,7 +1,7 @@
 //! What a stored run says of expectations, verdicts, histories, the machine, its software and failures becomes alerts.
 
-use engine_core::alert::{Alert, Rule, Signal};
-use engine_core::change::Tier;
+use engine_analysis::news;
+use engine_core::alert::{Alert, AlertState, Rule, Signal, Strength};
 use engine_core::comparison::Comparison;
 use engine_core::evidence::Evidence;
 use engine_core::health::Health;
@@ -35,8 +35,13 @@ pub fn observe(
     signals.extend(environment(store, run)?);
     let header = &run.header;
     let mut changed = store.observe(place(run), &header.id, &signals)?;
+    let needed = news::needed(&timelines);
     for alert in about_histories(store, run)? {
-        let Some(evidence) = evidence(&alert, &timelines) else { continue };
+        let Some((evidence, strength)) = evidence(&alert, &timelines, needed) else { continue };
+        // What was sure once is not said of another change that is not.
+        if strength == Strength::Weak && alert.state != AlertState::Pending {
+            continue;
+        }
         let place = match &evidence {
             Evidence::Changed(found) => found.between[1].as_ref().map(|(run, _)| run.clone()),
             Evidence::Compared(_) => None,
@@ -119,12 +124,12 @@ fn environment(store: &Store, run: &RunRecord) -> Result<Option<Signal>, Error> 
     Ok(known.get(&before).map(|old| engine_analysis::environment_signal(old, &run.header.environment, &before)))
 }
 
-/// What an alert about a history rests on; none where the history is well.
-fn evidence(alert: &Alert, timelines: &[Timeline]) -> Option<Evidence> {
+/// What an alert about a history rests on, and how strongly; none where the history is well.
+fn evidence(alert: &Alert, timelines: &[Timeline], needed: f64) -> Option<(Evidence, Strength)> {
     let own = |timeline: &&Timeline| timeline.history.key.series.to_string() == alert.subject;
     let timeline = timelines.iter().find(own)?;
-    let found = timeline.regression(Tier::Confirmed).or_else(|| timeline.regression(Tier::Suspect))?;
-    Some(engine_analysis::evidence::of_change(timeline, found))
+    let (found, strength) = news::worse(timeline, needed)?;
+    Some((engine_analysis::evidence::of_change(timeline, found), strength))
 }
 
 /// The histories of a run's series up to it.

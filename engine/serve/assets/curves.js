@@ -174,14 +174,16 @@ export function roundCharts(report) {
   }).filter((chart) => chart.series.reduce((sum, one) => sum + one.x.length, 0) > 1);
 }
 
-/** Two charts of the same thing as one: old and new of each line that both have. */
-export function overlay(old, fresh) {
-  if (fresh.heat || fresh.lanes) return null;
+/** Charts of the same thing as one: of each line that they share that of the old runs, each with its name, and that of the new one. */
+export function overlay(olds, fresh) {
+  if (fresh.heat || fresh.lanes || !olds.length) return null;
   const wanted = new Set(["p50", "p99", "ended well", "errors"]);
   const all = fresh.series.length;
-  const series = fresh.series.filter((line) => all <= 4 || wanted.has(line.name)).slice(0, 4).flatMap((line, hue) => {
-    const before = old.series.find((one) => one.name === line.name);
-    return before ? [{ ...before, name: `old: ${line.name}`, hue, old: true }, { ...line, name: `new: ${line.name}`, hue, old: false }] : [];
+  // Eight lines are what people can follow.
+  const most = Math.max(1, Math.floor(8 / (olds.length + 1)));
+  const series = fresh.series.filter((line) => all <= 4 || wanted.has(line.name)).slice(0, most).flatMap((line, hue) => {
+    const before = olds.flatMap(({ name, chart }) => chart.series.filter((one) => one.name === line.name).map((one) => ({ ...one, name: `${name}: ${line.name}`, hue, old: true })));
+    return before.length ? [...before, { ...line, name: `new: ${line.name}`, hue, old: false }] : [];
   });
   return series.length ? { ...fresh, id: `both-${fresh.id}`, series } : null;
 }

@@ -12,10 +12,10 @@ export function scale(unit, value) {
     case "s": return size === 0 ? [1, "s"] : size >= 60 && size < 120 ? [1, "s"] : of(TIME);
     case "B": return of(DATA);
     case "B/s": case "FLOP/s": case "Hz": { const [factor, prefix] = of(DECIMAL); return [factor, prefix + unit]; }
-    case "1/s": return [1, "/s"];
+    case "1/s": { const [factor, prefix] = size >= 1e6 ? of(DECIMAL) : [1, ""]; return [factor, `${prefix}/s`]; }
     case "ratio": return [0.01, "%"];
     case "C": return [1, "°C"];
-    case "1": return [1, ""];
+    case "1": return size >= 1e9 ? of(DECIMAL) : [1, ""];
     default: return [1, unit ?? ""];
   }
 }

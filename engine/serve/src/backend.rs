@@ -317,6 +317,10 @@ pub trait Backend: Send + Sync + 'static {
     /// When this build gives no advice.
     fn advice(&self, record: &RunRecord) -> Result<Advice, Refused>;
 
+    /// What advice depends on beside the run, as bytes that are other ones where advice may be: rules, their limits, what came
+    /// of earlier predictions. Advice about a run that has ended is kept as long as this stays.
+    fn advice_basis(&self) -> Vec<u8>;
+
     /// The report of a run as a file: its media type and its text.
     ///
     /// # Errors

@@ -32,7 +32,7 @@ pub(crate) struct ErrorText {
 pub(crate) struct ApiError {
     status: StatusCode,
     code: &'static str,
-    message: String,
+    pub(crate) message: String,
     hint: Option<String>,
     /// Seconds after which a new try makes sense.
     retry: Option<u32>,

@@ -7,6 +7,7 @@
 //! never waits for a browser: events are only noted, and whoever reads too slowly is dropped.
 #![forbid(unsafe_code)]
 
+mod answers;
 mod api;
 mod assets;
 mod backend;
@@ -25,6 +26,7 @@ mod shape;
 mod state;
 mod time;
 
+pub use answers::{LONG, prepare};
 pub use backend::{
     Backend, Coming, ImportAs, ImportedRun, Job, Machine, MachineRow, MachineStatus, PlanDiagnostic, PlanParam,
     PlanPhase, PlanPreview, PlanStep, Refusal, Refused, RunRequest, ScenarioRow, Sides,

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::answers::keep_ready;
 use crate::backend::Backend;
 use crate::listen::{self, Bound};
 use crate::live::{Hub, keep_pace};
@@ -32,6 +33,7 @@ impl Server {
     pub fn start(bound: Bound, settings: &Settings, backend: Arc<dyn Backend>, hub: Hub) -> io::Result<Self> {
         let addresses = bound.addresses();
         let app = Arc::new(App::new(settings, &addresses, backend, hub));
+        let ready = settings.ready;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
@@ -48,6 +50,9 @@ impl Server {
                 let mut tasks = tokio::task::JoinSet::new();
                 for listener in listeners {
                     tasks.spawn(listen::serve(listener, router.clone(), Arc::clone(&room), stopped.clone()));
+                }
+                if ready {
+                    tasks.spawn(keep_ready(Arc::clone(&app), stopped.clone()));
                 }
                 tasks.spawn(keep_pace(app, stopped));
                 while tasks.join_next().await.is_some() {}

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use engine_analysis::{Criteria, Thresholds};
 use engine_core::run::Timestamp;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::backend::Backend;
 use crate::db::Database;
 use crate::error::ApiError;
 use crate::guard::{Names, Rates, Secret};
-use crate::kept::Records;
+use crate::kept::Kept;
 use crate::live::Hub;
 
 /// How the server behaves.
@@ -34,6 +34,8 @@ pub struct Settings {
     pub thresholds: Thresholds,
     /// How runs are compared within a run.
     pub criteria: Criteria,
+    /// Whether answers about long runs are made before anybody asks. Not beside a run that this process measures.
+    pub ready: bool,
 }
 
 /// What all answers share.
@@ -41,7 +43,9 @@ pub(crate) struct App {
     pub(crate) database: Database,
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) hub: Hub,
-    pub(crate) records: Records,
+    pub(crate) kept: Kept,
+    /// Told where a long run was asked for whose answers the store does not have.
+    pub(crate) lacking: Notify,
     pub(crate) names: Names,
     pub(crate) rates: Rates,
     pub(crate) secret: Secret,
@@ -60,7 +64,8 @@ impl App {
             database: Database::new(settings.database.clone()),
             backend,
             hub,
-            records: Records::default(),
+            kept: Kept::default(),
+            lacking: Notify::new(),
             names: Names::new(addresses, &settings.hosts),
             rates: Rates::new(settings.rate),
             secret: Secret::new(&settings.token),

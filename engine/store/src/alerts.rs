@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
 use crate::error::{At, Error};
 use crate::normal::Place;
-use crate::{Store, json, owner};
+use crate::{Store, json, owner, told};
 
 /// Which alerts.
 #[derive(Debug, Clone, Default)]
@@ -54,6 +54,10 @@ pub struct Miss {
     /// Why.
     pub why: String,
 }
+
+/// An alert about a history is held for so many runs that no longer find the change. What barely stands out is not seen in
+/// every run, though the history is the same, and comes back: it would be told anew each time.
+const HELD: usize = 10;
 
 const COLUMNS: &str =
     "SELECT alert, id, rule, subject, suite, machine, nullif(branch, ''), state, summary, verdict, first_run,
@@ -302,8 +306,16 @@ fn one(
         return Ok(Some(key));
     };
     let before: AlertState = json::named(&state).unwrap_or(AlertState::Firing);
+    let sure = signal.rule == Rule::ChangePoint && before != AlertState::Pending;
+    if sure && signal.strength.is_none() && is_held(connection, place, run, signal, key)? {
+        return Ok(None);
+    }
     let after = next(before, until.map(Timestamp), signal.strength, now);
-    if signal.strength.is_some() {
+    if sure && signal.strength == Some(Strength::Weak) {
+        // It may speak of another change than the one that is sure: it says only that this is not over.
+        let sql = "UPDATE alerts SET last_run = ?2, times = times + 1 WHERE alert = ?1 AND last_run <> ?2";
+        connection.prepare_cached(sql)?.execute(params![key, run.0])?;
+    } else if signal.strength.is_some() {
         let sql = "UPDATE alerts SET summary = ?2, verdict = coalesce(?3, verdict), last_run = ?4, times = times + 1,
                    began = coalesce(?5, began) WHERE alert = ?1 AND last_run <> ?4";
         let began = signal.began.as_ref().map(|run| &run.0);
@@ -317,6 +329,28 @@ fn one(
     let well = if before == AlertState::Pending { "it did not last" } else { "it is well again" };
     step(connection, key, now, after.name(), ("", why.unwrap_or(well)), Some(run))?;
     Ok(Some(key))
+}
+
+/// Whether an alert about a history stays open though a run does not find its change: until the history is sure to have
+/// become better since or its level was accepted, or [`HELD`] runs in a row have not found it.
+fn is_held(
+    connection: &Connection,
+    place: Place<'_>,
+    run: &RunId,
+    signal: &Signal,
+    key: i64,
+) -> rusqlite::Result<bool> {
+    let sql = "SELECT began, last_run FROM alerts WHERE alert = ?1";
+    let (began, last): (Option<String>, String) =
+        connection.prepare_cached(sql)?.query_row([key], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    if let Some(worse) = began.map(RunId)
+        && (signal.began.as_ref().is_some_and(|better| *better >= worse) || signal.perhaps.contains(&worse))
+    {
+        return Ok(false);
+    }
+    let branch = place.branch.unwrap_or_default();
+    let missed = told::runs_between(connection, (place.suite, place.machine, branch), &last, &run.0)?;
+    Ok(missed < HELD)
 }
 
 /// Resolves the open alert about a history when another change has made it worse again: one that began after the alert

@@ -13,6 +13,7 @@ extern crate self as engine_store;
 
 mod alerts;
 mod annotate;
+mod answers;
 mod apply;
 mod baseline;
 mod carry;

@@ -130,6 +130,16 @@ impl Store {
         }
         Ok(found)
     }
+
+    /// The line of one run by its whole id; none where there is no such run.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn row(&self, id: &RunId) -> Result<Option<RunRow>, Error> {
+        let mut statement = self.connection.prepare_cached(&format!("{COLUMNS} WHERE id = ?1")).at(&self.path)?;
+        let mut rows = statement.query([&id.0]).at(&self.path)?;
+        rows.next().at(&self.path)?.map(|row| run_row(&self.path, row)).transpose()
+    }
 }
 
 impl Filter {

@@ -19,6 +19,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("schema/advice.sql"),
     include_str!("schema/faults.sql"),
     include_str!("schema/hosts.sql"),
+    include_str!("schema/answers.sql"),
 ];
 
 /// The version of the schema that this engine writes.

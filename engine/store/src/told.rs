@@ -152,11 +152,8 @@ impl Store {
     /// Those of reading.
     pub fn runs_between(&self, like: &Alert, a: &RunId, b: &RunId) -> Result<usize, Error> {
         let (from, to) = if a <= b { (a, b) } else { (b, a) };
-        let sql = "SELECT count(*) FROM runs WHERE suite = ?1 AND machine = ?2 AND coalesce(branch, '') = ?3
-                   AND tiny = 0 AND id > ?4 AND id <= ?5";
         let branch = like.branch.as_deref().unwrap_or_default();
-        let mut statement = self.connection.prepare_cached(sql).at(&self.path)?;
-        statement.query_row(params![like.suite, like.machine, branch, from.0, to.0], |row| count(row, 0)).at(&self.path)
+        runs_between(&self.connection, (&like.suite, &like.machine, branch), &from.0, &to.0).at(&self.path)
     }
 
     /// The newest run of the scenario, machine and branch of an alert.
@@ -200,15 +197,19 @@ impl Store {
         statement.query_row([alert], |row| Ok((RunId(row.get(0)?), row.get(1)?))).optional().at(&self.path)
     }
 
-    /// Whether an alert took the place of another one: that was resolved by the very run which raised this one.
+    /// Whether an alert is about another change than the one that people were told of, `before`: that was resolved by the
+    /// very run which raised this one, or had been raised before this change began.
     fn is_replaced(&self, before: &str, alert: &Alert) -> Result<bool, Error> {
         if before == alert.id {
             return Ok(false);
         }
-        let sql = "SELECT count(*) FROM alerts a JOIN alert_steps s USING (alert)
-                   WHERE a.id = ?1 AND s.state = 'resolved' AND s.run = ?2";
+        let sql = "SELECT count(*) FROM alerts a WHERE a.id = ?1 AND (a.first_run < ?3 OR EXISTS (
+                       SELECT 1 FROM alert_steps s WHERE s.alert = a.alert AND s.state = 'resolved' AND s.run = ?2))";
         let mut statement = self.connection.prepare_cached(sql).at(&self.path)?;
-        statement.query_row(params![before, alert.first_run.0], |row| Ok(row.get::<_, i64>(0)? > 0)).at(&self.path)
+        let began = alert.began.as_ref().map(|run| &run.0);
+        statement
+            .query_row(params![before, alert.first_run.0, began], |row| Ok(row.get::<_, i64>(0)? > 0))
+            .at(&self.path)
     }
 
     fn told_of(&self, alert: &Alert) -> Result<Option<(ToldState, Timestamp, String)>, Error> {
@@ -262,6 +263,18 @@ impl Store {
         let mut statement = self.connection.prepare_cached(sql).at(&self.path)?;
         statement.query_row(params![row.suite, row.machine, row.branch, run.0], |row| count(row, 0)).at(&self.path)
     }
+}
+
+/// The runs of a scenario, machine and branch after one and up to another.
+pub(crate) fn runs_between(
+    connection: &Connection,
+    (suite, machine, branch): (&str, &str, &str),
+    after: &str,
+    to: &str,
+) -> rusqlite::Result<usize> {
+    let sql = "SELECT count(*) FROM runs WHERE suite = ?1 AND machine = ?2 AND coalesce(branch, '') = ?3
+               AND tiny = 0 AND id > ?4 AND id <= ?5";
+    connection.prepare_cached(sql)?.query_row(params![suite, machine, branch, after, to], |row| count(row, 0))
 }
 
 /// Notes what people are told, unless another process has done so since it was read.

@@ -28,7 +28,7 @@ const PENALTY: f64 = 3.0;
 
 /// How many standard errors a change must stand out: a search over all places and lengths in 200 points of noise alone
 /// comes to 4.5 in less than one series of a hundred.
-const STAND_OUT: f64 = 4.5;
+pub(crate) const STAND_OUT: f64 = 4.5;
 
 /// A history of so many points at most is judged as one search. One that is longer is searched again and again, and what
 /// stands out by chance in one search of a hundred does so in every long history.
@@ -69,11 +69,15 @@ pub(crate) struct Levels {
     pub(crate) more: f64,
 }
 
-/// By how many standard errors more than `usual` a change must stand out when it is the strangest of `points` points: the
-/// normal tail, which falls like `exp(-x^2 / 2)`, is divided by the number of searches.
+/// By how many standard errors more than `usual` a change must stand out when it is the strangest of `points` points.
 fn more(usual: f64, points: usize) -> f64 {
-    let searches = (points as f64 / ONE_SEARCH).max(1.0);
-    (usual * usual + 2.0 * searches.ln()).sqrt() - usual
+    among(usual, points as f64 / ONE_SEARCH) - usual
+}
+
+/// How many standard errors a change must stand out when it is the strangest of so many searches, `usual` being enough for
+/// one: the normal tail, which falls like `exp(-x^2 / 2)`, is divided by their number.
+pub(crate) fn among(usual: f64, searches: f64) -> f64 {
+    (usual * usual + 2.0 * searches.max(1.0).ln()).sqrt()
 }
 
 /// Finds the levels. `floor` is the least standard deviation that the values can show, by their resolution; `points` is

@@ -16,7 +16,7 @@
 
 mod history;
 mod late;
-mod levels;
+pub(crate) mod levels;
 pub(crate) mod noise;
 mod ramp;
 mod segment;

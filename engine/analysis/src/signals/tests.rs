@@ -82,12 +82,25 @@ fn histories_speak_of_what_is_worse_now() {
         "{found:?}"
     );
     assert_eq!(of(stepped(48)).expect("a signal").strength, Some(Strength::Weak), "two runs are a suspicion");
-    assert_eq!(of(stepped(50)).expect("a signal").strength, None, "nothing changed: all is well");
+    let well = of(stepped(50)).expect("a signal");
+    assert_eq!((well.strength, well.began), (None, None), "nothing changed: all is well");
+    // The new level was accepted: well from there on.
+    let mut accepted = stepped(30);
+    accepted.changes.clear();
+    accepted.accepted = vec![33];
+    let found = of(accepted).expect("a signal");
+    assert_eq!((found.strength, found.began), (None, Some(RunId("run00033".to_owned()))));
+    // What barely stands out is a suspicion, and says so.
+    let mut unsure = stepped(30);
+    unsure.changes.iter_mut().for_each(|found| found.change.size_low = -0.05);
+    let found = of(unsure).expect("a signal");
+    assert!(found.strength == Some(Strength::Weak) && found.summary.contains("standard errors"), "{found:?}");
     // Better is well too.
     let mut better = stepped(30);
     better.history.metric.goal = Goal::Higher;
     better.changes.iter_mut().for_each(|found| found.direction = engine_core::history::Direction::Better);
-    assert_eq!(of(better).expect("a signal").strength, None);
+    let found = of(better).expect("a signal");
+    assert_eq!((found.strength, found.began), (None, Some(RunId("run00030".to_owned()))));
     let mut neutral = stepped(30);
     neutral.history.metric.goal = Goal::Neutral;
     assert!(of(neutral).is_none());

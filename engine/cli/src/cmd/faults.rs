@@ -1,7 +1,11 @@
 //! `engine faults`: what was broken on purpose, and how it is put back; and the engine's own children that break things.
 
+use std::path::Path;
+
 use engine_faults::journal::{self, Record};
 use engine_faults::{Caps, Launcher, child, clock};
+use engine_session::Faults;
+use engine_session::stress::Ground;
 
 use crate::app::App;
 use crate::args::FaultsCommand;
@@ -48,24 +52,15 @@ pub(crate) fn run(app: &App, command: &FaultsCommand) -> Result<Exit, Fatal> {
     }
 }
 
-/// Where a run may start stressors: their processes are this program.
-/// None without a place for the undo journal.
-pub(crate) fn stress_ground(myself: &std::path::Path) -> Option<engine_session::stress::Ground> {
-    let launcher = engine_faults::Launcher::new(myself.to_string_lossy(), &["__faults"]);
-    let folder = crate::app::state_home().ok()?.join("faults");
-    Some(engine_session::stress::Ground::new(folder, launcher))
-}
-
-/// What faults of a run need: a place for the journal, and this program in its other roles. None without a place.
-pub(crate) fn setup() -> Option<engine_session::Faults> {
+/// What stress and faults of a run need: a place for the undo journal, and this program in its other roles. None without a
+/// place.
+pub(crate) fn setup(myself: &Path) -> Option<(Ground, Faults)> {
     let journal = crate::app::state_home().ok()?.join("faults");
-    let program = std::env::current_exe().ok()?.to_string_lossy().into_owned();
-    Some(engine_session::Faults {
-        journal,
-        launcher: Launcher::new(program.clone(), &["__faults"]),
-        caps: Caps::default(),
-        target: vec![program, "target".to_owned()],
-    })
+    let program = myself.to_string_lossy().into_owned();
+    let launcher = Launcher::new(program.clone(), &["__faults"]);
+    let target = vec![program, "target".to_owned()];
+    let ground = Ground::new(journal.clone(), launcher.clone());
+    Some((ground, Faults { journal, launcher, caps: Caps::default(), target }))
 }
 
 /// Undoes what a killed run has left; said only when there was something.

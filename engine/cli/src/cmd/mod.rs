@@ -47,7 +47,7 @@ mod trouble;
 
 pub(crate) use ab::against_reference;
 pub(crate) use check::checked;
-pub(crate) use faults::stress_ground;
+pub(crate) use faults::setup as stress_and_faults;
 pub(crate) use foreign::from_text as import_text;
 pub(crate) use run::{once, options as run_options, scratch_base, spend};
 pub(crate) use trend_stored::analysed;
@@ -75,11 +75,6 @@ pub(crate) fn main(cli: Cli) -> Exit {
             fatal.exit
         }
     }
-}
-
-/// What faults of a run need.
-pub(crate) fn faults() -> Option<engine_session::Faults> {
-    faults::setup()
 }
 
 fn dispatch(cli: Cli) -> Result<Exit, Fatal> {

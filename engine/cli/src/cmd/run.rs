@@ -44,6 +44,7 @@ fn with_options(mut request: Request, args: &RunArgs) -> Result<Request, Fatal> 
     request.trace = args.trace;
     request.once = args.once;
     request.tui = args.tui;
+    request.journal = !args.no_journal;
     request.lock = Some(crate::lock::Asked { file: args.lock.clone(), must: args.locked || args.lock.is_some() });
     Ok(request)
 }

@@ -10,7 +10,7 @@ use engine_core::run::{RunRecord, Timestamp};
 use engine_core::schedule::{Mark, Schedule};
 use engine_operate::{Cron, step};
 use engine_report::{Report, TimeZone, clean};
-use engine_script::{Severity, Source, title};
+use engine_script::{Severity, Source, UserRules, title};
 use engine_serve::{
     Backend, Coming, ImportAs, ImportedRun, Job, Machine, MachineRow, MachineStatus, PlanDiagnostic, PlanParam,
     PlanPhase, PlanPreview, PlanStep, Refusal, Refused, RunRequest, ScenarioRow, Sides,
@@ -332,10 +332,29 @@ impl Backend for Local {
         Ok(Advice { calibration: crate::verifying::calibration(&self.app), ..advising.ask(record) })
     }
 
+    fn advice_basis(&self) -> Vec<u8> {
+        let mut basis = format!("{:?} ", self.app.config().advice).into_bytes();
+        for (file, text) in UserRules::texts(&self.app.rule_folders()) {
+            // By its name: another process may call the same folder otherwise.
+            basis.extend(format!("{:?} {} ", file.file_name(), text.len()).into_bytes());
+            basis.extend(text);
+        }
+        basis.extend(format!("{:?}", crate::verifying::calibration(&self.app)).into_bytes());
+        basis
+    }
+
     fn report(&self, record: &RunRecord, format: &str) -> Result<(&'static str, String), Refused> {
         let cases = engine_analysis::case_ratios(record, &self.app.comparing(None, false).criteria);
         let health = engine_analysis::health(record, &machine::thresholds(&self.app));
-        let report = Report { cases: &cases, health: Some(&health), zone: TimeZone::system(), ..Report::of(record) };
+        // As `engine report` writes it; rules that cannot be read cost nobody the rest.
+        let advice = self.advice(record).ok();
+        let report = Report {
+            cases: &cases,
+            health: Some(&health),
+            advice: advice.as_ref(),
+            zone: TimeZone::system(),
+            ..Report::of(record)
+        };
         let kind = match format {
             "json" => "application/json",
             "html" => "text/html; charset=utf-8",

@@ -26,26 +26,53 @@ pub(crate) struct Dashboard {
     instead_of: Option<u16>,
 }
 
-/// Starts it.
-pub(crate) fn start(app: &App, args: &ServeArgs) -> Result<Dashboard, Fatal> {
+/// How it behaves.
+fn settings(app: &App, args: &ServeArgs, token: &str) -> Result<Settings, Fatal> {
     let set = &app.config().serve;
-    let port = args.port.unwrap_or(set.port);
-    let failed = |error: std::io::Error| Fatal::usage(format!("cannot listen on port {port}: {error}"));
-    let bound = engine_serve::bind(args.listen, port).map_err(failed)?;
-    let instead_of = bound.instead_of;
-    let token = token(args.token_file.as_deref())?;
-    // A store that cannot be opened is said now, not to the first reader.
-    drop(app.reader()?);
-    let settings = Settings {
+    Ok(Settings {
         database: app.database()?,
-        token: token.clone(),
+        token: token.to_owned(),
         open: set.open,
         hosts: set.hosts.iter().chain(&args.allow_host).cloned().collect(),
         rate: f64::from(set.rate.max(1)),
         sockets: usize::try_from(set.sockets).unwrap_or(64),
         thresholds: machine::thresholds(app),
         criteria: app.comparing(None, false).criteria,
+        ready: true,
+    })
+}
+
+/// Has what a dashboard shows of a long run made and kept when the run ends. Where that fails it is made when it is asked for.
+pub(crate) fn prepare(app: &App, record: RunRecord) {
+    if record.duration < engine_serve::LONG {
+        return;
+    }
+    let args = ServeArgs { no_schedules: true, ..ServeArgs::default() };
+    let backend = backend::Local::new(app.clone(), &args);
+    let prepared = backend.and_then(|backend| Ok((settings(app, &args, "")?, backend)));
+    let failed = match prepared {
+        Ok((settings, backend)) => engine_serve::prepare(&settings, Arc::new(backend), record).err(),
+        Err(fatal) => Some(fatal.message),
     };
+    if let Some(error) = failed {
+        tracing::warn!(%error, "what the dashboard shows of the run is made when it is asked for");
+    }
+}
+
+/// Starts it.
+pub(crate) fn start(app: &App, args: &ServeArgs) -> Result<Dashboard, Fatal> {
+    started(app, args, true)
+}
+
+fn started(app: &App, args: &ServeArgs, ready: bool) -> Result<Dashboard, Fatal> {
+    let port = args.port.unwrap_or(app.config().serve.port);
+    let failed = |error: std::io::Error| Fatal::usage(format!("cannot listen on port {port}: {error}"));
+    let bound = engine_serve::bind(args.listen, port).map_err(failed)?;
+    let instead_of = bound.instead_of;
+    let token = token(args.token_file.as_deref())?;
+    // A store that cannot be opened is said now, not to the first reader.
+    drop(app.reader()?);
+    let settings = Settings { ready, ..settings(app, args, &token)? };
     let hub = Hub::new();
     let backend = backend::Local::new(app.clone(), args)?;
     let server = Server::start(bound, &settings, Arc::new(backend), hub.clone())
@@ -58,7 +85,7 @@ pub(crate) fn beside_run(app: &App, port: &str) -> Result<Dashboard, Fatal> {
     let wrong = |_| Fatal::usage(format!("`--dashboard` takes a port, got `{port}`"));
     let port = if port.is_empty() { None } else { Some(port.parse().map_err(wrong)?) };
     // A process that runs a scenario starts nothing else beside it.
-    let dashboard = start(app, &ServeArgs { port, no_schedules: true, ..ServeArgs::default() })?;
+    let dashboard = started(app, &ServeArgs { port, no_schedules: true, ..ServeArgs::default() }, false)?;
     dashboard.announce(app);
     Ok(dashboard)
 }

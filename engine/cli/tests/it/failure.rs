@@ -53,6 +53,14 @@ fn the_failure_scenario_runs_tiny_and_leaves_nothing() {
                     .any(|mark| mark["what"].as_str().unwrap().starts_with("fault:"))
             );
         }
+        if step["name"] == "network" && status == "measured" {
+            let metrics = step["metrics"].as_array().unwrap();
+            let value = |name: &str| {
+                let metric = metrics.iter().find(|metric| metric["metric"] == name).unwrap();
+                metric["estimate"]["value"].as_f64().unwrap()
+            };
+            assert!(value("reached") > 0.0 && value("hit") <= value("reached"), "what it hit is counted: {step}");
+        }
     }
     clean(&sandbox);
 }

@@ -85,6 +85,21 @@ fn a_run_with_a_dashboard_is_seen_and_is_stored() {
 }
 
 #[test]
+fn a_run_without_a_journal_is_stored_when_it_ends() {
+    let sandbox = Sandbox::new();
+    let run =
+        ["run", "-e", "bench(#{ rounds: 5 }, cpu::primes(#{ limit: 1000 }));", "--profile", "short", "--seed", "1"];
+    sandbox.expect(0, &run);
+    sandbox.expect(0, &[&run[..], &["--no-journal"]].concat());
+    for reference in ["@last", "@-2"] {
+        let report = sandbox.expect(0, &["report", reference, "--json"]).json();
+        assert_eq!(report["run"]["state"], "complete");
+        let rounds = report["steps"][0]["metrics"][0]["rounds"].as_array().unwrap();
+        assert!(!rounds.is_empty(), "{reference}");
+    }
+}
+
+#[test]
 fn scenarios_are_previewed_and_run_only_where_that_is_allowed() {
     let sandbox = Sandbox::new();
     sandbox.file("mine/deep/one.rhai", format!("//! One thing.\n{ONE}"));

@@ -1,8 +1,10 @@
 //! A run that is killed half-way and resumed is one complete run.
 
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use crate::failure::left;
 use crate::sandbox::Sandbox;
 
 /// A scenario of two parts and a load; slow enough to be killed in any of them.
@@ -55,6 +57,85 @@ fn killed_twice_and_resumed_it_is_one_complete_run() {
     sandbox.expect(0, &["db", "check"]);
 }
 
+/// A stressed measurement, of which a round takes about three seconds.
+const STRESS: &str = "stress(\"s\", #{ background: [stress::cpu(), stress::timers()], hold: \"1 s\", rounds: 3 });";
+
+/// A fault of which a repetition takes about eight seconds, with a band that a busy machine does not leave.
+const FAULT: &str =
+    "fault(\"s\", #{ victim: demo_target(#{ service: \"2 ms\" }), inject: faults::hang(), after: \"2 s\",
+     duration: \"2 s\", repeat: 3, recovers: \"response.p95[100 ms] <= 1000 * baseline for 3 windows within 4 s\",
+     steady: #{ arrivals: \"500/s\", journey: |user| user.get(\"/\") } });";
+
+#[test]
+fn stress_and_faults_killed_in_the_middle_are_resumed_and_leave_nothing() {
+    for (text, word) in [(STRESS, "stress."), (FAULT, "fault hang")] {
+        let sandbox = Sandbox::new();
+        sandbox.file("s.rhai", text);
+        kill_in(&sandbox, &["run", "s.rhai", "--trace"], word);
+        let killed = Instant::now();
+        while !active(&sandbox).is_empty() || !left(&sandbox).is_empty() {
+            assert!(killed.elapsed() < Duration::from_secs(5), "{:?} {:?}", active(&sandbox), left(&sandbox));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let first = report(&sandbox);
+        assert_eq!(first["run"]["state"], "partial", "{first}");
+        let before = rounds_of(&first);
+        assert!(!before.is_empty() && before.len() < 3, "{word}: killed in the second round or the third: {before:?}");
+        let id = first["run"]["id"].as_str().unwrap();
+        let ran = sandbox.run(&["run", "--resume", id]);
+        assert!(matches!(ran.code, 0 | 12), "{}\n{}\n{}", ran.code, ran.out, ran.err);
+        let whole = report(&sandbox);
+        assert_eq!((&whole["run"]["id"], &whole["run"]["state"]), (&first["run"]["id"], &"complete".into()));
+        let step = &whole["steps"][0];
+        assert_eq!(step["outcome"]["status"], "measured", "{step}");
+        // What was there is there as it was, and what was cut off is there once.
+        let after = rounds_of(&whole);
+        assert_eq!(after.len(), 3, "{word}: {after:?}");
+        assert_eq!(after[..before.len()], before[..], "{word}");
+        if text == FAULT {
+            let repetitions = step["fault"]["repetitions"].as_array().unwrap();
+            assert_eq!(repetitions.len(), 3, "{step}");
+            assert!(repetitions.iter().all(|once| once["mechanism"].as_str().is_some_and(|how| !how.is_empty())));
+        } else {
+            let rows = step["interference"]["rows"].as_array().unwrap();
+            let checked = |row: &serde_json::Value| row["stressors"][0]["checked"].as_f64().unwrap() > 0.0;
+            assert!(rows.len() == 2 && rows.iter().all(checked), "{step}");
+        }
+        assert!(active(&sandbox).is_empty() && left(&sandbox).is_empty());
+        // The killed run's own folder went with the start of the next.
+        let folders = std::fs::read_dir(sandbox.path("")).unwrap().flatten();
+        let folders: Vec<_> = folders.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        assert!(!folders.iter().any(|name| name.starts_with("engine-")), "{folders:?}");
+        sandbox.expect(0, &["db", "check"]);
+    }
+}
+
+/// What is broken now, by name.
+fn active(sandbox: &Sandbox) -> Vec<String> {
+    let status = sandbox.expect(0, &["--json", "faults", "status"]).json();
+    let active = status["faults"]["active"].as_array().unwrap().iter();
+    active.map(|record| record["what"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The counted rounds of the first step's first metric.
+fn rounds_of(report: &serde_json::Value) -> Vec<serde_json::Value> {
+    report["steps"][0]["metrics"][0]["rounds"].as_array().cloned().unwrap_or_default()
+}
+
+/// Starts a run and kills it while something of this name is active, after the first round.
+fn kill_in(sandbox: &Sandbox, args: &[&str], word: &str) {
+    let (mut child, reader) = start(sandbox, args);
+    // A killed run may lose its last second; the first round shall be there.
+    std::thread::sleep(Duration::from_millis(1200));
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !active(sandbox).iter().any(|what| what.starts_with(word)) {
+        assert!(Instant::now() < deadline && child.try_wait().unwrap().is_none(), "`{word}` never came");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    reader.join().unwrap();
+}
+
 /// The metrics of a step in two reports.
 fn pairs<'a>(
     step: &'a serde_json::Value,
@@ -80,6 +161,16 @@ fn rounds(report: &serde_json::Value) -> usize {
 
 /// Starts a run and kills it some time after its first round.
 fn kill_after(sandbox: &Sandbox, args: &[&str], after: Duration) {
+    let (mut child, reader) = start(sandbox, args);
+    let end = Instant::now() + after;
+    std::thread::sleep(end.saturating_duration_since(Instant::now()));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    reader.join().unwrap();
+}
+
+/// Starts a run, and waits for its first round. What it says further is read away.
+fn start(sandbox: &Sandbox, args: &[&str]) -> (Child, JoinHandle<()>) {
     use std::io::{BufRead, BufReader};
     let mut child = Command::new(assert_cmd::cargo::cargo_bin("engine"))
         .args(args)
@@ -93,9 +184,5 @@ fn kill_after(sandbox: &Sandbox, args: &[&str], after: Duration) {
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let _ = lines.by_ref().map_while(Result::ok).find(|line| line.contains(" attempt "));
     let reader = std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-    let end = Instant::now() + after;
-    std::thread::sleep(end.saturating_duration_since(Instant::now()));
-    child.kill().unwrap();
-    child.wait().unwrap();
-    reader.join().unwrap();
+    (child, reader)
 }

@@ -52,6 +52,11 @@ fn as_an_unprivileged_user() {
 }
 
 #[test]
+fn in_a_sandbox_without_new_namespaces() {
+    run(&format!("exec python3 \"$DEPRIVE\" refuse-namespaces -- {RUN}"));
+}
+
+#[test]
 fn without_control_groups() {
     run(&format!("unshare -m sh -euc 'mount -t tmpfs none /sys/fs/cgroup; exec {RUN}'"));
 }

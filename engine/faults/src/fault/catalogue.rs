@@ -9,6 +9,7 @@ use engine_core::quantity::Quantity;
 use engine_core::unit::Dimension;
 
 use super::{Crash, Fault};
+use crate::mechanism::Mechanism;
 use crate::proxy::{Direction, Kind, Toxic};
 
 /// A fault as data.
@@ -24,8 +25,8 @@ pub struct FaultDef {
 /// What a fault comes to.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Plan {
-    /// Something is done to the victim.
-    Victim(Fault),
+    /// Something is done to the victim, by the mechanism that is wanted or by the best one.
+    Victim(Fault, Option<Mechanism>),
     /// Its connections go through a proxy with this toxic.
     Network(Toxic),
 }
@@ -76,6 +77,12 @@ const fn needed(name: &'static str, kind: ParamKind, doc: &'static str) -> Param
 const TIME: ParamKind = ParamKind::Time { min: 0.0, max: 600.0 };
 const SIZE: ParamKind = ParamKind::Size { min: 0.0, max: 17_179_869_184.0 };
 const COUNT: ParamKind = ParamKind::Count { min: 0, max: 4096 };
+
+/// How the mechanism is named; `best` stands for the best one that works here.
+const fn by(choices: &'static [&'static str]) -> ParamDef {
+    const DOC: &str = "by which mechanism; where that one cannot be had the fault is skipped, with the reason";
+    param("mechanism", ParamKind::Choice(choices), "best", DOC)
+}
 
 const DIRECTION: ParamDef = param(
     "direction",
@@ -128,7 +135,7 @@ static FAULTS: &[FaultDef] = &[
         instant: false,
         make: |args| {
             let by = args.number("by");
-            Ok(Plan::Victim(Fault::Clock(if args.flag("back") { -by } else { by })))
+            Ok(Plan::Victim(Fault::Clock(if args.flag("back") { -by } else { by }), None))
         },
     },
     FaultDef {
@@ -137,13 +144,16 @@ static FAULTS: &[FaultDef] = &[
             "Leaves the victim only a share of one processor.",
             "A quota of its cpu cgroup (version 2, then 1); else it is stopped for a part of each tenth of a second. The figures would \
              be wrong if the victim needed less than the share: then the fault does not show.",
-            &[param("share", ParamKind::Text, "10 %", "share of one processor that is left to it")],
+            &[
+                param("share", ParamKind::Text, "10 %", "share of one processor that is left to it"),
+                by(&["best", "cgroup", "signal"]),
+            ],
         ),
         instant: false,
         make: |args| {
             let share = quantity(args, "share", Dimension::NONE, "a share such as `10 %`")?;
             if (0.01..=1.0).contains(&share) {
-                return Ok(Plan::Victim(Fault::Cpu(share)));
+                return Ok(Plan::Victim(Fault::Cpu(share), wanted(args)));
             }
             Err(Wrong { option: "share", why: format!("must be from 1 % to 100 %, got {} %", share * 100.0) })
         },
@@ -158,11 +168,12 @@ static FAULTS: &[FaultDef] = &[
         ),
         instant: true,
         make: |args| {
-            Ok(Plan::Victim(Fault::Crash(match args.text("signal") {
+            let crash = match args.text("signal") {
                 "abort" => Crash::Abort,
                 "segv" => Crash::Segv,
                 _ => Crash::Kill,
-            })))
+            };
+            Ok(Plan::Victim(Fault::Crash(crash), None))
         },
     },
     FaultDef {
@@ -174,24 +185,24 @@ static FAULTS: &[FaultDef] = &[
             &[param("left", COUNT, "0", "descriptors that it may still open")],
         ),
         instant: false,
-        make: |args| Ok(Plan::Victim(Fault::Descriptors(args.whole("left")))),
+        make: |args| Ok(Plan::Victim(Fault::Descriptors(args.whole("left")), None)),
     },
     FaultDef {
         info: &info(
             "faults.disk",
             "Leaves the victim no room on its disk.",
-            "The victim gets a small file system in memory as `{data}`, mounted by the engine or in a namespace of the victim's own, \
-             and it is filled; else its file size limit is lowered to nothing by prlimit, which every write beyond a file's end meets. \
-             The machine's own disks are never filled. The figures would be wrong if the victim wrote elsewhere.",
-            &[param(
-                "size",
-                ParamKind::Size { min: 1_048_576.0, max: 1_073_741_824.0 },
-                "32 MiB",
-                "size of its file system",
-            )],
+            "The victim gets a small disk as `{data}`: a file system in memory, mounted by the engine or in a namespace of the victim's \
+             own; where memory is short, ext4 in a file behind a loop device; where nothing can be mounted, a project quota on a folder. \
+             It is filled, and a quota is lowered to what it holds: then writes fail with `EDQUOT` in place of `ENOSPC`. Else the \
+             victim's file size limit is lowered to nothing by prlimit, which every write beyond a file's end meets. The machine's own \
+             disks are never filled. The figures would be wrong if the victim wrote elsewhere.",
+            &[
+                param("size", ParamKind::Size { min: 1_048_576.0, max: 1_073_741_824.0 }, "32 MiB", "size of its disk"),
+                by(&["best", "tmpfs", "loop", "quota", "rlimit"]),
+            ],
         ),
         instant: false,
-        make: |_| Ok(Plan::Victim(Fault::Disk)),
+        make: |args| Ok(Plan::Victim(Fault::Disk, wanted(args))),
     },
     FaultDef {
         info: &info(
@@ -202,7 +213,7 @@ static FAULTS: &[FaultDef] = &[
             &[],
         ),
         instant: false,
-        make: |_| Ok(Plan::Victim(Fault::Dns)),
+        make: |_| Ok(Plan::Victim(Fault::Dns, None)),
     },
     FaultDef {
         info: &info(
@@ -210,10 +221,10 @@ static FAULTS: &[FaultDef] = &[
             "Stops the victim: it neither works nor ends.",
             "Its freezer cgroup (version 2, then 1); else SIGSTOP by pidfd to it and its descendants. It goes on afterwards, and answers \
              what has piled up. The figures would be wrong if others answered in its place.",
-            &[],
+            &[by(&["best", "cgroup", "signal"])],
         ),
         instant: false,
-        make: |_| Ok(Plan::Victim(Fault::Hang)),
+        make: |args| Ok(Plan::Victim(Fault::Hang, wanted(args))),
     },
     FaultDef {
         info: &info(
@@ -228,7 +239,7 @@ static FAULTS: &[FaultDef] = &[
             let mut given = intensity(args);
             given.insert("mode".to_owned(), ArgValue::Text("fsync".to_owned()));
             given.insert("size".to_owned(), ArgValue::Text("64 MiB".to_owned()));
-            Ok(Plan::Victim(Fault::Contention("stress.io".to_owned(), given)))
+            Ok(Plan::Victim(Fault::Contention("stress.io".to_owned(), given), None))
         },
     },
     FaultDef {
@@ -258,10 +269,10 @@ static FAULTS: &[FaultDef] = &[
             "The limit of its memory cgroup (version 2, then 1): the kernel ends it when it wants more. Else its address space is limited \
              by prlimit: then allocations fail, which is another end. It is the first process that the kernel would end. The figures \
              would be wrong if it never needed more than what is left.",
-            &[param("left", SIZE, "16 MiB", "memory that it may still take")],
+            &[param("left", SIZE, "16 MiB", "memory that it may still take"), by(&["best", "cgroup", "rlimit"])],
         ),
         instant: false,
-        make: |args| Ok(Plan::Victim(Fault::Memory(args.whole("left")))),
+        make: |args| Ok(Plan::Victim(Fault::Memory(args.whole("left")), wanted(args))),
     },
     FaultDef {
         info: &info(
@@ -272,7 +283,7 @@ static FAULTS: &[FaultDef] = &[
             &[param("intensity", ParamKind::Count { min: 1, max: 100 }, "100", "percent of the time that it works")],
         ),
         instant: false,
-        make: |args| Ok(Plan::Victim(Fault::Neighbour("stress.cpu".to_owned(), intensity(args)))),
+        make: |args| Ok(Plan::Victim(Fault::Neighbour("stress.cpu".to_owned(), intensity(args)), None)),
     },
     FaultDef {
         info: &info(
@@ -280,10 +291,13 @@ static FAULTS: &[FaultDef] = &[
             "Lets the victim start only so many processes more.",
             "The limit of its pids cgroup (version 2, then 1); else its user's limit of processes by prlimit, which binds no privileged \
              user. The figures would be wrong if it needed no more threads or processes.",
-            &[param("left", COUNT, "0", "processes and threads that it may still start")],
+            &[
+                param("left", COUNT, "0", "processes and threads that it may still start"),
+                by(&["best", "cgroup", "rlimit"]),
+            ],
         ),
         instant: false,
-        make: |args| Ok(Plan::Victim(Fault::Processes(args.whole("left")))),
+        make: |args| Ok(Plan::Victim(Fault::Processes(args.whole("left")), wanted(args))),
     },
     FaultDef {
         info: &network!(
@@ -345,6 +359,11 @@ pub fn find(id: &str) -> Option<&'static FaultDef> {
     FAULTS.iter().find(|fault| fault.info.id == id)
 }
 
+/// The mechanism that was asked for; none for the best one.
+fn wanted(args: &Args) -> Option<Mechanism> {
+    Mechanism::named(args.text("mechanism"))
+}
+
 fn intensity(args: &Args) -> BTreeMap<String, ArgValue> {
     BTreeMap::from([("intensity".to_owned(), ArgValue::Text(args.whole("intensity").to_string()))])
 }
@@ -391,9 +410,14 @@ mod tests {
 
     #[test]
     fn options_come_to_what_they_say() {
-        assert_eq!(plan("faults.crash", &[("signal", "segv")]), Ok(Plan::Victim(Fault::Crash(Crash::Segv))));
-        assert_eq!(plan("faults.memory", &[]), Ok(Plan::Victim(Fault::Memory(16 << 20))));
-        assert_eq!(plan("faults.cpu", &[("share", "25 %")]), Ok(Plan::Victim(Fault::Cpu(0.25))));
+        assert_eq!(plan("faults.crash", &[("signal", "segv")]), Ok(Plan::Victim(Fault::Crash(Crash::Segv), None)));
+        assert_eq!(plan("faults.memory", &[]), Ok(Plan::Victim(Fault::Memory(16 << 20), None)));
+        assert_eq!(plan("faults.cpu", &[("share", "25 %")]), Ok(Plan::Victim(Fault::Cpu(0.25), None)));
+        for way in ["tmpfs", "loop", "quota", "rlimit"] {
+            let wanted = Mechanism::named(way);
+            assert!(wanted.is_some());
+            assert_eq!(plan("faults.disk", &[("mechanism", way)]), Ok(Plan::Victim(Fault::Disk, wanted)));
+        }
         let toxic = Toxic::new(Kind::Bandwidth { rate: 2e6 }, Direction::Up).with(0.1);
         let given = [("rate", "2 MB/s"), ("direction", "up"), ("probability", "10 %")];
         assert_eq!(plan("faults.bandwidth", &given), Ok(Plan::Network(toxic)));
@@ -410,6 +434,7 @@ mod tests {
             ("faults.slicer", ("size", "0 B"), "pieces of 0 bytes"),
             ("faults.reset", ("probability", "120 %"), "from 0 % to 100 %"),
             ("faults.crash", ("signal", "term"), "`signal` must be"),
+            ("faults.disk", ("mechanism", "cgroup"), "`mechanism` must be"),
             ("faults.hang", ("for", "1 s"), "no option `for`"),
         ] {
             let error = plan(id, &[given]).unwrap_err();

@@ -112,6 +112,15 @@ impl<'a> Subject<'a> {
         }
     }
 
+    /// By which mechanisms it could not have one, and why.
+    #[must_use]
+    pub fn passed_over(&self) -> &'a [String] {
+        match self {
+            Self::Victim(victim) => victim.passed_over(),
+            Self::Process(_) => &[],
+        }
+    }
+
     /// Its own resolver configuration, as the engine reaches it.
     #[must_use]
     pub fn resolver(&self) -> Option<&'a Path> {

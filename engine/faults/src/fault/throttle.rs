@@ -12,6 +12,7 @@ use rustix::process::Signal;
 
 use super::{FaultError, Scene};
 use crate::journal::Undo;
+use crate::mechanism::Mechanism;
 use crate::process::Ident;
 use crate::victim::Controller;
 
@@ -65,7 +66,7 @@ impl Scene<'_> {
     /// Leaves the victim a share of one processor.
     pub(super) fn cpu(&mut self, share: f64) -> Result<String, FaultError> {
         let failed = |error: std::io::Error| FaultError::Failed(error.to_string());
-        let group = self.victim.group();
+        let group = self.victim.group().filter(|_| self.may(Mechanism::Cgroup));
         if let Some((group, folder)) = group.and_then(|group| Some((group, group.folder(Controller::Cpu)?))) {
             let version = group.version(Controller::Cpu);
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of 100,000")]
@@ -81,8 +82,9 @@ impl Scene<'_> {
                 Err(error) => self.passed_over.push(format!("cpu cgroup: {error}")),
             }
         } else {
-            self.passed_over.push("cpu cgroup: none here".to_owned());
+            self.lacks("cpu cgroup");
         }
+        self.else_by(Mechanism::Signal)?;
         let processes = self.processes_of();
         for process in &processes {
             self.entry.will(Undo::Continue { process: process.clone() })?;

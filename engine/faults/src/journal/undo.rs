@@ -8,6 +8,7 @@ use rustix::process::{Resource, Rlimit, Signal};
 use serde::{Deserialize, Serialize};
 
 use super::JournalError;
+use crate::disk::{is_our_project, restore_quota};
 use crate::process::{Ident, Stat, all, end_all, marked};
 
 /// Every file, folder, mount point and cgroup that we make is named so, or lies in one that is.
@@ -83,6 +84,17 @@ pub enum Undo {
         /// The processors, by number.
         processors: Vec<usize>,
     },
+    /// Set the quota of a project of ours; none where its folder is gone.
+    RestoreQuota {
+        /// The folder that it bounds.
+        folder: PathBuf,
+        /// The project.
+        project: u32,
+        /// Blocks of 1 KiB; nought for no limit.
+        blocks: u64,
+        /// Inodes; nought for no limit.
+        inodes: u64,
+    },
     /// Write a control file of a cgroup of ours.
     RestoreControl {
         /// The file.
@@ -157,7 +169,10 @@ impl Undo {
             Self::KillCgroup { folder } | Self::RemoveCgroup { folder } | Self::Thaw { folder } if !is_ours(folder) => {
                 refused("the name is none of ours")
             }
-            Self::RestoreControl { path, .. } if !is_ours(path) => refused("the name is none of ours"),
+            Self::RestoreControl { path, .. } | Self::RestoreQuota { folder: path, .. } if !is_ours(path) => {
+                refused("the name is none of ours")
+            }
+            Self::RestoreQuota { project, .. } if !is_our_project(*project) => refused("the project is none of ours"),
             _ => Ok(()),
         }
     }
@@ -195,6 +210,9 @@ impl Undo {
                 Some(_) => super::bind(process.pid, processors).map_err(text),
                 None => Ok(()),
             },
+            Self::RestoreQuota { folder, project, blocks, inodes } => {
+                quota(folder, *project, (*blocks, *inodes)).map_err(text)
+            }
             Self::RestoreControl { path, content } => gone(std::fs::write(path, content)).map_err(text),
         }
     }
@@ -213,6 +231,7 @@ impl std::fmt::Display for Undo {
             Self::RemoveCgroup { folder } => write!(f, "remove cgroup {}", folder.display()),
             Self::RestoreLimit { process, limit, .. } => write!(f, "restore {limit:?} of process {}", process.pid),
             Self::RestoreAffinity { process, .. } => write!(f, "restore the processors of process {}", process.pid),
+            Self::RestoreQuota { project, .. } => write!(f, "restore the quota of project {project}"),
             Self::RestoreControl { path, .. } => write!(f, "restore {}", path.display()),
         }
     }
@@ -289,6 +308,13 @@ fn remove_cgroup(folder: &Path) -> Result<(), String> {
     Err("the kernel keeps it busy".to_owned())
 }
 
+/// A folder that is gone needs no bound, and its project must not keep one. The file system is asked by what is left above.
+fn quota(folder: &Path, project: u32, limits: (u64, u64)) -> std::io::Result<()> {
+    let (blocks, inodes) = if folder.is_dir() { limits } else { (0, 0) };
+    let there = folder.ancestors().find(|place| place.is_dir());
+    there.map_or(Ok(()), |there| restore_quota(there, project, blocks, inodes))
+}
+
 fn unmount(path: &Path) -> std::io::Result<()> {
     if !mount_points().iter().any(|point| point == path) {
         return Ok(());
@@ -337,6 +363,9 @@ mod tests {
         let init = Ident { pid: 1, start: 5, boot: String::new() };
         assert!(Undo::Kill { process: init }.check().is_err());
         assert!(Undo::KillMarked { mark: String::new() }.check().is_err());
+        let quota = |folder: &str, project| Undo::RestoreQuota { folder: folder.into(), project, blocks: 1, inodes: 1 };
+        assert!(quota("/tmp/engine-fault-1", 0x4546_0001).check().is_ok());
+        assert!(quota("/tmp/engine-fault-1", 1000).check().is_err() && quota("/home", 0x4546_0001).check().is_err());
         assert!(Undo::RemoveCgroup { folder: "/sys/fs/cgroup/memory".into() }.check().is_err());
     }
 
@@ -356,6 +385,7 @@ mod tests {
             Undo::RemoveCgroup { folder: path.clone() },
             Undo::RestoreLimit { process: gone.clone(), limit: Limit::Descriptors, soft: Some(9), hard: None },
             Undo::RestoreAffinity { process: gone, processors: vec![0] },
+            Undo::RestoreQuota { folder: path, project: 0x4546_0001, blocks: 9, inodes: 9 },
         ] {
             undo.apply().unwrap();
         }

@@ -8,7 +8,7 @@ use std::ffi::CString;
 use std::io::Write;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,9 @@ const TICK: Duration = Duration::from_millis(20);
 /// More processes than any honest victim has.
 const PROCESSES: usize = 512;
 
+/// The capability to go beyond resource limits, quotas among them.
+const RESOURCE: libc::c_ulong = 24;
+
 /// What is to be kept.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Request {
@@ -37,6 +40,8 @@ pub(crate) struct Request {
     pub(super) disk: Option<(PathBuf, u64)>,
     /// A file that its namespace shall show as `/etc/resolv.conf`.
     pub(super) resolver: Option<PathBuf>,
+    /// It shall be bound by quotas whoever it is.
+    pub(super) bounded: bool,
     pub(super) mark: String,
     pub(super) grace: f64,
 }
@@ -135,35 +140,72 @@ fn say(event: &Event) {
 struct Inside {
     tasks: Vec<OwnedFd>,
     namespace: bool,
+    bounded: bool,
     root: bool,
     maps: [(CString, Vec<u8>); 3],
     disk: Option<(CString, CString)>,
     resolver: Option<CString>,
 }
 
+impl Inside {
+    fn new(namespace: bool, disk: Option<(&Path, u64)>, resolver: Option<&Path>) -> std::io::Result<Self> {
+        let name = |path: &Path| CString::new(path.as_os_str().as_encoded_bytes()).map_err(std::io::Error::other);
+        let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+        let options = |size: u64| CString::new(format!("size={size},mode=0777")).map_err(std::io::Error::other);
+        Ok(Self {
+            tasks: Vec::new(),
+            namespace,
+            bounded: false,
+            root: user == 0,
+            maps: [
+                (c"/proc/self/setgroups".to_owned(), b"deny".to_vec()),
+                (c"/proc/self/uid_map".to_owned(), format!("{user} {user} 1").into_bytes()),
+                (c"/proc/self/gid_map".to_owned(), format!("{group} {group} 1").into_bytes()),
+            ],
+            disk: disk.map(|(path, size)| Ok::<_, std::io::Error>((name(path)?, options(size)?))).transpose()?,
+            resolver: resolver.map(name).transpose()?,
+        })
+    }
+}
+
+/// Tries whether a child may mount a file system in memory in a namespace of its own. The child is gone afterwards, and
+/// what it mounted with it.
+pub(super) fn may_mount(point: &Path, size: u64) -> std::io::Result<()> {
+    let inside = Inside::new(true, Some((point, size)), None)?;
+    // SAFETY: the child makes system calls only, on what was prepared before, and ends without running anything of ours.
+    let child = unsafe {
+        match libc::fork() {
+            0 => {
+                let done = prepare(&inside);
+                libc::_exit(done.err().map_or(0, |error| error.raw_os_error().unwrap_or(libc::EIO)));
+            }
+            child => child,
+        }
+    };
+    if child < 0 {
+        return Err(std::io::Error::last_os_error());
+    }
+    let mut status = 0;
+    // SAFETY: the pointer is to a live number, and the child is ours.
+    while unsafe { libc::waitpid(child, &raw mut status, 0) } < 0 {
+        let error = std::io::Error::last_os_error();
+        if error.kind() != std::io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+    match libc::WEXITSTATUS(status) {
+        0 if libc::WIFEXITED(status) => Ok(()),
+        code => Err(std::io::Error::from_raw_os_error(code)),
+    }
+}
+
 fn start(request: &Request, namespace: bool) -> std::io::Result<u32> {
     let (program, arguments) = request.command.split_first().ok_or(std::io::ErrorKind::InvalidInput)?;
-    let name =
-        |path: &std::path::Path| CString::new(path.as_os_str().as_encoded_bytes()).map_err(std::io::Error::other);
     let open = |path: &PathBuf| std::fs::OpenOptions::new().write(true).open(path).map(OwnedFd::from);
-    let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-    let inside = Inside {
-        tasks: request.tasks.iter().map(open).collect::<Result<_, _>>()?,
-        namespace,
-        root: user == 0,
-        maps: [
-            (c"/proc/self/setgroups".to_owned(), b"deny".to_vec()),
-            (c"/proc/self/uid_map".to_owned(), format!("{user} {user} 1").into_bytes()),
-            (c"/proc/self/gid_map".to_owned(), format!("{group} {group} 1").into_bytes()),
-        ],
-        disk: match &request.disk {
-            Some((path, size)) => {
-                Some((name(path)?, CString::new(format!("size={size},mode=0777")).map_err(std::io::Error::other)?))
-            }
-            None => None,
-        },
-        resolver: request.resolver.as_deref().map(name).transpose()?,
-    };
+    let disk = request.disk.as_ref().map(|(path, size)| (path.as_path(), *size));
+    let mut inside = Inside::new(namespace, disk, request.resolver.as_deref())?;
+    inside.tasks = request.tasks.iter().map(open).collect::<Result<_, _>>()?;
+    inside.bounded = request.bounded;
     // SAFETY: duplicating our own standard error.
     let output = || unsafe {
         match libc::fcntl(2, libc::F_DUPFD_CLOEXEC, 3) {
@@ -196,6 +238,10 @@ fn prepare(inside: &Inside) -> std::io::Result<()> {
         if score >= 0 {
             libc::write(score, b"1000".as_ptr().cast(), 4);
             libc::close(score);
+        }
+        if inside.bounded {
+            // Gone with the next program. That it is gone is looked at afterwards.
+            libc::prctl(libc::PR_CAPBSET_DROP, RESOURCE, 0, 0, 0);
         }
         for task in &inside.tasks {
             if libc::write(task.as_raw_fd(), b"0".as_ptr().cast(), 1) != 1 {

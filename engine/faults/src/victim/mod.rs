@@ -17,12 +17,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use engine_core::step::Skip;
 use serde::{Deserialize, Serialize};
 
 use crate::caps::{Caps, Refused};
 use crate::journal::{Entry, Journal, JournalError, Undo};
+use crate::mechanism::Mechanism;
 use crate::process::{Ident, MARK};
 
+pub use crate::disk::Disk;
 pub use cgroup::{Controller, Group};
 pub use output::Output;
 
@@ -38,8 +41,10 @@ pub struct Spec {
     pub environment: BTreeMap<String, String>,
     /// The most memory that it may have; needs a memory cgroup.
     pub memory: Option<u64>,
-    /// Size of a file system of its own, at `$ENGINE_DISK`; needs privileges or a user namespace.
+    /// Size of a disk of its own, at `$ENGINE_DISK`; see [`crate::disk`] for what it can be.
     pub disk: Option<u64>,
+    /// By which mechanism it shall have that disk; none for the best one.
+    pub mechanism: Option<Mechanism>,
     /// Gives it a resolver configuration of its own, so that name resolution can be made to fail.
     pub dns: bool,
     /// Gives it a calendar clock of its own, so that it can be put forward; needs libfaketime.
@@ -61,6 +66,9 @@ pub enum VictimError {
     /// Beyond the caps.
     #[error("the victim is refused: {0}")]
     Refused(#[from] Refused),
+    /// This machine has not the mechanism that was asked for.
+    #[error("{0}")]
+    Skip(Skip),
     /// It could not be started.
     #[error("`{program}` does not start: {reason}")]
     Start {
@@ -99,17 +107,6 @@ impl std::fmt::Display for Ended {
     }
 }
 
-/// Where the victim's bounded file system is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Disk {
-    /// As the engine reaches it.
-    pub path: PathBuf,
-    /// Its size in bytes.
-    pub size: u64,
-    /// How it was made.
-    pub mechanism: &'static str,
-}
-
 /// A running victim. Dropping it ends it and all that it started.
 #[derive(Debug)]
 pub struct Victim {
@@ -121,6 +118,7 @@ pub struct Victim {
     folder: PathBuf,
     group: Group,
     disk: Option<Disk>,
+    passed_over: Vec<String>,
     dns: Option<PathBuf>,
     clock: Option<PathBuf>,
     grace: Duration,
@@ -138,11 +136,14 @@ impl Victim {
         if program.is_empty() {
             return Err(broken("no program is named".to_owned()));
         }
-        caps.memory(spec.memory.unwrap_or(0).saturating_add(spec.disk.unwrap_or(0)))?;
+        caps.memory(spec.memory.unwrap_or(0))?;
         let longest = caps.duration(spec.longest)?;
         let entry = journal.begin(&format!("victim {program}"), longest + Duration::from_secs(10))?;
         let mark = entry.id();
         let mut setup = setup::Setup::prepare(spec, &entry, scratch).map_err(broken)?;
+        if let Some(size) = spec.disk {
+            setup.room(caps, spec, size, &entry)?;
+        }
         let group = Group::make(&entry, spec.memory)?;
         entry.will(Undo::KillMarked { mark: mark.clone() })?;
         let request = keeper::Request {
@@ -152,6 +153,7 @@ impl Victim {
             tasks: group.tasks(),
             disk: setup.inner_disk(),
             resolver: setup.resolver.clone(),
+            bounded: setup.disk.as_ref().is_some_and(|disk| disk.project.is_some()),
             mark: mark.clone(),
             grace: spec.grace.clamp(0.0, 30.0),
         };
@@ -192,7 +194,7 @@ impl Victim {
                 setup.settle(&process, namespace);
                 let grace = Duration::from_secs_f64(request.grace);
                 let (folder, disk, dns) = (setup.folder, setup.disk, setup.resolver.filter(|_| namespace));
-                let clock = setup.clock;
+                let (clock, passed_over) = (setup.clock, setup.passed_over);
                 return Ok(Self {
                     process,
                     keeper,
@@ -202,6 +204,7 @@ impl Victim {
                     folder,
                     group,
                     disk,
+                    passed_over,
                     dns,
                     clock,
                     grace,
@@ -246,6 +249,12 @@ impl Victim {
     #[must_use]
     pub const fn disk(&self) -> Option<&Disk> {
         self.disk.as_ref()
+    }
+
+    /// By which mechanisms it could not have one, and why.
+    #[must_use]
+    pub fn passed_over(&self) -> &[String] {
+        &self.passed_over
     }
 
     /// Its own resolver configuration, as the engine reaches it.

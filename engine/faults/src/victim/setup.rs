@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::{Disk, Spec};
+use super::{Spec, VictimError, keeper};
+use crate::caps::Caps;
+use crate::disk::{Choice, Disk, Facts, choose, make};
 use crate::journal::{Entry, Undo};
+use crate::mechanism::Mechanism;
 use crate::process::Ident;
 
 /// The variable that tells the victim where its file system is.
@@ -21,6 +24,8 @@ pub(super) struct Setup {
     pub(super) resolver: Option<PathBuf>,
     /// What its calendar clock is off by.
     pub(super) clock: Option<PathBuf>,
+    /// By which mechanisms it could not have a disk, and why.
+    pub(super) passed_over: Vec<String>,
     faketime: Option<PathBuf>,
     inner: Option<(PathBuf, u64)>,
 }
@@ -32,17 +37,9 @@ impl Setup {
         let folder = scratch.join(entry.name("victim"));
         will(Undo::RemoveFolder { path: folder.clone() })?;
         std::fs::create_dir(&folder).map_err(text)?;
-        let mut setup = Self { folder, disk: None, resolver: None, clock: None, faketime: None, inner: None };
-        if let Some(size) = spec.disk {
-            let path = setup.folder.join("disk");
-            std::fs::create_dir(&path).map_err(text)?;
-            will(Undo::Unmount { path: path.clone() })?;
-            if mount_memory(&path, size) {
-                setup.disk = Some(Disk { path, size, mechanism: "a file system in memory" });
-            } else {
-                setup.inner = Some((path, size));
-            }
-        }
+        let passed_over = Vec::new();
+        let mut setup =
+            Self { folder, disk: None, resolver: None, clock: None, passed_over, faketime: None, inner: None };
         if spec.dns {
             let path = setup.folder.join("resolv.conf");
             std::fs::write(&path, std::fs::read("/etc/resolv.conf").unwrap_or_default()).map_err(text)?;
@@ -55,6 +52,39 @@ impl Setup {
             setup.clock = Some(path);
         }
         Ok(setup)
+    }
+
+    /// A disk of its own, by the best mechanism that works or by the one that is wanted.
+    pub(super) fn room(&mut self, caps: &Caps, spec: &Spec, size: u64, entry: &Entry) -> Result<(), VictimError> {
+        let program = || spec.command.first().cloned().unwrap_or_default();
+        let path = self.folder.join("disk");
+        std::fs::create_dir(&path)
+            .map_err(|error| VictimError::Start { program: program(), reason: error.to_string() })?;
+        let namespace = || keeper::may_mount(&path, size).map_err(|error| format!("no namespace of its own: {error}"));
+        let facts = Facts::probe(caps, &path, spec.memory.unwrap_or(0), size, namespace);
+        let Choice { ways, passed_over, refused } = choose(&facts, spec.mechanism);
+        self.passed_over = passed_over;
+        if let Some(refused) = refused {
+            return Err(refused.into());
+        }
+        for way in ways {
+            if way == Mechanism::Rlimit {
+                return Ok(());
+            }
+            if way == Mechanism::Tmpfs && facts.mount.is_err() {
+                self.inner = Some((path, size));
+                return Ok(());
+            }
+            match make(way, entry, &self.folder, &path, size) {
+                Ok(disk) => {
+                    self.disk = Some(disk);
+                    return Ok(());
+                }
+                Err(why) => self.passed_over.push(format!("{}: {why}", way.name())),
+            }
+        }
+        let wanted = spec.mechanism.unwrap_or(Mechanism::Tmpfs);
+        Err(VictimError::Skip(wanted.missing(&self.passed_over)))
     }
 
     /// The command, with the place of its data: on its own file system where it has one.
@@ -96,11 +126,21 @@ impl Setup {
         all
     }
 
-    /// After the start: what the namespace has mounted is reached through the process.
+    /// After the start: what the namespace has mounted is reached through the process, and a quota counts only where it
+    /// binds.
     pub(super) fn settle(&mut self, process: &Ident, namespace: bool) {
-        if let Some((path, size)) = self.inner.take().filter(|_| namespace) {
-            let seen = PathBuf::from(format!("/proc/{}/root{}", process.pid, path.display()));
-            self.disk = Some(Disk { path: seen, size, mechanism: "a file system in memory in a namespace of its own" });
+        if let Some((path, size)) = self.inner.take() {
+            let path = PathBuf::from(format!("/proc/{}/root{}", process.pid, path.display()));
+            let mechanism = "a file system in memory in a namespace of its own";
+            if namespace {
+                self.disk = Some(Disk { path, size, mechanism, project: None });
+            } else {
+                self.passed_over.push("tmpfs: the victim has no namespace of its own".to_owned());
+            }
+        }
+        if self.disk.as_ref().is_some_and(|disk| disk.project.is_some()) && unbound(process) {
+            self.disk = None;
+            self.passed_over.push("quota: the victim may go beyond every resource limit".to_owned());
         }
     }
 }
@@ -113,11 +153,10 @@ fn faketime() -> Option<PathBuf> {
     places.into_iter().map(PathBuf::from).find(|path| path.is_file())
 }
 
-/// Mounts a file system in memory; false when the system refuses, as it does to users.
-fn mount_memory(path: &Path, size: u64) -> bool {
-    let Ok(point) = std::ffi::CString::new(path.as_os_str().as_encoded_bytes()) else { return false };
-    let Ok(options) = std::ffi::CString::new(format!("size={size},mode=0777")) else { return false };
-    let flags = libc::MS_NOSUID | libc::MS_NODEV;
-    // SAFETY: all pointers are to C strings that live through the call.
-    unsafe { libc::mount(c"none".as_ptr(), point.as_ptr(), c"tmpfs".as_ptr(), flags, options.as_ptr().cast()) == 0 }
+/// Whether a process has the capability by which quotas do not bind it.
+fn unbound(process: &Ident) -> bool {
+    const RESOURCE: u32 = 24;
+    let text = std::fs::read_to_string(format!("/proc/{}/status", process.pid)).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    line.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok()).is_some_and(|bits| bits >> RESOURCE & 1 == 1)
 }

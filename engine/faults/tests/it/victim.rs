@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use engine_faults::Mechanism;
 use engine_faults::caps::Caps;
+use engine_faults::disk::{Facts, choose};
 use engine_faults::fault::{Crash, Fault, FaultError, Injected, inject};
 use engine_faults::journal::{Journal, status};
 use engine_faults::process::{Stat, marked};
 use engine_faults::service::{Place, Ready, Service, ServiceError, ServiceSpec, What};
-use engine_faults::victim::{Spec, Victim};
+use engine_faults::victim::{Spec, Victim, VictimError};
 
 use crate::{CHILD, launcher, names, wait_until};
 
@@ -22,7 +24,9 @@ impl Scene {
     fn new() -> Self {
         let (folder, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let journal = Journal::open(folder.path(), launcher()).unwrap();
-        Self { folder, scratch, journal, caps: Caps { lone_utilisation: 100, ..Caps::default() } }
+        // Tests shall run on a lone processor and a full disk, too.
+        let caps = Caps { lone_utilisation: 100, disk_left: 0, disk_share_left: 0.0, ..Caps::default() };
+        Self { folder, scratch, journal, caps }
     }
 
     fn spec(command: &[&str]) -> Spec {
@@ -35,7 +39,7 @@ impl Scene {
     }
 
     fn inject(&self, victim: &Victim, fault: &Fault) -> Injected {
-        inject(&self.journal, &self.caps, &victim.into(), fault, 60.0)
+        inject(&self.journal, &self.caps, &victim.into(), fault, None, 60.0)
             .unwrap_or_else(|error| panic!("{fault:?}: {error}"))
     }
 
@@ -48,6 +52,7 @@ impl Scene {
         for record in &status.ended {
             assert!(marked(&record.id).is_empty(), "{} lives on", record.what);
             assert!(!mounts.contains(&record.id), "{} is still mounted", record.what);
+            wait_until("no loop device has a file of it", || !looped(&record.id));
             for hierarchy in ["memory", "freezer", "pids"] {
                 let group = format!("/sys/fs/cgroup/{hierarchy}/engine-fault-{}-victim", record.id);
                 assert!(!std::path::Path::new(&group).exists(), "{group}");
@@ -58,6 +63,13 @@ impl Scene {
     fn place(&self) -> Place {
         Place::new(Arc::clone(&self.journal), self.caps.clone(), self.scratch.path())
     }
+}
+
+/// Whether a loop device has a file with this in its name.
+fn looped(part: &str) -> bool {
+    let devices = std::fs::read_dir("/sys/block").into_iter().flatten().flatten();
+    let file = |device: std::fs::DirEntry| std::fs::read_to_string(device.path().join("loop/backing_file"));
+    devices.filter_map(|device| file(device).ok()).any(|file| file.contains(part))
 }
 
 const DEAF: &str = "trap '' TERM INT HUP; while :; do sleep 1; done";
@@ -137,7 +149,8 @@ fn a_crash_and_a_hang_are_what_they_say() {
     hang.heal().unwrap();
     let before = victim.output().bytes();
     wait_until("it goes on", || victim.output().bytes() > before);
-    let error = inject(&scene.journal, &scene.caps, &(&victim).into(), &Fault::Hang, -5.0).unwrap_err().to_string();
+    let error =
+        inject(&scene.journal, &scene.caps, &(&victim).into(), &Fault::Hang, None, -5.0).unwrap_err().to_string();
     assert!(error.contains("duration of -5 s"), "{error}");
     drop(victim);
     scene.clean();
@@ -181,13 +194,93 @@ fn a_disk_is_full_and_has_room_again() {
 }
 
 #[test]
+fn a_disk_is_full_by_the_mechanism_that_was_asked_for_or_it_is_missed_by_name() {
+    for (way, called) in [
+        (Mechanism::Tmpfs, "file system in memory"),
+        (Mechanism::Loop, "loop device"),
+        (Mechanism::Quota, "project quota"),
+        (Mechanism::Rlimit, "file size limit"),
+    ] {
+        let scene = Scene::new();
+        let spec = Spec { disk: Some(16 << 20), mechanism: Some(way), ..Scene::spec(&[CHILD, "writer"]) };
+        let facts = Facts::probe(&scene.caps, scene.scratch.path(), 0, 16 << 20, || Err("not asked".to_owned()));
+        let missed = |skip: &engine_core::step::Skip| {
+            assert!(skip.reason.contains(way.name()) && !skip.remedy.is_empty(), "{skip:?}");
+            // What the machine offers must be had. A namespace is only tried.
+            let offered = choose(&facts, Some(way)).ways.first() == Some(&way);
+            assert!(!offered, "{way:?} is offered here: {}", skip.reason);
+            println!("{}: {}", way.name(), skip.reason);
+        };
+        let victim = match Victim::start(&scene.journal, &scene.caps, &spec, scene.scratch.path()) {
+            Ok(victim) => victim,
+            Err(VictimError::Skip(skip)) => {
+                missed(&skip);
+                scene.clean();
+                continue;
+            }
+            Err(error) => panic!("{way:?}: {error}"),
+        };
+        wait_until("it writes", || victim.output().text().contains("written"));
+        let fault = match inject(&scene.journal, &scene.caps, &(&victim).into(), &Fault::Disk, Some(way), 60.0) {
+            Ok(fault) => fault,
+            Err(FaultError::Skip(skip)) => {
+                missed(&skip);
+                continue;
+            }
+            Err(error) => panic!("{way:?}: {error}"),
+        };
+        println!("{}: {}", way.name(), fault.mechanism);
+        assert!(fault.mechanism.contains(called), "{}", fault.mechanism);
+        wait_until("it notices", || victim.output().text().contains("not written"));
+        fault.heal().unwrap();
+        let seen = victim.output().bytes();
+        wait_until("it writes again", || {
+            victim.output().bytes() > seen && victim.output().text().trim_end().ends_with("\nwritten")
+        });
+        drop(victim);
+        scene.clean();
+    }
+}
+
+#[test]
+fn a_mechanism_that_cannot_be_had_is_a_skip_and_one_that_can_is_taken() {
+    let scene = Scene::new();
+    // A process that is not ours has no cgroup and no disk of ours.
+    let mut child = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+    let ident = engine_faults::process::Ident::of(child.id()).unwrap();
+    let subject = engine_faults::fault::Subject::Process(&ident);
+    let by = |fault: &Fault, way| inject(&scene.journal, &scene.caps, &subject, fault, Some(way), 60.0);
+    for (fault, way) in [
+        (Fault::Hang, Mechanism::Cgroup),
+        (Fault::Cpu(0.5), Mechanism::Cgroup),
+        (Fault::Memory(1 << 20), Mechanism::Cgroup),
+        (Fault::Processes(4), Mechanism::Cgroup),
+        (Fault::Disk, Mechanism::Tmpfs),
+        (Fault::Disk, Mechanism::Loop),
+        (Fault::Disk, Mechanism::Quota),
+    ] {
+        match by(&fault, way) {
+            Err(FaultError::Skip(skip)) => assert!(skip.reason.contains(way.name()), "{fault:?}: {}", skip.reason),
+            other => panic!("{fault:?} by {way:?}: {other:?}"),
+        }
+    }
+    let fault = by(&Fault::Hang, Mechanism::Signal).unwrap();
+    assert_eq!((fault.mechanism.as_str(), fault.passed_over.len()), ("SIGSTOP by pidfd", 0));
+    wait_until("it is stopped", || Stat::of(ident.pid).is_some_and(|stat| stat.state == 'T'));
+    fault.heal().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    scene.clean();
+}
+
+#[test]
 fn descriptors_processes_and_names_run_out() {
     let scene = Scene::new();
     let tries = "while :; do if (exec 7</dev/null 8</dev/null; true) 2>/dev/null; then echo good; else echo bad; fi; sleep 0.01; done";
     let victim = scene.start(&Scene::spec(&["sh", "-c", tries]));
     wait_until("it works", || victim.output().text().contains("good"));
     for fault in [Fault::Descriptors(0), Fault::Processes(0)] {
-        match inject(&scene.journal, &scene.caps, &(&victim).into(), &fault, 60.0) {
+        match inject(&scene.journal, &scene.caps, &(&victim).into(), &fault, None, 60.0) {
             Ok(injected) => {
                 let limits = std::fs::read_to_string(format!("/proc/{}/limits", victim.process().pid)).unwrap();
                 injected.heal().unwrap();
@@ -201,7 +294,7 @@ fn descriptors_processes_and_names_run_out() {
     drop(victim);
     let victim = scene
         .start(&Spec { dns: true, ..Scene::spec(&["sh", "-c", "while :; do cat /etc/resolv.conf; sleep 0.02; done"]) });
-    match inject(&scene.journal, &scene.caps, &(&victim).into(), &Fault::Dns, 60.0) {
+    match inject(&scene.journal, &scene.caps, &(&victim).into(), &Fault::Dns, None, 60.0) {
         Ok(injected) => {
             wait_until("it sees it", || victim.output().text().contains("127.255.255.254"));
             assert!(!std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default().contains("127.255.255.254"));
@@ -301,6 +394,7 @@ fn less_of_a_processor_and_a_noisy_neighbour_come_and_go() {
         &scene.caps,
         &(&victim).into(),
         &Fault::Neighbour("stress.cpu".to_owned(), Default::default()),
+        None,
         60.0,
     ) {
         Ok(fault) => {
@@ -321,7 +415,7 @@ fn a_throttled_victim_goes_on_without_cgroups_too() {
     let mut child = std::process::Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
     let ident = engine_faults::process::Ident::of(child.id()).unwrap();
     let subject = engine_faults::fault::Subject::Process(&ident);
-    let fault = inject(&scene.journal, &scene.caps, &subject, &Fault::Cpu(0.2), 60.0).unwrap();
+    let fault = inject(&scene.journal, &scene.caps, &subject, &Fault::Cpu(0.2), None, 60.0).unwrap();
     assert!(fault.mechanism.contains("stopped for a part"), "{}", fault.mechanism);
     wait_until("it is stopped", || Stat::of(ident.pid).is_some_and(|stat| stat.state == 'T'));
     fault.heal().unwrap();
@@ -339,7 +433,7 @@ fn a_clock_goes_forward_for_the_victim_alone() {
     wait_until("it prints", || victim.output().bytes() > 0);
     let year = |text: &str| text.lines().last().and_then(|line| line.parse::<i32>().ok()).unwrap_or(0);
     let now = year(victim.output().text().trim_end());
-    match inject(&scene.journal, &scene.caps, &(&victim).into(), &Fault::Clock(20.0 * 365.25 * 86_400.0), 60.0) {
+    match inject(&scene.journal, &scene.caps, &(&victim).into(), &Fault::Clock(20.0 * 365.25 * 86_400.0), None, 60.0) {
         Ok(fault) => {
             wait_until("it is later", || year(victim.output().text().trim_end()) >= now + 19);
             fault.heal().unwrap();

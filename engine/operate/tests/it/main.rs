@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
 mod confirm;
+mod held;
 mod nightly;
 mod nights;
 mod outbox;

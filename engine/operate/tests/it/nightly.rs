@@ -61,6 +61,23 @@ fn a_kernel_that_makes_everything_slower_is_one_notice() {
     }
 }
 
+#[test]
+fn what_was_mended_and_made_again_is_told_again() {
+    for seed in 1..=3 {
+        let regression = |from, until| Regression { series: 1, from, until, size: 0.06 };
+        let regressions = vec![regression(40, 70), regression(100, 130)];
+        let truth =
+            Truth { nights: 130, series: 2, regressions, machine: usize::MAX, kernel: usize::MAX, ..Truth::usual() };
+        let told = live(&truth, seed);
+        assert_eq!((told.times.as_slice(), told.recoveries), (&[1, 1][..], 1), "seed {seed}: {:#?}", told.wrong);
+        assert_eq!(told.wrong, [], "seed {seed}");
+        for (regression, found) in truth.regressions.iter().zip(&told.found) {
+            let (began, delay) = found.unwrap_or_else(|| panic!("{regression:?} was never told"));
+            assert!(began.abs_diff(regression.from) <= 2 && delay <= 15, "{regression:?}: {began}, {delay} runs later");
+        }
+    }
+}
+
 /// 60 nights of six series, with another kernel on the 40th that makes everything slower by so much, and one regression
 /// two nights later.
 fn beside(slower: f64) -> Truth {

@@ -52,9 +52,9 @@ impl Secrets for NoSecrets {
     }
 }
 
-struct Desk {
+pub(super) struct Desk {
     _folder: tempfile::TempDir,
-    store: Store,
+    pub(super) store: Store,
     clock: SimulatedClock,
     settings: Settings,
     kept: std::rc::Rc<Kept>,
@@ -63,7 +63,7 @@ struct Desk {
 }
 
 impl Desk {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let kept = std::rc::Rc::<Kept>::default();
         Self {
@@ -93,7 +93,7 @@ impl Desk {
         run
     }
 
-    fn gather(&mut self) -> engine_operate::gather::Gathered {
+    pub(super) fn gather(&mut self) -> engine_operate::gather::Gathered {
         gather(&mut self.store, &self.settings, &self.channels, self.clock.wall()).unwrap()
     }
 

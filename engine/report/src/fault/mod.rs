@@ -29,7 +29,8 @@ pub(crate) struct Figure {
 }
 
 /// Figures in the order in which they are shown.
-const ORDER: [&str; 8] = ["recover", "detect", "worst", "worst_rate", "failures", "area", "lost", "restarts"];
+const ORDER: [&str; 10] =
+    ["recover", "detect", "worst", "worst_rate", "failures", "area", "lost", "restarts", "reached", "hit"];
 
 /// What is shown of a step; none where it is no fault.
 pub(crate) fn view<'a>(record: &'a RunRecord, number: usize) -> Option<FaultView<'a>> {

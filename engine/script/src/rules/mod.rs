@@ -71,17 +71,8 @@ impl UserRules {
     /// # Errors
     /// What is wrong with the files, each with line and column.
     pub fn load(folders: &[PathBuf]) -> Result<Self, Vec<Diagnostic>> {
-        let mut files: Vec<PathBuf> = folders
-            .iter()
-            .find_map(|folder| std::fs::read_dir(folder).ok())
-            .into_iter()
-            .flatten()
-            .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-            .filter(|path| path.extension().is_some_and(|suffix| suffix == "rhai"))
-            .collect();
-        files.sort();
         let (mut rules, mut errors) = (Vec::<UserRule>::new(), Vec::new());
-        for file in files {
+        for file in files(folders) {
             match text(&file).and_then(|text| language::rules(&file.display().to_string(), &text)) {
                 Ok(read) => rules.extend(read),
                 Err(error) => errors.push(*error),
@@ -98,6 +89,18 @@ impl UserRules {
             }
         }
         if errors.is_empty() { Ok(Self { rules }) } else { Err(errors) }
+    }
+
+    /// The files that [`Self::load`] reads, with what is in them; those that cannot be read are empty. Tells whether the rules
+    /// are still the same.
+    #[must_use]
+    pub fn texts(folders: &[PathBuf]) -> Vec<(PathBuf, Vec<u8>)> {
+        let read = |file: PathBuf| {
+            let small = std::fs::metadata(&file).is_ok_and(|about| about.len() <= LARGEST);
+            let text = if small { std::fs::read(&file).unwrap_or_default() } else { Vec::new() };
+            (file, text)
+        };
+        files(folders).into_iter().map(read).collect()
     }
 
     /// The rules, to be asked.
@@ -123,6 +126,20 @@ impl UserRules {
     pub fn test(&self) -> Vec<RuleTest> {
         self.rules.iter().flat_map(trial::all).collect()
     }
+}
+
+/// The `.rhai` files of the first of these folders that exists, in the order of their names.
+fn files(folders: &[PathBuf]) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = folders
+        .iter()
+        .find_map(|folder| std::fs::read_dir(folder).ok())
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.extension().is_some_and(|suffix| suffix == "rhai"))
+        .collect();
+    files.sort();
+    files
 }
 
 fn text(path: &Path) -> Result<String, Box<Diagnostic>> {

@@ -33,6 +33,10 @@ const AREA: &str = "stress";
 /// Most backgrounds of a step, each intensity on its own.
 const MOST: usize = 200;
 
+/// The longest that stressors are held without a measurement, in seconds: they end by themselves after ten minutes, the way
+/// to full intensity included.
+const LONGEST: f64 = 500.0;
+
 pub(crate) fn register(engine: &mut Engine, host: &Rc<Host>, filter: &Rc<Filter>) {
     let (h, f) = (Rc::clone(host), Rc::clone(filter));
     engine.register_fn(AREA, move |ctx: NativeCallContext<'_>, a: Dynamic| declare(&h, &ctx, &f, vec![a]));
@@ -189,6 +193,10 @@ fn measured(
             return Err(given.raise(wrong("`of` needs something that is measured: `measure: memory::latency()`"), "of"));
         }
         let hold = given.get("hold").and_then(|value| time(value).ok()).unwrap_or(5.0);
+        if hold > LONGEST {
+            let message = format!("`hold` may be at most {LONGEST} s: take several `rounds` for more");
+            return Err(given.raise(wrong(message), "hold"));
+        }
         let hold = if host.tiny() { hold.min(0.1) } else { hold };
         names.retain(|name| name.starts_with("stressor."));
         return Ok(Found { measured: Measured::Nothing { hold }, names, load: None, method: 1, starts: true });

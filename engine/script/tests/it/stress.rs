@@ -103,6 +103,8 @@ fn what_is_wrong_is_said() {
         ("stress(#{ background: [stress::cpu()], of: \"rte\", measure: memory::stream() });", "did you mean `rate`"),
         ("stress(#{ background: [stress::cpu()], hold: \"1 s\", measure: memory::stream() });", "`hold` is for stress"),
         ("stress(#{ background: [stress::cpu()], hold: \"-1 s\" });", "`hold`"),
+        ("stress(#{ background: [stress::cpu()], hold: \"2 h\" });", "at most 500 s"),
+        ("stress(#{ background: [stress::cpu()], hold: \"inf s\" });", "`hold`"),
         (
             "stress(#{ background: [stress::cpu()], sweep: #{ n: [1] }, measure: memory::stream() });",
             "needs a function",

@@ -1,4 +1,4 @@
-// Two runs side by side: is it real?
+// Two runs, or several old ones and a new one, side by side: is it real?
 import { chooser } from "../choose.js";
 import { curveCharts, loadCharts, overlay } from "../curves.js";
 import { badge, command, empty, facts, field, fill, h, section, strip, table, verdict, wordBadge } from "../dom.js";
@@ -59,7 +59,7 @@ function paint(page, body, found) {
     facts([["Old", side(found.old)], ["New", side(found.new)]]),
     found.refusals.length ? section("Not compared", "", table([{ title: "What" }, { title: "Why", class: "why" }, { title: "Remedy", class: "why" }], found.refusals.map((one) => [one.subject ?? "all of it", one.reason, one.remedy]), { label: "Not compared" })) : null,
     rows.length ? section("Changes", "the worst first", long([{ title: "Verdict" }, { title: "Series" }, { title: "Old", n: true }, { title: "New", n: true }, { title: "Change", n: true }, { title: "95 % interval", n: true }, { title: `−${share(reach)} .. +${share(reach)}` }, { title: "Why", class: "why" }], rows, { label: "Changes", keep: "changes" })) : null,
-    h("section", { class: "both", hidden: true }, h("h2", {}, "Both runs", h("small", {}, " each from its own start"))),
+    h("section", { class: "both", hidden: true }, h("h2", {}, found.old.others?.length ? "The runs" : "Both runs", h("small", {}, " each from its own start"))),
     only("old", found.only_old), only("new", found.only_new),
     found.differences.length ? section("Environments differ", "", table([{ title: "Field" }, { title: "Old" }, { title: "New" }, { title: "" }], found.differences.map((one) => [h("code", {}, one.field), one.old, one.new, one.unlike ? badge("warn", "unlike") : ""]), { label: "Environments differ" })) : h("p", { class: "quiet" }, "The environments are alike."));
 }
@@ -80,21 +80,23 @@ function long(columns, rows, options) {
   return place;
 }
 
+/** Old runs whose course is drawn: the newest of them. */
+const DRAWN = 3;
+
 async function overlays(page, place, found) {
-  const of = async (side) => {
-    const path = `/runs/${encodeURIComponent(side.run)}`;
+  const of = async (id) => {
+    const path = `/runs/${encodeURIComponent(id)}`;
     const [timeline, curves] = await Promise.all([page.get(`${path}/timeline`), page.get(`${path}/curves`)]);
     return { loads: timeline.loads.flatMap((load) => loadCharts(load, timeline.marks, timeline.heat_bounds_seconds, "compare")), curves: curves.curves };
   };
-  const [old, fresh] = await Promise.all([of(found.old), of(found.new)]);
-  const loads = fresh.loads.map((chart) => {
-    const before = old.loads.find((one) => one.title === chart.title);
-    return before ? overlay(before, chart) : null;
-  });
+  const ids = [found.old.run, ...(found.old.others ?? [])].slice(0, DRAWN).reverse();
+  const name = (number) => (ids.length === 1 ? "old" : `old ${number + 1}`);
+  const [fresh, ...olds] = await Promise.all([found.new.run, ...ids].map(of));
+  const loads = fresh.loads.map((chart) => overlay(olds.flatMap((old, number) => old.loads.filter((one) => one.title === chart.title).slice(0, 1).map((one) => ({ name: name(number), chart: one }))), chart));
   const key = (curve) => JSON.stringify([curve.step, curve.metric, curve.x, curve.rest]);
   const both = fresh.curves.flatMap((curve) => {
-    const before = old.curves.find((one) => key(one) === key(curve));
-    return before ? [{ ...before, side: "old" }, { ...curve, side: "new" }] : [];
+    const before = olds.flatMap((old, number) => old.curves.filter((one) => key(one) === key(curve)).slice(0, 1).map((one) => ({ ...one, side: name(number) })));
+    return before.length ? [...before, { ...curve, side: "new" }] : [];
   });
   const charts = [...loads.filter(Boolean), ...curveCharts(both)];
   if (!charts.length || !place) return;

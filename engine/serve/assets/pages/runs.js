@@ -1,8 +1,11 @@
-// The list of runs: filter, choose two to compare, open one.
+// The list of runs: filter, choose two or more to compare, open one.
 import { badge, command, empty, field, fill, h, select, table, wordBadge } from "../dom.js";
 import { count, duration, time, ago } from "../format.js";
 
 export default { path: "runs", title: "Runs", key: "r", about: "every stored run", show };
+
+/** Runs of a comparison. */
+const MOST = 50;
 
 const FILTERS = ["q", "scenario", "branch", "tag", "state", "validity", "tiny"];
 
@@ -10,7 +13,12 @@ async function show(page) {
   const { root, query } = page;
   const chosen = new Set((query.get("chosen") ?? "").split(",").filter(Boolean));
   const list = h("div", { class: "stack" });
-  const compare = h("button", { type: "button", click: () => page.go(`/compare?${new URLSearchParams({ old: [...chosen][0], new: [...chosen][1] })}`) }, "Compare");
+  const compare = h("button", { type: "button", click: () => page.go(`/compare?${new URLSearchParams(sides())}`) }, "Compare");
+  // Of two the first that was ticked is the old one; of more the newest is held against all others. Ids begin with the time.
+  const sides = () => {
+    const all = chosen.size > 2 ? [...chosen].sort() : [...chosen];
+    return { old: all.slice(0, -1).join(","), new: all.at(-1) };
+  };
   const value = (name) => page.query.get(name) ?? "";
   let timer;
   const typed = (name) => (event) => {
@@ -32,8 +40,8 @@ async function show(page) {
     list);
 
   function choose() {
-    compare.disabled = chosen.size !== 2;
-    compare.textContent = chosen.size === 2 ? "Compare the two" : `Compare: choose ${count(2 - Math.min(chosen.size, 2), "run")}`;
+    compare.disabled = chosen.size < 2 || chosen.size > MOST;
+    compare.textContent = chosen.size > MOST ? `Compare: ${MOST} runs at most` : chosen.size > 2 ? `Compare the newest with ${chosen.size - 1} others` : chosen.size === 2 ? "Compare the two" : `Compare: choose ${count(2 - chosen.size, "run")}`;
     page.set({ chosen: [...chosen].join(",") });
   }
 

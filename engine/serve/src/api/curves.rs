@@ -13,8 +13,9 @@ use engine_report::clean;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::answers::Answer;
 use crate::api::site::Plain;
-use crate::api::{Errors, json};
+use crate::api::{Errors, raw};
 use crate::error::ApiError;
 use crate::params::{Name, Params, reference};
 use crate::shape::{finite, goal};
@@ -97,13 +98,13 @@ pub(crate) struct CurvePoint {
 )]
 pub(crate) async fn get(State(app): State<Arc<App>>, Name(id): Name, _: Params<Plain>) -> Result<Response, ApiError> {
     reference(&id)?;
-    let curves = app
-        .work(move |app| {
-            let record = app.record(&id)?;
-            Ok(Curves { distributions: distributions(&record), curves: curves(&record) })
-        })
-        .await?;
-    Ok(json(&curves))
+    let (_, text) = app.work(move |app| app.answer(&id, Answer::Curves)).await?;
+    Ok(raw(text))
+}
+
+/// The curves of a run.
+pub(crate) fn of(record: &RunRecord) -> Curves {
+    Curves { distributions: distributions(record), curves: curves(record) }
 }
 
 /// Every measurement with its labels, those of the step included.

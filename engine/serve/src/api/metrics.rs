@@ -8,9 +8,10 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
-use engine_core::run::{RunState, ValidityLevel};
+use engine_core::run::{RunRecord, RunState, ValidityLevel};
 use engine_store::{AlertFilter, Filter, Store};
 
+use crate::answers::Answer;
 use crate::api::Errors;
 use crate::api::site::Plain;
 use crate::error::ApiError;
@@ -95,33 +96,39 @@ fn of_store(app: &App, store: &Store) -> Result<String, ApiError> {
         "engine_result",
         "Median over rounds in the newest complete run, in the base unit named by `unit`.",
     );
-    let mut lines = 0;
+    let mut left = LINES;
     for row in &newest {
-        let record = app.record(&row.id.0)?;
-        for step in &record.steps {
-            for measurement in &step.measurements {
-                let Some(estimate) = measurement.estimate().filter(|found| found.value.is_finite()) else { continue };
-                lines += 1;
-                if lines > LINES {
-                    break;
-                }
-                let labels = step.plan.labels.joined(&measurement.labels);
-                let _ = write!(
-                    text,
-                    "engine_result{{scenario=\"{}\",step=\"{}\",metric=\"{}\",unit=\"{}\"",
-                    label(&row.suite),
-                    label(&step.plan.name),
-                    label(&measurement.metric.id),
-                    label(&measurement.metric.unit.to_string()),
-                );
-                for (name, value) in &labels.0 {
-                    let _ = write!(text, ",label_{}=\"{}\"", name_of(name), label(value));
-                }
-                let _ = writeln!(text, "}} {}", estimate.value);
-            }
+        let (_, results) = app.answer(&row.id.0, Answer::Results)?;
+        for line in String::from_utf8_lossy(&results).lines().take(left) {
+            let _ = writeln!(text, "{line}");
+            left -= 1;
         }
     }
     Ok(text)
+}
+
+/// The results of a run: one line each.
+pub(crate) fn results(record: &RunRecord) -> String {
+    let mut text = String::new();
+    for step in &record.steps {
+        for measurement in &step.measurements {
+            let Some(estimate) = measurement.estimate().filter(|found| found.value.is_finite()) else { continue };
+            let labels = step.plan.labels.joined(&measurement.labels);
+            let _ = write!(
+                text,
+                "engine_result{{scenario=\"{}\",step=\"{}\",metric=\"{}\",unit=\"{}\"",
+                label(&record.header.scenario.name),
+                label(&step.plan.name),
+                label(&measurement.metric.id),
+                label(&measurement.metric.unit.to_string()),
+            );
+            for (name, value) in &labels.0 {
+                let _ = write!(text, ",label_{}=\"{}\"", name_of(name), label(value));
+            }
+            let _ = writeln!(text, "}} {}", estimate.value);
+        }
+    }
+    text
 }
 
 /// A value of a label: backslash, quote and line end are written as the format asks.

@@ -2,14 +2,14 @@
 
 mod alerts;
 mod compare;
-mod curves;
-mod metrics;
+pub(crate) mod curves;
+pub(crate) mod metrics;
 mod runs;
 mod scenarios;
 mod schedules;
 mod session;
 mod site;
-mod timeline;
+pub(crate) mod timeline;
 mod trend;
 
 pub(crate) use trend::{TrendBaseline, TrendRemark};

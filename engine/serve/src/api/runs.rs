@@ -6,12 +6,13 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use engine_core::run::{RunRecord, RunState};
-use engine_report::{Report, clean};
+use engine_core::run::RunState;
+use engine_report::clean;
 use engine_store::{Filter, Removal};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::answers::Answer;
 use crate::api::site::Plain;
 use crate::api::{ChangeErrors, Errors, json, raw};
 use crate::backend::{ImportAs, ImportedRun};
@@ -180,18 +181,11 @@ pub(crate) async fn get(State(app): State<Arc<App>>, Name(id): Name, _: Params<P
     reference(&id)?;
     let text = app
         .work(move |app| {
-            let record = app.record(&id)?;
-            let report = app.report(&record);
-            let id = record.header.id.clone();
-            let (row, remarks, rejected) = app.database.read(|store| {
-                let filter = Filter {
-                    include_tiny: true,
-                    suite: Some(record.header.scenario.name.clone()),
-                    ..Filter::default()
-                };
-                let row = store.list(&filter)?.into_iter().find(|row| row.id == id);
-                Ok::<_, ApiError>((row, store.annotations(&id)?, store.rejection(&id)?))
-            })?;
+            let (id, report) = app.answer(&id, Answer::Report)?;
+            let report = String::from_utf8_lossy(&report);
+            let (row, remarks, rejected) = app
+                .database
+                .read(|store| Ok::<_, ApiError>((store.row(&id)?, store.annotations(&id)?, store.rejection(&id)?)))?;
             let row = row.ok_or_else(|| ApiError::unknown("unknown_run", format!("no run `{id}`")))?;
             let remarks: Vec<Remark> = remarks.iter().map(Remark::of).collect();
             let written = |error: serde_json::Error| ApiError::internal(error.to_string());
@@ -411,30 +405,4 @@ pub(crate) async fn import(
         .await?;
     let status = if imported.iter().any(|run| run.new) { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, json(&Imported { imported })).into_response())
-}
-
-impl App {
-    /// The record of a run that a reference means. Runs that have ended are kept for a while: pages ask for several things
-    /// of the same run.
-    pub(crate) fn record(&self, reference: &str) -> Result<Arc<RunRecord>, ApiError> {
-        let run = self.database.read(|store| Ok::<_, ApiError>(store.resolve(reference)?))?;
-        if let Some(kept) = self.records.get(&run) {
-            return Ok(kept);
-        }
-        let record = Arc::new(self.database.read(|store| Ok::<_, ApiError>(store.run(&run)?))?);
-        if record.state != RunState::Running {
-            self.records.keep(&record);
-        }
-        Ok(record)
-    }
-
-    /// The results file of a run.
-    fn report(&self, record: &RunRecord) -> String {
-        let cases = engine_analysis::case_ratios(record, &self.criteria);
-        let health = engine_analysis::health(record, &self.thresholds);
-        // As `engine report` writes it: findings are in it where the rules can be asked.
-        let advice = self.backend.advice(record).ok();
-        let report = Report { cases: &cases, health: Some(&health), advice: advice.as_ref(), ..Report::of(record) };
-        engine_report::json::report(&report)
-    }
 }

@@ -7,6 +7,7 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::answers::Answer;
 use crate::api::{Errors, json, raw};
 use crate::backend::Machine;
 use crate::error::ApiError;
@@ -105,13 +106,8 @@ pub(crate) async fn advice(
     Params(query): Params<AdviceQuery>,
 ) -> Result<Response, ApiError> {
     let run = reference(query.run.as_deref().unwrap_or("@last"))?.to_owned();
-    let advice = app
-        .work(move |app| {
-            let record = app.record(&run)?;
-            Ok(AdviceRow::of(&record.header.id.0, &app.backend.advice(&record)?))
-        })
-        .await?;
-    Ok(json(&advice))
+    let (_, text) = app.work(move |app| app.answer(&run, Answer::Advice)).await?;
+    Ok(raw(text))
 }
 
 /// This description, OpenAPI 3.1.

@@ -10,6 +10,7 @@ use engine_report::clean;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::answers::{Answer, POINTS};
 use crate::api::{Errors, raw};
 use crate::error::ApiError;
 use crate::params::{Name, Params, reference};
@@ -72,24 +73,17 @@ pub(crate) async fn get(
     Params(query): Params<TimelineQuery>,
 ) -> Result<Response, ApiError> {
     reference(&id)?;
-    let points = match query.points.unwrap_or(600) {
-        points @ 10..=2000 => usize::try_from(points).unwrap_or(600),
-        other => return Err(ApiError::bad(format!("`points` must be 10 to 2000, got {other}"))),
+    let points = match query.points {
+        None => POINTS,
+        Some(points @ 10..=2000) => usize::try_from(points).unwrap_or(POINTS),
+        Some(other) => return Err(ApiError::bad(format!("`points` must be 10 to 2000, got {other}"))),
     };
-    let text = app
-        .work(move |app| {
-            let record = app.record(&id)?;
-            app.records.timeline(&record, points, || {
-                let text = serde_json::to_vec(&timeline(&record, points));
-                text.map(Into::into)
-                    .map_err(|error| ApiError::internal(format!("a time line cannot be written: {error}")))
-            })
-        })
-        .await?;
+    let (_, text) = app.work(move |app| app.answer(&id, Answer::Timeline(points))).await?;
     Ok(raw(text))
 }
 
-fn timeline(record: &RunRecord, points: usize) -> Timeline {
+/// The time line of a run.
+pub(crate) fn of(record: &RunRecord, points: usize) -> Timeline {
     let loads = record.steps.iter().enumerate().filter(|(_, step)| !step.windows.is_empty());
     let course = |(index, step): (usize, &engine_core::run::StepRecord)| LoadCourse {
         step: index,

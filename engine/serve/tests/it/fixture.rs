@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use engine_core::alert::{Rule, Signal, Strength};
 use engine_core::comparison::Comparison;
@@ -37,6 +38,8 @@ pub(crate) struct Site {
     pub(crate) folder: TempDir,
     pub(crate) server: Server,
     pub(crate) hub: Hub,
+    pub(crate) settings: Settings,
+    backend: Arc<Little>,
 }
 
 impl Site {
@@ -55,14 +58,37 @@ impl Site {
             sockets: 64,
             thresholds: engine_analysis::Thresholds::default(),
             criteria: engine_analysis::Criteria::default(),
+            ready: true,
         };
         change(&mut settings);
         drop(Store::open(&settings.database).unwrap());
+        Self::over(folder, settings)
+    }
+
+    fn over(folder: TempDir, settings: Settings) -> Self {
         let hub = Hub::new();
         let bound = engine_serve::bind(Some([127, 0, 0, 1].into()), 0).unwrap();
-        let backend = Arc::new(Little { database: settings.database.clone() });
-        let server = Server::start(bound, &settings, backend, hub.clone()).unwrap();
-        Self { folder, server, hub }
+        let backend = Arc::new(Little { database: settings.database.clone(), asked: AtomicUsize::new(0) });
+        let server = Server::start(bound, &settings, Arc::<Little>::clone(&backend), hub.clone()).unwrap();
+        Self { folder, server, hub, settings, backend }
+    }
+
+    /// Another server over the same store.
+    pub(crate) fn again(self, change: impl FnOnce(&mut Settings)) -> Self {
+        let Self { folder, server, mut settings, .. } = self;
+        drop(server);
+        change(&mut settings);
+        Self::over(folder, settings)
+    }
+
+    /// What is behind it.
+    pub(crate) fn behind(&self) -> Arc<dyn Backend> {
+        Arc::<Little>::clone(&self.backend)
+    }
+
+    /// How often advice was asked for: once for each results file that was made.
+    pub(crate) fn asked(&self) -> usize {
+        self.backend.asked.load(Ordering::SeqCst)
     }
 
     pub(crate) fn at(&self) -> SocketAddr {
@@ -236,6 +262,13 @@ pub(crate) fn window(step: usize, at: f64, millis: &[u64]) -> LoadWindow {
     LoadWindow { step, round: 0, at, seconds: 1.0, rows, users: 3, phase: "steady".to_owned() }
 }
 
+/// A whole run that took longer.
+pub(crate) fn long_run(header: &RunHeader, seconds: f64) -> Vec<Envelope> {
+    let mut events = run(header, 12.0);
+    events.last_mut().unwrap().at = seconds;
+    events
+}
+
 /// A whole run.
 pub(crate) fn run(header: &RunHeader, level: f64) -> Vec<Envelope> {
     let mut log = Log::new(header);
@@ -264,6 +297,7 @@ pub(crate) fn run(header: &RunHeader, level: f64) -> Vec<Envelope> {
 /// A program behind the server that only knows runs.
 struct Little {
     database: PathBuf,
+    asked: AtomicUsize,
 }
 
 impl Backend for Little {
@@ -329,7 +363,12 @@ impl Backend for Little {
     }
 
     fn advice(&self, _: &RunRecord) -> Result<engine_core::finding::Advice, Refused> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
         Err(Refused::new(Refusal::Unavailable, "this build gives no advice"))
+    }
+
+    fn advice_basis(&self) -> Vec<u8> {
+        Vec::new()
     }
 
     fn report(&self, record: &RunRecord, format: &str) -> Result<(&'static str, String), Refused> {

@@ -1,6 +1,7 @@
 //! The server as its clients see it, over real connections.
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
+mod answers;
 mod api;
 mod attacks;
 mod client;

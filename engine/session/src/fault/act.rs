@@ -21,6 +21,8 @@ pub(super) struct Acted {
     pub(super) removed: Option<f64>,
     pub(super) mechanism: String,
     pub(super) passed_over: Vec<String>,
+    /// Of a fault of the network: how many messages or connections met it, and how many of them it hit.
+    pub(super) hits: Option<(u64, u64)>,
     /// Why it is not there, or could not be put right.
     pub(super) error: Option<FaultError>,
 }
@@ -53,6 +55,7 @@ pub(super) fn act(scene: &Scene, fault: &FaultShape, stopper: &Stopper, over: &A
     } else {
         acted.removed = Some(injected);
     }
+    acted.hits = scene.hits();
     acted.error = scene.heal(active).err();
     acted
 }

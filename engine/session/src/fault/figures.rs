@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use engine_core::fault::{DataCheck, FaultShape, PHASES, Recovery, Window, fault_metric};
+use engine_core::fault::{FaultRecord, FaultShape, PHASES, Recovery, Window, fault_metric};
 use engine_core::load::WARM_UP;
 use engine_core::measurement::Record;
 use engine_core::series::Labels;
@@ -52,15 +52,15 @@ pub(super) fn banded(rows: &BTreeMap<Label, Row>, fault: &FaultShape) -> BTreeMa
     banded
 }
 
-/// The metrics of one repetition.
-pub(super) fn records(recovery: &Recovery, data: Option<&DataCheck>, restarts: u64, mark: &Labels) -> Vec<Record> {
+/// The metrics of one repetition. `hits` is what met a fault of the network, and what it hit.
+pub(super) fn records(fault: &FaultRecord, restarts: u64, hits: Option<(u64, u64)>, mark: &Labels) -> Vec<Record> {
     let mut records = Vec::new();
     let mut put = |id: &str, value: Option<f64>| {
         let value = value.filter(|value| value.is_finite());
         records
             .extend(value.zip(fault_metric(id)).map(|(value, def)| Record::value(def.metric(), mark.clone(), value)));
     };
-    if let Recovery::Seen(seen) = recovery {
+    if let Recovery::Seen(seen) = &fault.recovery {
         put("recover", seen.recover);
         put("detect", seen.detect);
         put("worst", Some(seen.worst_p95));
@@ -68,9 +68,11 @@ pub(super) fn records(recovery: &Recovery, data: Option<&DataCheck>, restarts: u
         put("failures", Some(seen.failed as f64));
         put("area", Some(seen.lost));
     }
-    if let Some(data) = data {
+    if let Some(data) = &fault.data {
         put("lost", Some(data.lost as f64));
     }
     put("restarts", Some(restarts as f64));
+    put("reached", hits.map(|(met, _)| met as f64));
+    put("hit", hits.map(|(_, hit)| hit as f64));
     records
 }

@@ -104,12 +104,12 @@ impl Scene {
 
     /// Breaks it. Gives the fault, by which mechanism, and what was passed over.
     pub(super) fn inject(&self) -> Result<(Active, String, Vec<String>), FaultError> {
-        let fault = match &self.plan {
-            Plan::Victim(fault) => fault,
+        let (fault, wanted) = match &self.plan {
+            Plan::Victim(fault, wanted) => (fault, *wanted),
             Plan::Network(toxic) => return self.infect(toxic),
         };
         let one = |subject: &Subject<'_>| {
-            let injected = inject(&self.journal, &self.caps, subject, fault, self.longest)?;
+            let injected = inject(&self.journal, &self.caps, subject, fault, wanted, self.longest)?;
             let (how, passed_over) = (injected.mechanism.clone(), injected.passed_over.clone());
             Ok((Active::Victim(Box::new(injected)), how, passed_over))
         };
@@ -127,6 +127,12 @@ impl Scene {
         proxy.set(vec![toxic.clone()]).map_err(|error| FaultError::Failed(error.to_string()))?;
         let open = proxy.counts().open_before;
         Ok((Active::Network, format!("TCP proxy; {open} connections were open when it came"), Vec::new()))
+    }
+
+    /// How many messages or connections met the fault of the network, and how many of them it hit.
+    pub(super) fn hits(&self) -> Option<(u64, u64)> {
+        let counts = self.proxy.as_ref()?.counts();
+        counts.asked.first().copied().zip(counts.hit.first().copied())
     }
 
     /// Puts it right.
@@ -151,6 +157,9 @@ pub(super) fn of_fault(error: FaultError) -> ProbeError {
 }
 
 fn of_service(error: ServiceError) -> ProbeError {
+    if let ServiceError::Victim(VictimError::Skip(skip)) = error {
+        return ProbeError::Skip(skip);
+    }
     let kind = match &error {
         ServiceError::Victim(VictimError::Refused(_)) | ServiceError::Refused(_) => FailureKind::Limit,
         ServiceError::Victim(VictimError::Journal(_)) | ServiceError::Journal(JournalError::Io { .. }) => {
@@ -169,7 +178,7 @@ fn spec(setup: &Faults, fault: &FaultShape, plan: &Plan, longest: f64) -> Servic
     let command = match what {
         VictimKind::Demo(demo) => {
             let mut demo = (**demo).clone();
-            let needs_file = fault.verify || demo.store.is_some() || matches!(plan, Plan::Victim(Fault::Disk));
+            let needs_file = fault.verify || demo.store.is_some() || matches!(plan, Plan::Victim(Fault::Disk, _));
             if demo.orders.is_none() && needs_file {
                 // What it acknowledges must be able to survive it, and a full disk must be able to show.
                 demo.orders = Some("{data}/orders".to_owned());
@@ -182,14 +191,18 @@ fn spec(setup: &Faults, fault: &FaultShape, plan: &Plan, longest: f64) -> Servic
         VictimKind::Service(command) => command.clone(),
         VictimKind::Process { .. } => Vec::new(),
     };
-    let disk = matches!(plan, Plan::Victim(Fault::Disk)).then(|| fault.inject.args.whole("size"));
+    let (disk, mechanism) = match plan {
+        Plan::Victim(Fault::Disk, wanted) => (Some(fault.inject.args.whole("size")), *wanted),
+        _ => (None, None),
+    };
     ServiceSpec {
         victim: Spec {
             command,
             memory: *memory,
             disk,
-            dns: matches!(plan, Plan::Victim(Fault::Dns)),
-            clock: matches!(plan, Plan::Victim(Fault::Clock(_))),
+            mechanism,
+            dns: matches!(plan, Plan::Victim(Fault::Dns, _)),
+            clock: matches!(plan, Plan::Victim(Fault::Clock(_), _)),
             grace: GRACE,
             longest: (fault.seconds() + within + LONGER).min(longest),
             ..Spec::default()

@@ -35,6 +35,8 @@ struct Taken {
     taints: Vec<Taint>,
     took: Duration,
     driven: Driven,
+    /// See [`Acted`].
+    hits: Option<(u64, u64)>,
     notes: Vec<(NoteLevel, String)>,
 }
 
@@ -103,7 +105,7 @@ impl Runner<'_, '_, '_> {
             Who::Foreign(_) => 0,
         };
         let mark = Labels::new().with("driver", taken.driven.outcome.driver.name());
-        let figures = figures::records(&taken.record.recovery, taken.record.data.as_ref(), restarts, &mark);
+        let figures = figures::records(&taken.record, restarts, taken.hits, &mark);
         taken.records.splice(0..0, figures);
         taken.records.extend(own.records);
         Ok(taken)
@@ -182,7 +184,7 @@ impl Runner<'_, '_, '_> {
         let mut taints = witness.finish().taints(&limits);
         taints.extend(drift(&limits, &before, &sentinel::beat()));
         let mut said: Vec<(NoteLevel, String)> = Vec::new();
-        let Acted { injected, removed, mechanism, passed_over, error } = acted;
+        let Acted { injected, removed, mechanism, passed_over, hits, error } = acted;
         match error {
             // What could not be put right is told; the janitor goes on trying.
             Some(error) if injected.is_some() => said.push((NoteLevel::Warning, format!("the fault stays: {error}"))),
@@ -226,7 +228,7 @@ impl Runner<'_, '_, '_> {
         let (own, unread) = watching.finish(fault.warmup, &mark, &[]);
         records.extend(own);
         said.extend(unwatched.into_iter().chain(unread).chain(refused).map(|note| (NoteLevel::Warning, note)));
-        let mut marks = marks(injected, removed, &mechanism, &recovery);
+        let mut marks = marks(injected, removed, &mechanism, hits, &recovery);
         if let (Who::Ours(service), Some((instant, now))) = (&scene.who, offset) {
             marks.extend(lives(service, instant, now));
         }
@@ -243,7 +245,7 @@ impl Runner<'_, '_, '_> {
                 said.push((NoteLevel::Info, format!("the victim printed last: {}", last.join(" | "))));
             }
         }
-        Ok(Taken { record, records, taints, took, driven, notes: said })
+        Ok(Taken { record, records, taints, took, driven, hits, notes: said })
     }
 
     /// Asks the victim for everything that it acknowledged.
@@ -302,11 +304,18 @@ fn lives(service: &Service, instant: Instant, now: f64) -> Vec<Mark> {
 }
 
 /// The moments of the fault itself.
-fn marks(injected: Option<f64>, removed: Option<f64>, mechanism: &str, recovery: &Recovery) -> Vec<Mark> {
+fn marks(
+    injected: Option<f64>,
+    removed: Option<f64>,
+    mechanism: &str,
+    hits: Option<(u64, u64)>,
+    recovery: &Recovery,
+) -> Vec<Mark> {
     let mut marks = Vec::new();
     let mut put = |at: Option<f64>, what: String| marks.extend(at.map(|at| Mark { at, what }));
     put(injected, format!("fault: {mechanism}"));
-    put(removed.filter(|removed| Some(*removed) != injected), "fault removed".to_owned());
+    let of = hits.map_or_else(String::new, |(met, hit)| format!("; of {met} messages or connections it hit {hit}"));
+    put(removed.filter(|removed| Some(*removed) != injected), format!("fault removed{of}"));
     if let Recovery::Seen(seen) = recovery {
         put(injected.zip(seen.detect).map(|(at, after)| at + after), "first window that is not well".to_owned());
         put(removed.zip(seen.recover).map(|(at, after)| at + after), "well again".to_owned());

@@ -121,9 +121,8 @@ fn a_change_that_a_person_closed_is_not_raised_again_though_its_place_moves() {
     let other = store.observe(MAIN, &run(70), &[change(60)]).unwrap();
     assert_eq!(other.len(), 1, "another change is another alert");
     // What was resolved by a run and not by a person is raised when it comes back.
-    store
-        .observe(MAIN, &run(71), &[Signal { rule: Rule::ChangePoint, ..Signal::well(Rule::Verdict, "a.time") }])
-        .unwrap();
+    let well = Signal { began: Some(run(65)), ..Signal::well(Rule::ChangePoint, "a.time") };
+    assert_eq!(store.observe(MAIN, &run(71), &[well]).unwrap()[0].state, AlertState::Resolved);
     assert_eq!(store.observe(MAIN, &run(72), &[change(60)]).unwrap().len(), 1);
 }
 

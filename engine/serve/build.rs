@@ -1,4 +1,5 @@
-//! Compresses everything under `assets/` and writes the table of what is embedded: name, type, tag, bytes.
+//! Compresses everything under `assets/` and writes the table of what is embedded: name, type, tag, bytes. What stands there as
+//! gzip may have a neighbour as brotli, which takes seconds to make and so is stored made.
 
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
@@ -17,6 +18,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for (number, file) in files.iter().enumerate() {
         println!("cargo::rerun-if-changed={}", file.display());
         let name = file.strip_prefix(&root)?.to_string_lossy().replace('\\', "/");
+        if name.ends_with(".br") {
+            continue;
+        }
+        let smaller = match name.strip_suffix(".gz").map(|plain| root.join(format!("{plain}.br"))) {
+            Some(neighbour) if neighbour.exists() => format!("Some(include_bytes!({neighbour:?}))"),
+            _ => "None".to_owned(),
+        };
         let bytes = std::fs::read(file)?;
         // What stands there compressed is served under its plain name.
         let (name, packed, plain) = match name.strip_suffix(".gz") {
@@ -28,7 +36,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let tag: String = Sha256::digest(&plain).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         writeln!(
             table,
-            "    Asset {{ name: {name:?}, tag: {tag:?}, plain_len: {}, packed: include_bytes!({packed_at:?}) }},",
+            "    Asset {{ name: {name:?}, tag: {tag:?}, plain_len: {}, packed: include_bytes!({packed_at:?}), smaller: {smaller} }},",
             plain.len()
         )?;
     }

@@ -58,7 +58,7 @@ impl Answer {
         let written = |error: serde_json::Error| ApiError::internal(format!("an answer cannot be written: {error}"));
         match self {
             Self::Report => Ok(app.report(record).into_bytes()),
-            Self::Timeline(points) => serde_json::to_vec(&timeline::of(record, points)).map_err(written),
+            Self::Timeline(points) => timeline::text(&timeline::of(record, points)).map_err(written),
             Self::Curves => serde_json::to_vec(&curves::of(record)).map_err(written),
             Self::Advice => {
                 let advice = app.backend.advice(record)?;

@@ -23,6 +23,16 @@ pub(crate) struct Asset {
     plain_len: usize,
     /// The bytes, as gzip.
     packed: &'static [u8],
+    /// The bytes, as brotli, where they are stored so.
+    smaller: Option<&'static [u8]>,
+}
+
+/// How bytes go on their way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Coding {
+    Brotli(&'static [u8]),
+    Gzip,
+    Plain,
 }
 
 include!(concat!(env!("OUT_DIR"), "/assets.rs"));
@@ -62,9 +72,18 @@ fn find(name: &str) -> Option<&'static Asset> {
 }
 
 fn answer(asset: &'static Asset, headers: &HeaderMap) -> Response {
-    let packed = accepts_gzip(headers);
+    let coding = match asset.smaller {
+        Some(bytes) if accepts(headers, &["br"]) => Coding::Brotli(bytes),
+        _ if accepts_gzip(headers) => Coding::Gzip,
+        _ => Coding::Plain,
+    };
+    let mark = match coding {
+        Coding::Brotli(_) => "-br",
+        Coding::Gzip => "-gz",
+        Coding::Plain => "",
+    };
     // A tag names bytes, and compressed ones are others.
-    let tag = format!("\"{}{}\"", asset.tag, if packed { "-gz" } else { "" });
+    let tag = format!("\"{}{mark}\"", asset.tag);
     let caching = if asset.name.starts_with("vendor/") { "public, max-age=31536000, immutable" } else { "no-cache" };
     let builder = Response::builder()
         .header(header::ETAG, &tag)
@@ -74,25 +93,32 @@ fn answer(asset: &'static Asset, headers: &HeaderMap) -> Response {
         return builder.status(StatusCode::NOT_MODIFIED).body(Body::empty()).unwrap_or_default();
     }
     let builder = builder.header(header::CONTENT_TYPE, media_type(asset.name));
-    let built = if packed {
-        builder.header(header::CONTENT_ENCODING, "gzip").body(Body::from(asset.packed))
-    } else {
-        let mut plain = Vec::with_capacity(asset.plain_len);
-        // What the build compressed inflates.
-        let _ = flate2::read::GzDecoder::new(asset.packed).read_to_end(&mut plain);
-        builder.body(Body::from(plain))
+    let built = match coding {
+        Coding::Brotli(bytes) => builder.header(header::CONTENT_ENCODING, "br").body(Body::from(bytes)),
+        Coding::Gzip => builder.header(header::CONTENT_ENCODING, "gzip").body(Body::from(asset.packed)),
+        Coding::Plain => {
+            let mut plain = Vec::with_capacity(asset.plain_len);
+            // What the build compressed inflates.
+            let _ = flate2::read::GzDecoder::new(asset.packed).read_to_end(&mut plain);
+            builder.body(Body::from(plain))
+        }
     };
     built.unwrap_or_default()
 }
 
-/// Whether the client takes gzip: it is named, and not with a weight of zero.
+/// Whether the client takes gzip.
 pub(crate) fn accepts_gzip(headers: &HeaderMap) -> bool {
+    accepts(headers, &["gzip", "x-gzip", "*"])
+}
+
+/// Whether the client takes an encoding: one of its names is there, and not with a weight of zero.
+fn accepts(headers: &HeaderMap, names: &[&str]) -> bool {
     let text = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
     text.split(',').any(|one| {
         let (name, weight) = one.split_once(';').unwrap_or((one, ""));
         let refused =
             weight.trim().strip_prefix("q=").and_then(|q| q.trim().parse().ok()).is_some_and(|q: f64| q <= 0.0);
-        matches!(name.trim(), "gzip" | "x-gzip" | "*") && !refused
+        names.contains(&name.trim()) && !refused
     })
 }
 
@@ -131,20 +157,33 @@ mod tests {
             assert_eq!(plain.len(), asset.plain_len, "{}", asset.name);
             let tag: String = sha2::Sha256::digest(&plain).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
             assert_eq!(tag, asset.tag, "{}", asset.name);
+            if let Some(smaller) = asset.smaller {
+                let mut same = Vec::new();
+                brotli_decompressor::BrotliDecompress(&mut &*smaller, &mut same).unwrap();
+                assert!(same == plain && smaller.len() < asset.packed.len(), "{}", asset.name);
+            }
         }
+        assert!(TABLE.iter().any(|asset| asset.smaller.is_some()), "the library of charts is stored so");
     }
 
     #[test]
     fn compression_is_used_only_where_it_is_accepted() {
-        let accepts = |text: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::ACCEPT_ENCODING, text.parse().unwrap());
-            accepts_gzip(&headers)
-        };
+        let of = |text: &str| HeaderMap::from_iter([(header::ACCEPT_ENCODING, text.parse().unwrap())]);
+        let accepts = |text: &str| accepts_gzip(&of(text));
         assert!(accepts("gzip, deflate, br"));
         assert!(accepts("br;q=1.0, gzip;q=0.5"));
         assert!(!accepts("gzip;q=0, br"));
         assert!(!accepts("identity"));
         assert!(!accepts_gzip(&HeaderMap::new()));
+        let stored = TABLE.iter().find(|asset| asset.smaller.is_some()).unwrap();
+        let coding = |text: &str| {
+            let answer = answer(stored, &of(text));
+            let head = |name| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+            (head(header::CONTENT_ENCODING), head(header::ETAG))
+        };
+        let tag = |mark: &str| Some(format!("\"{}{mark}\"", stored.tag));
+        assert_eq!(coding("gzip, deflate, br"), (Some("br".to_owned()), tag("-br")));
+        assert_eq!(coding("gzip, br;q=0"), (Some("gzip".to_owned()), tag("-gz")));
+        assert_eq!(coding("identity"), (None, tag("")));
     }
 }

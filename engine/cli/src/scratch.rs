@@ -10,6 +10,9 @@ use crate::exit::{Exit, Fatal};
 /// Held locked by the run that owns the folder; the kernel lets go of it whatever the run dies of.
 const LOCK: &str = ".run";
 
+/// Folders of one number that are tried at most.
+const MOST: u32 = 1000;
+
 /// See the module.
 pub(crate) struct Scratch {
     folder: PathBuf,
@@ -20,19 +23,26 @@ impl Scratch {
     /// Makes one in a folder, and removes those whose runs are gone.
     pub(crate) fn new(base: &Path) -> Result<Self, Fatal> {
         thread_local!(static COUNT: RefCell<u32> = const { RefCell::new(0) });
-        let count = COUNT.with_borrow_mut(|count| {
-            *count += 1;
-            *count
-        });
-        let folder = base.join(format!("engine-{}-{count}", std::process::id()));
         let failed = |error: std::io::Error| {
-            let message =
-                format!("cannot make the folder for test files `{}`: {error}; set `run.scratch`", folder.display());
+            let place = base.display();
+            let message = format!("cannot make the folder for test files in `{place}`: {error}; set `run.scratch`");
             Fatal::new(Exit::Store, message)
         };
         std::fs::create_dir_all(base).map_err(failed)?;
         sweep(base);
-        std::fs::DirBuilder::new().mode(0o700).create(&folder).map_err(failed)?;
+        let folder = loop {
+            let count = COUNT.with_borrow_mut(|count| {
+                *count += 1;
+                *count
+            });
+            let folder = base.join(format!("engine-{}-{count}", std::process::id()));
+            match std::fs::DirBuilder::new().mode(0o700).create(&folder) {
+                Ok(()) => break folder,
+                // Of a process that was killed and had the same number.
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && count < MOST => {}
+                Err(error) => return Err(failed(error)),
+            }
+        };
         let held = File::create_new(folder.join(LOCK)).and_then(|file| file.lock().map(|()| file)).map_err(failed)?;
         Ok(Self { folder, _held: held })
     }
@@ -100,5 +110,18 @@ mod tests {
         assert!(place.exists() && second.path() != place, "one that is in use stays");
         drop(living);
         assert!(!place.exists());
+    }
+
+    #[test]
+    fn what_a_killed_process_of_the_same_number_left_is_in_nobodys_way() {
+        let base = tempfile::tempdir().unwrap();
+        let first = Scratch::new(base.path()).unwrap();
+        let name = first.path().file_name().unwrap().to_string_lossy().into_owned();
+        let number: u32 = name.rsplit('-').next().unwrap().parse().unwrap();
+        // Without a lock, so that nobody sweeps it.
+        let left = base.path().join(format!("engine-{}-{}", std::process::id(), number + 1));
+        std::fs::create_dir(&left).unwrap();
+        let second = Scratch::new(base.path()).unwrap();
+        assert!(second.path().is_dir() && second.path() != left && left.is_dir());
     }
 }

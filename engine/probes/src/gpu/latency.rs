@@ -9,6 +9,8 @@
 //! steps and must arrive at the same place after every size); lines that hold two links; a loop that is checked
 //! (the kernel runs without the library's bounds checks). The index adds a shift and an addition to each load.
 
+use std::cell::Cell;
+
 use engine_core::args::Args;
 use engine_core::metric::MetricDef;
 use engine_core::probe::{OwnNoise, ParamDef, ParamKind, ProbeInfo, RoundProcess};
@@ -112,7 +114,7 @@ pub(super) fn measure(
             )
         };
         let (whole, last_part) = (bind(&full)?, bind(&rest)?);
-        let mut walked = 0_u64;
+        let walked = Cell::new(0_u64);
         let mut put = |pass: &mut wgpu::ComputePass<'_>, trips: u64| {
             // Written ahead of the pass, outside of its time.
             gpu.queue.write_buffer(&rest, 0, &bytes(&[(trips % MOST_TRIPS) as u32]));
@@ -121,13 +123,16 @@ pub(super) fn measure(
             (0..trips / MOST_TRIPS).for_each(|_| pass.dispatch_workgroups(1, 1, 1));
             pass.set_bind_group(0, &last_part, &[]);
             pass.dispatch_workgroups(1, 1, 1);
-            walked += trips * u64::from(LOADS);
+            walked.set(walked.get() + trips * u64::from(LOADS));
         };
         // Once round, so that what fits a cache is in it.
         meter.pass(&mut put, (size / 128 / u64::from(LOADS)).max(1))?;
         let mut settled = meter.take_from(cx, Plan::curve(cx), &mut put, TRIPS)?;
         settled.seconds.iter_mut().for_each(|seconds| *seconds /= f64::from(LOADS));
-        verify(&next, walked, gpu.read(&place, 0, 4)?.first().copied())?;
+        if let Some(trips) = telling(walked.get(), size / 4 / LINE as u64) {
+            meter.pass(&mut put, trips)?;
+        }
+        verify(&next, walked.get(), gpu.read(&place, 0, 4)?.first().copied())?;
         let labels = Labels::new().with("size", Unit::Bytes.format(size as f64));
         settled.seconds.iter().for_each(|seconds| cx.record_at(&CURVE, labels.clone(), *seconds));
         last = Some(settled);
@@ -165,6 +170,13 @@ fn cycle(words: usize, seed: u64) -> Vec<u32> {
         next[line * LINE] = to * LINE as u32;
     }
     next
+}
+
+/// Rounds of the loop to add where the place after `walked` steps would tell nothing: whole times round the cycle end where they
+/// began, and so do half as many. Powers of two, which sizing prefers, are just that in small regions.
+fn telling(walked: u64, lines: u64) -> Option<u64> {
+    let (at, half) = (walked % lines, walked / 2 % lines);
+    (at == 0 || at == half).then(|| (lines / 2 / u64::from(LOADS)).clamp(1, 64))
 }
 
 /// Walks on the processor as far as the device did, and compares the places.
@@ -208,6 +220,19 @@ mod tests {
         let victim = open.iter().position(|&to| to == 0 && open[0] != 0).unwrap();
         open[victim * usize::from(victim % LINE == 0)] = u32::MAX;
         assert!(told(&open, 1234, Some(arrived)).contains("close"));
+    }
+
+    #[test]
+    fn half_a_walk_ends_elsewhere() {
+        for lines in [32, 64, 100, 4096, 1 << 21] {
+            for walked in (8..20_000).step_by(8).chain([1 << 26, 3 << 20]) {
+                let all = walked + 8 * telling(walked, lines).unwrap_or(0);
+                // What is added is halved like the rest.
+                let half = walked / 2 + 8 * telling(walked, lines).unwrap_or(0).div_ceil(2);
+                assert!(all % lines != half % lines, "{walked} of {lines}: {all}, {half}");
+            }
+        }
+        assert_eq!(telling(1000, 4096), None, "it tells already");
     }
 
     #[test]

@@ -48,6 +48,8 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn new(answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        // Hundreds of users come at once; the 128 that may wait by default are too few while others have the processor.
+        rustix::net::listen(&listener, 4096).unwrap();
         let address = listener.local_addr().unwrap();
         let (over, seen) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
         let (ends, list, answer) = (Arc::clone(&over), Arc::clone(&seen), Arc::new(answer) as Arc<Answer>);

@@ -8,7 +8,7 @@ use serde_json::Value;
 const HEAD: &str = "# The REST API
 
 Generated from the code; a test checks it. The same as OpenAPI 3.1: `docs/openapi.json`, and `/api/v1/openapi.json` of a running
-server. Examples with curl, Python and a CI client: `docs/guides/integrate.md`.
+server. Examples with curl, Python and a CI client: `docs/integrate.md`.
 
 * `engine serve` answers on `http://127.0.0.1:5000`, or on the next free port, and prints its address with a token.
 * Reading is open on this machine (`serve.open`); on any other address everything needs the token.

@@ -1,4 +1,4 @@
-//! The examples of `docs/guides/integrate.md`, each run as it stands against a server with a few runs. Needs curl and Python.
+//! The examples of `docs/integrate.md`, each run as it stands against a server with a few runs. Needs curl and Python.
 
 use std::process::Command;
 
@@ -6,7 +6,7 @@ use crate::client::{TOKEN, get};
 use crate::sandbox::Sandbox;
 use crate::server::Serving;
 
-const GUIDE: &str = include_str!("../../../../docs/guides/integrate.md");
+const GUIDE: &str = include_str!("../../../../docs/integrate.md");
 
 const RESULTS: &str = r#"{"results":[{"command":"sleep 0","mean":0.002,"stddev":0.0001,"median":0.002,"user":0.001,
     "system":0.001,"min":0.0019,"max":0.0021,"times":[0.0019,0.002,0.0021,0.002,0.002],"exit_codes":[0,0,0,0,0]}]}"#;

@@ -31,6 +31,12 @@ SCENARIO = 'suite("shown", #{ rounds: 200, budget: "2 min" });\nbench(cpu::prime
 INTERRUPTED = (130, 143)
 
 
+def own_terminal():
+    """In the child: the terminal is its own, and a hang-up ends it even where these tests were started to survive one."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 class Terminal:
     """A program in a terminal of its own."""
 
@@ -45,7 +51,7 @@ class Terminal:
         env = {**os.environ, "TERM": "xterm-256color", "LANG": "C.UTF-8", "HOME": folder, "XDG_DATA_HOME": folder,
                "XDG_STATE_HOME": folder, "XDG_CONFIG_HOME": folder}
         self.child = subprocess.Popen(call, cwd=folder, env=env, stdin=slave, stdout=slave, stderr=slave,
-                                      start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+                                      start_new_session=True, preexec_fn=own_terminal)
         self.slave = slave
 
     def resize(self, rows, columns, tell=True):

@@ -102,20 +102,21 @@ pub(crate) fn of(record: &RunRecord, points: usize) -> Timeline {
     }
 }
 
-/// A time line as it is sent: six digits of a number that is no whole one are more than a chart can show.
+/// A time line as it is sent: with five digits of a number that is no whole one. They tell ten thousand places along either
+/// axis apart; at most 2,000 points are sent, and a chart writes four digits.
 pub(crate) fn text(timeline: &Timeline) -> serde_json::Result<Vec<u8>> {
     let mut value = serde_json::to_value(timeline)?;
     shorten(&mut value);
     serde_json::to_vec(&value)
 }
 
-/// Six digits of every number that is no whole one.
+/// Five digits of every number that is no whole one.
 fn shorten(value: &mut Value) {
     match value {
         Value::Array(all) => all.iter_mut().for_each(shorten),
         Value::Object(all) => all.values_mut().for_each(shorten),
         Value::Number(number) if number.is_f64() => {
-            let short = number.as_f64().and_then(|full| format!("{full:.5e}").parse().ok());
+            let short = number.as_f64().and_then(|full| format!("{full:.4e}").parse().ok());
             if let Some(short) = short.and_then(serde_json::Number::from_f64) {
                 *number = short;
             }
@@ -180,10 +181,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_keep_six_digits_and_whole_ones_all() {
+    fn numbers_keep_five_digits_and_whole_ones_all() {
         let mut value =
             serde_json::json!({ "a": [12_345_678, 0.123_456_789, -98_765.432_1], "b": { "c": 86_399.951 } });
         shorten(&mut value);
-        assert_eq!(value.to_string(), r#"{"a":[12345678,0.123457,-98765.4],"b":{"c":86400.0}}"#);
+        assert_eq!(value.to_string(), r#"{"a":[12345678,0.12346,-98765.0],"b":{"c":86400.0}}"#);
     }
 }

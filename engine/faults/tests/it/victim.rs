@@ -184,13 +184,18 @@ fn a_disk_is_full_and_has_room_again() {
     assert_eq!(own, fault.mechanism.contains("file system"), "{}", fault.mechanism);
     fault.heal().unwrap();
     if own {
-        let seen = victim.output().bytes();
-        wait_until("it writes again", || {
-            victim.output().bytes() > seen && victim.output().text().trim_end().ends_with("\nwritten")
-        });
+        wait_until_it_writes_again(&victim);
     }
     drop(victim);
     scene.clean();
+}
+
+/// Waits until the end of the output says that what was not possible is possible.
+fn wait_until_it_writes_again(victim: &Victim) {
+    let seen = victim.output().bytes();
+    wait_until("it writes again", || {
+        victim.output().bytes() > seen && victim.output().text().trim_end().ends_with("\nwritten")
+    });
 }
 
 #[test]
@@ -233,10 +238,7 @@ fn a_disk_is_full_by_the_mechanism_that_was_asked_for_or_it_is_missed_by_name() 
         assert!(fault.mechanism.contains(called), "{}", fault.mechanism);
         wait_until("it notices", || victim.output().text().contains("not written"));
         fault.heal().unwrap();
-        let seen = victim.output().bytes();
-        wait_until("it writes again", || {
-            victim.output().bytes() > seen && victim.output().text().trim_end().ends_with("\nwritten")
-        });
+        wait_until_it_writes_again(&victim);
         drop(victim);
         scene.clean();
     }

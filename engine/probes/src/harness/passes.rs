@@ -55,6 +55,7 @@ pub fn take_of(
         cx.check()?;
         pass(iterations)
     })?;
+    cx.check()?;
     pass(iterations)?;
     let count = if cx.tiny { 3 } else { COUNTED };
     let mut seconds = Vec::with_capacity(count);

@@ -19,7 +19,7 @@ use super::{check, clean, crates, debug, link, metrics, noop, release, touch};
 use crate::{Context, Probe, ProbeError};
 
 /// Longer than any of these builds takes on a busy machine.
-const LONG: Duration = Duration::from_secs(300);
+const LONG: Duration = Duration::from_secs(1_800);
 
 struct Taken {
     records: Vec<Record>,

@@ -121,7 +121,7 @@ mod tests {
 
     fn with<R>(tiny: bool, test: impl FnOnce(&Context<'_>, &AtomicBool) -> R) -> R {
         let cancel = AtomicBool::new(false);
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_secs(600);
         test(&Context::new(Path::new("/"), &cancel, deadline, 1, 0, tiny), &cancel)
     }
 

@@ -13,7 +13,7 @@ fn meddled(
     let given = given.iter().map(|(name, text)| ((*name).to_owned(), ArgValue::Text((*text).to_owned())));
     let args = PROBE.info.args(&given.collect(), true).unwrap();
     let cancel = AtomicBool::new(false);
-    let mut cx = Context::new(Path::new("/"), &cancel, Instant::now() + Duration::from_secs(120), 2, 7, true);
+    let mut cx = Context::new(Path::new("/"), &cancel, Instant::now() + Duration::from_secs(600), 2, 7, true);
     measure(&args, &mut cx, &Tree::new(root), meddle)?;
     Ok(cx.finish())
 }
@@ -113,6 +113,6 @@ fn few_ports_limit_the_connections_and_none_is_a_skip() {
 fn an_interruption_ends_it() {
     let args = PROBE.info.args(&std::collections::BTreeMap::new(), false).unwrap();
     let cancel = AtomicBool::new(true);
-    let mut cx = Context::new(Path::new("/"), &cancel, Instant::now() + Duration::from_secs(60), 2, 7, false);
+    let mut cx = Context::new(Path::new("/"), &cancel, Instant::now() + Duration::from_secs(600), 2, 7, false);
     assert_eq!(run(&args, &mut cx), Err(ProbeError::Cancelled));
 }

@@ -5,9 +5,9 @@
 use std::time::Duration;
 
 use crate::harness::calibrate::{Target, calibrate};
+pub(crate) use crate::harness::opaque::keep;
 use crate::harness::passes::Passes;
 use crate::harness::{Moment, Team, clock, passes, proportion};
-pub(crate) use crate::harness::opaque::keep;
 use crate::{Context, ProbeError};
 
 /// Passes that count.

@@ -36,7 +36,15 @@ impl Material {
             // SAFETY: a count is all that the function wants. Now its pages are there.
             black_box(unsafe { (copy.shared.add_often)(1_000) });
         }
-        Self { shared, tables, next: 0, texts, step: black_box(3), forward: black_box(forward), within: black_box(within) }
+        Self {
+            shared,
+            tables,
+            next: 0,
+            texts,
+            step: black_box(3),
+            forward: black_box(forward),
+            within: black_box(within),
+        }
     }
 }
 

@@ -17,11 +17,29 @@ typedef struct { int64_t steps, sum; } pair;
 typedef struct { int64_t word[8]; } large;
 typedef int64_t step(const void *, int64_t);
 
+#define HIDE(x) __asm__ volatile("" : "+r"(x))
+/* Eight calls a turn: where in a line of code a single call happens to lie could change its time by half. */
+#define OFTEN(n, call)                                  \
+    do {                                                \
+        for (int64_t turn = 0; turn < (n) / 8; turn++) { \
+            call call call call call call call call     \
+        }                                               \
+        for (int64_t turn = 0; turn < (n) % 8; turn++) { \
+            call                                        \
+        }                                               \
+    } while (0)
+
 #ifdef CALLED
 #define JOIN(a, b) a##b
 #define NAME(a, b) JOIN(a, b)
 #define C(name) NAME(CALLED, name)
 int64_t C(add)(int64_t a, int64_t b) { return a + b; }
+/* Visible outside, so that the call goes through the table of a shared library. */
+int64_t C(add_often)(int64_t n) {
+    int64_t sum = 0, i = 0;
+    OFTEN(n, sum = C(add)(sum, i); HIDE(sum); i++; HIDE(i););
+    return sum;
+}
 int64_t C(apply)(step *f, const void *state, int64_t v) { return f(state, v) + 1; }
 pair C(two)(pair p) { return (pair){p.steps + 1, p.sum + p.steps}; }
 large C(eight)(large l) {
@@ -34,7 +52,9 @@ const char *C(name)(uint64_t n) {
                                       "clara, a name of 32 letters long", "david, a name of 32 letters long"};
     return all[n % 4];
 }
-uint64_t C(ends)(const uint8_t *b, size_t n) { return n + ((uint64_t)b[0] << 48) + ((uint64_t)b[n - 1] << 56); }
+uint64_t C(ends)(const uint8_t *b, size_t n) {
+    return n == 0 ? 0 : n + ((uint64_t)b[0] << 48) + ((uint64_t)b[n - 1] << 56);
+}
 uint64_t C(take)(uint8_t *b, size_t n) {
     uint64_t found = C(ends)(b, n);
     free(b);
@@ -46,13 +66,12 @@ uint64_t C(take)(uint8_t *b, size_t n) {
 #include <stdio.h>
 #include <time.h>
 
-int64_t near_add(int64_t, int64_t), far_add(int64_t, int64_t), near_apply(step *, const void *, int64_t);
+int64_t near_add(int64_t, int64_t), far_add_often(int64_t), near_apply(step *, const void *, int64_t);
 pair near_two(pair);
 large near_eight(large);
 uint64_t near_text(const char *), near_ends(const uint8_t *, size_t), near_take(uint8_t *, size_t);
 const char *near_name(uint64_t);
 
-#define HIDE(x) __asm__ volatile("" : "+r"(x))
 /* Rust calls a foreign function in a loop by an address that it has loaded before; so do those that are compared. */
 #define BY_ADDRESS(name, function)      \
     __typeof__(&function) name = function; \
@@ -71,16 +90,6 @@ static double now(void) {
     return 1e9 * (double)t.tv_sec + (double)t.tv_nsec;
 }
 
-/* Eight calls a turn: where in a line of code a single call happens to lie could change its time by half. */
-#define OFTEN(n, call)                                  \
-    do {                                                \
-        for (int64_t turn = 0; turn < (n) / 8; turn++) { \
-            call call call call call call call call     \
-        }                                               \
-        for (int64_t turn = 0; turn < (n) % 8; turn++) { \
-            call                                        \
-        }                                               \
-    } while (0)
 #define ADDING(name, call)                      \
     static int64_t name(int64_t n) {            \
         int64_t sum = 0, i = 0;                 \
@@ -89,7 +98,8 @@ static double now(void) {
     }
 ADDING(inlined, sum + i)
 ADDING(c_static, near_add(sum, i))
-ADDING(c_dynamic, far_add(sum, i))
+/* The loop lies in the library, as ours does. */
+static int64_t c_dynamic(int64_t n) { return far_add_often(n) - n * (n - 1) / 2; }
 ADDING(c_pointer, by_address(sum, i))
 
 static int64_t forward(const void *state, int64_t v) { return v + *(const int64_t *)state; }
@@ -132,43 +142,32 @@ static int64_t text_in(int64_t n) {
     }
     return sum - want;
 }
-static int64_t lent(int64_t n) {
-    uint64_t sum = 0, want = 0;
-    BY_ADDRESS(ends, near_ends);
-    for (int64_t i = 0; i < n; i++) {
-        own[0] = (uint8_t)i, own[size - 1] = (uint8_t)(i >> 8);
-        HIDE_AT(own);
-        sum += ends(own, size);
-        want += size + ((uint64_t)(uint8_t)i << 48) + ((uint64_t)(uint8_t)(i >> 8) << 56);
+/* What the ends of the buffer and its length add up to, by counting how often each byte was written. */
+static uint64_t ends_of(uint64_t n) {
+    uint64_t low = 0, high = 0, whole = n / 65536 * 256, rest = n % 65536;
+    for (uint64_t byte = 0; byte < 256; byte++) {
+        uint64_t left = rest > byte * 256 ? rest - byte * 256 : 0;
+        low += byte * (n / 256 + (byte < n % 256));
+        high += byte * (whole + (left < 256 ? left : 256));
     }
-    return (int64_t)(sum - want);
+    return n * size + (low << 48) + (high << 56);
 }
-static int64_t copied(int64_t n) {
-    uint64_t sum = 0, want = 0;
-    BY_ADDRESS(ends, near_ends);
-    for (int64_t i = 0; i < n; i++) {
-        own[0] = (uint8_t)i, own[size - 1] = (uint8_t)(i >> 8);
-        HIDE_AT(own);
-        memcpy(copy, own, size);
-        HIDE_AT(copy);
-        sum += ends(copy, size);
-        want += size + ((uint64_t)(uint8_t)i << 48) + ((uint64_t)(uint8_t)(i >> 8) << 56);
+/* Calls with the buffer, whose ends are written anew for each; where it lies stays in registers. */
+#define GIVING(name, function, call)                                           \
+    static int64_t name(int64_t n) {                                           \
+        uint64_t sum = 0, i = 0;                                               \
+        uint8_t *const from = own, *const to = copy;                           \
+        const size_t length = size;                                            \
+        BY_ADDRESS(function, near_##function);                                 \
+        OFTEN(n, from[0] = (uint8_t)i; from[length - 1] = (uint8_t)(i >> 8);   \
+              HIDE_AT(from); { call } HIDE(sum); i++; HIDE(i););               \
+        (void)to;                                                              \
+        return (int64_t)(sum - ends_of((uint64_t)n));                          \
     }
-    return (int64_t)(sum - want);
-}
-static int64_t given(int64_t n) {
-    uint64_t sum = 0, want = 0;
-    BY_ADDRESS(take, near_take);
-    for (int64_t i = 0; i < n; i++) {
-        own[0] = (uint8_t)i, own[size - 1] = (uint8_t)(i >> 8);
-        HIDE_AT(own);
-        uint8_t *memory = malloc(size);
-        memcpy(memory, own, size);
-        sum += take(memory, size);
-        want += size + ((uint64_t)(uint8_t)i << 48) + ((uint64_t)(uint8_t)(i >> 8) << 56);
-    }
-    return (int64_t)(sum - want);
-}
+GIVING(lent, ends, sum += ends(from, length);)
+GIVING(copied, ends, memcpy(to, from, length); HIDE_AT(to); sum += ends(to, length);)
+GIVING(given, take, uint8_t *memory = malloc(length); memcpy(memory, from, length);
+       sum += take(memory, length);)
 
 static const struct {
     const char *name;

@@ -3,6 +3,7 @@
  *     gcc -O2 -pthread tool.c -o tool && ./tool WORD BYTES CPU OTHER [PROGRAM ARGUMENTS..]
  *
  * WORD is function, thread, unix, stdio, http_keepalive, http_new, spawn, fork, spawn_large, fork_large, shell or mcp.
+ * With MAPPINGS and OWN in its environment, fork is made from a process with so many mappings and bytes of memory of its own.
  * Prints one number a line: nanoseconds of a call, without those of reading the clock. Exits 2 when a check fails.
  */
 #define _GNU_SOURCE
@@ -65,21 +66,25 @@ static void samples(void (*call)(long number), long batch) {
     for (int i = 0; i < count; i++) printf("%.3f\n", taken[i]);
 }
 
-/* A function with arguments that the compiler does not know. */
+/* A function at an address that the compiler does not know, so that no argument is left out; eight calls a turn. */
 static __attribute__((noinline)) long add(long a, long b, const char *text, size_t length) {
     (void)text;
-    __asm__ volatile("");
     return a + b + (long)length;
 }
-static void hide(void *place) { __asm__ volatile("" : : "r"(place) : "memory"); }
 static void function(long number) {
-    const long second = 7;
-    for (long i = 0; i < 1000; i++) {
-        struct { const char *text; size_t length; } text = {payload, bytes};
-        long a = number + i, b = second;
-        hide(&a), hide(&b), hide(&text);
-        if (add(a, b, text.text, text.length) != number + i + second + (long)bytes) die("sum");
+    long (*tool)(long, long, const char *, size_t) = add;
+    __asm__ volatile("" : "+r"(tool));
+    const char *text = payload;
+    const size_t length = bytes;
+    const long second = 7, beside = second + (long)length;
+    long off = 0;
+#define CALL                                                        \
+    off |= tool(number, second, text, length) ^ (beside + number), number++; \
+    __asm__ volatile("" : "+r"(off), "+r"(number));
+    for (int turn = 0; turn < 1000 / 8; turn++) {
+        CALL CALL CALL CALL CALL CALL CALL CALL
     }
+    if (off) die("sum");
 }
 
 /* The message of a call: no two in a row are alike. */
@@ -290,6 +295,34 @@ static void fork_call(long number) {
     }
     ended(pid);
 }
+/* A copy of a process takes as long as its parent is large. So the parent becomes as large as the one that it is compared
+ * with: as many mappings, as much memory of its own, and a second thread that waits. */
+static void *waiting(void *unused) {
+    pin(other);
+    pause();
+    return unused;
+}
+static void grow_to(long mappings, long own) {
+    char row[256];
+    FILE *file = fopen("/proc/self/maps", "r");
+    if (!file) die("maps");
+    for (; fgets(row, sizeof row, file); mappings -= strchr(row, '\n') != NULL);
+    fclose(file);
+    if (!(file = fopen("/proc/self/smaps_rollup", "r"))) die("smaps_rollup");
+    for (long kibibytes; fgets(row, sizeof row, file);)
+        if (sscanf(row, "Anonymous: %ld kB", &kibibytes) == 1) own -= kibibytes << 10;
+    fclose(file);
+    if (mappings < 1 || own < 0) errno = 0, die("the parent is larger already");
+    const long pages = own / 4096;
+    for (long at = 0; at < mappings; at++) {
+        /* Neighbours differ in what may be done with them, or they would be one. */
+        long some = pages / mappings + (at < pages % mappings), size = 4096 * (some ? some : 1);
+        char *memory = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (memory == MAP_FAILED) die("mmap");
+        for (long page = 0; page < some; page++) memory[4096 * page] = 1;
+        if (at % 2 && mprotect(memory, (size_t)size, PROT_READ)) die("mprotect");
+    }
+}
 static void starts(void (*call)(long), size_t ballast) {
     sigset_t none, broken;
     sigemptyset(&none), sigemptyset(&broken), sigaddset(&broken, SIGPIPE);
@@ -305,6 +338,10 @@ static void starts(void (*call)(long), size_t ballast) {
         if (memory == MAP_FAILED) die("mmap");
         madvise(memory, ballast, MADV_NOHUGEPAGE);
         for (size_t at = 0; at < ballast; at += 4096) *(volatile char *)(memory + at) = 1;
+    }
+    if (getenv("MAPPINGS")) {
+        start(waiting, NULL);
+        grow_to(atol(getenv("MAPPINGS")), atol(getenv("OWN")));
     }
     samples(call, 1);
 }

@@ -3,12 +3,15 @@
 //! Method: one buffer of Rust's is given to C, call after call. Lent: a pointer and a length. Copied: into memory that
 //! both sides keep for that. Given: into memory from `malloc` that C frees, which is what an interface asks for when C is
 //! to own its argument. Before each call the ends of the buffer are written anew, and C returns them, so that a call that
-//! saw old bytes fails; the copy that is kept is compared whole outside the time. All kinds take turns on one pinned CPU.
+//! saw old bytes fails; the copy that is kept is compared whole outside the time. A turn of the loop makes eight calls, since
+//! where a lone one lies in a line of code may change its time by half. All kinds take turns on one pinned CPU.
 //!
 //! What would make the number wrong: a compiler that leaves out a copy that nobody reads (it goes through memory that the
 //! compiler must believe to be read); an allocator that goes to the kernel each time (that belongs to `given`, and shows
 //! as page faults); a buffer that fits into a cache for one kind and not for another (they use the same one).
 #![expect(unsafe_code, reason = "this probe gives pointers to foreign functions")]
+
+use std::hint::black_box;
 
 use engine_core::args::Args;
 use engine_core::metric::MetricDef;
@@ -18,7 +21,8 @@ use engine_core::stats::Stream;
 use engine_core::unit::Unit;
 
 use super::foreign;
-use super::turns::{self, Rung, keep_at};
+use super::turns::{self, Rung, keep, keep_at};
+use crate::harness::repeated::repeated;
 use crate::{Context, Probe, ProbeError};
 
 const SIZE: ParamDef = ParamDef {
@@ -39,7 +43,7 @@ pub static PROBE: Probe = Probe {
     info: &ProbeInfo {
         id: "ffi.buffer",
         summary: "What giving a buffer to C costs: lent, copied, and given for good.",
-        method: 1,
+        method: 2,
         about: "One buffer is given to C call after call: `lent` (pointer and length), `copied` (into memory kept for that) \
                 and `given` (into memory from `malloc`, freed by C). Its ends are written before each call and returned by \
                 C; the copy that is kept is compared whole outside the time. Passes take turns on one CPU; one reading of the clock is \
@@ -97,30 +101,37 @@ impl Buffers {
 /// lie stays in registers: a caller that holds a slice has not to look it up.
 #[inline(always)]
 fn calls(own: &mut [u8], count: u64, mut give: impl FnMut(&[u8]) -> u64) -> u64 {
-    let mut sum = 0u64;
-    for at in 0..count {
-        let [first, .., last] = own else { return 0 };
+    let (mut sum, mut at) = (0i64, 0i64);
+    repeated(count, || {
+        let [first, .., last] = &mut *own else { return };
         (*first, *last) = (at as u8, (at >> 8) as u8);
         keep_at(first);
-        sum = sum.wrapping_add(give(own));
-    }
-    sum
+        // One call after the other: no compiler gathers what belongs to eight of them.
+        sum = keep(sum.wrapping_add(give(own) as i64));
+        at = keep(at + 1);
+    });
+    sum as u64
 }
 
+/// Looked up once, and not known to the compiler.
+type Ends = unsafe extern "C" fn(*const u8, usize) -> u64;
+
 fn lent(buffers: &mut Buffers, count: u64) -> u64 {
+    let ends: Ends = black_box(foreign::ladder_ends);
     calls(&mut buffers.own, count, |own| {
         // SAFETY: as many bytes can be read from there as is said.
-        unsafe { foreign::ladder_ends(own.as_ptr(), own.len()) }
+        unsafe { ends(own.as_ptr(), own.len()) }
     })
 }
 
 fn copied(buffers: &mut Buffers, count: u64) -> u64 {
     let copy = buffers.copy.as_mut_slice();
+    let ends: Ends = black_box(foreign::ladder_ends);
     calls(&mut buffers.own, count, |own| {
         copy.copy_from_slice(own);
         keep_at(copy);
         // SAFETY: as many bytes can be read from there as is said.
-        unsafe { foreign::ladder_ends(copy.as_ptr(), copy.len()) }
+        unsafe { ends(copy.as_ptr(), copy.len()) }
     })
 }
 

@@ -51,45 +51,71 @@ pub(crate) struct Shared {
     pub(crate) add_often: unsafe extern "C" fn(i64) -> i64,
 }
 
+/// A loaded copy of the shared library; unloaded when dropped.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    /// Its functions, which are there as long as it is loaded.
+    pub(crate) shared: Shared,
+    handle: *mut c_void,
+    /// Stays open: the loader knows libraries by their paths, and this one has its number in it.
+    _file: File,
+}
+
+// SAFETY: the handle is a name that the loader gives, good in any thread; the functions share no state.
+unsafe impl Send for Loaded {}
+// SAFETY: as above; nothing changes it before it is dropped.
+unsafe impl Sync for Loaded {}
+
+impl Drop for Loaded {
+    fn drop(&mut self) {
+        // SAFETY: opened once, closed once; whoever has copied its functions does not outlive it.
+        unsafe { libc::dlclose(self.handle) };
+    }
+}
+
 /// The shared library's functions; it is loaded at the first call and stays.
 ///
 /// # Errors
 /// A skip when it was not built, or the system does not load it.
 pub(crate) fn shared() -> Result<Shared, Skip> {
-    // The file stays open: the loader knows libraries by their paths, and this one has its number in it.
-    static LOADED: OnceLock<Result<(Shared, File), String>> = OnceLock::new();
+    static LOADED: OnceLock<Result<Loaded, String>> = OnceLock::new();
     let loaded = LOADED.get_or_init(|| load(SHARED));
-    loaded.as_ref().map(|(shared, _)| *shared).map_err(|reason| {
+    loaded.as_ref().map(|loaded| loaded.shared).map_err(|reason| {
         let remedy = "build the engine with a C compiler that makes shared libraries, without a static C library";
         Skip::new(SkipKind::Platform, format!("there is no shared library to call: {reason}"), remedy)
     })
 }
 
-fn load(bytes: &[u8]) -> Result<(Shared, File), String> {
+/// So many copies of the shared library, each at an address of its own; fewer where the system loads no more.
+pub(crate) fn copies(count: usize) -> Vec<Loaded> {
+    (0..count).map_while(|_| load(SHARED).ok()).collect()
+}
+
+fn load(bytes: &[u8]) -> Result<Loaded, String> {
     if bytes.is_empty() {
         return Err("none could be built".to_owned());
     }
     let file = memory_file(c"ladder", bytes).map_err(|error| error.to_string())?;
     let path = CString::new(format!("/proc/self/fd/{}", file.as_raw_fd())).map_err(|error| error.to_string())?;
     // SAFETY: the library is our own, and what it runs when loaded is nothing.
-    let library = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
-    if library.is_null() {
+    let handle = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
+    if handle.is_null() {
         return Err(said());
     }
     let find = |name: &CStr| {
         // SAFETY: an open library and a text that ends with zero.
-        let found = unsafe { libc::dlsym(library, name.as_ptr()) };
+        let found = unsafe { libc::dlsym(handle, name.as_ptr()) };
         if found.is_null() { Err(said()) } else { Ok(found) }
     };
     let (add, add_often) = (find(c"ladder_add")?, find(c"ladder_add_often")?);
-    // SAFETY: these are functions of the given types (`c/ladder.h`); the library is never unloaded.
+    // SAFETY: these are functions of the given types (`c/ladder.h`), called only while the library is loaded.
     let shared = unsafe {
         Shared {
             add: std::mem::transmute::<*mut c_void, unsafe extern "C" fn(i64, i64) -> i64>(add),
             add_often: std::mem::transmute::<*mut c_void, unsafe extern "C" fn(i64) -> i64>(add_often),
         }
     };
-    Ok((shared, file))
+    Ok(Loaded { shared, handle, _file: file })
 }
 
 /// What the loader says about its last error.
@@ -131,6 +157,18 @@ mod tests {
         // SAFETY: a count is all that it wants.
         assert_eq!(unsafe { (shared.add_often)(1_000) }, 499_500);
         assert_ne!(shared.add as usize, ladder_add as *const () as usize);
+    }
+
+    #[test]
+    fn copies_lie_at_addresses_of_their_own_and_all_add() {
+        let copies = copies(3);
+        let mut places: Vec<usize> = copies.iter().map(|copy| copy.shared.add_often as usize).collect();
+        // SAFETY: a count is all that it wants.
+        assert!(copies.iter().all(|copy| unsafe { (copy.shared.add_often)(1_001) } == 500_500));
+        places.push(shared().unwrap().add_often as usize);
+        places.sort_unstable();
+        places.dedup();
+        assert_eq!(places.len(), 4);
     }
 
     /// Its calls go through the linkage table when the loader is told to fill in the address of the function.

@@ -4,15 +4,17 @@
 //! a struct, a look at a text). Every kind is measured twice: across the boundary, and as the same function of Rust that
 //! may not be inlined. `overhead` is the difference of the best passes. The rungs: an addition inlined into its loop; a
 //! function of Rust; a function of C, linked statically; one in a shared library, through its procedure linkage table
-//! (a loop of C in that library, since Rust calls no table); the same by its address, as Rust calls what is linked
-//! dynamically; C that calls back into Rust; structs of 16 and 64 bytes by value; a text to C (allocated, copied, ended
-//! with zero) and from C (searched for its end, checked for UTF-8). Passes of all rungs take turns on one pinned CPU.
+//! (a loop of C in that library, since Rust calls no table; each pass in another copy of it); the same by its address, as
+//! Rust calls what is linked dynamically; C that calls back into Rust; structs of 16 and 64 bytes by value; a text to C
+//! (allocated, copied, ended with zero) and from C (searched for its end, checked for UTF-8). Passes of all rungs take turns
+//! on one pinned CPU.
 //! lmbench has no such probe; the comparison is a program of C (`benches/peers/ffi`).
 //!
 //! What would make the number wrong: a compiler that inlines a rung or folds its loop (every result is checked, and
 //! twice the calls must take twice the time); a clock that is read within the loop (it is read once a pass, and its cost is
-//! taken off and shown as `floor`); link-time optimisation across languages (C is compiled apart). What a processor does
-//! beside a call overlaps with it: the loop is not taken off, `inlined` shows it.
+//! taken off and shown as `floor`); where the system loads a library, on which the jump of the table depends by a third
+//! (copies at several addresses take turns, and the best pass counts); link-time optimisation across languages (C is compiled
+//! apart). What a processor does beside a call overlaps with it: the loop is not taken off, `inlined` shows it.
 #![expect(unsafe_code, reason = "this probe calls foreign functions")]
 
 mod rungs;
@@ -58,10 +60,11 @@ pub static PROBE: Probe = Probe {
     info: &ProbeInfo {
         id: "ffi.native",
         summary: "What a call of C from Rust costs: static, through the linkage table, callbacks, structs, texts.",
-        method: 1,
+        method: 2,
         about: "Loops of dependent calls, each kind across the boundary and as the same function of Rust that may not be \
                 inlined; `overhead` is the difference of the best passes. Kinds: `inlined` and `rust` (an addition, for \
-                scale), `c_static`, `c_dynamic` (a shared library's call through its procedure linkage table), `c_pointer` \
+                scale), `c_static`, `c_dynamic` (a shared library's call through its procedure linkage table; copies of the \
+                library take turns, since its address decides how well the jump is foreseen), `c_pointer` \
                 (the same function by its address, as Rust calls dynamic libraries), `callback` (C calls Rust), `struct_16` \
                 and `struct_64` by value, `text_in` (a copy that ends with zero) and `text_out` (searched for its end and \
                 checked for UTF-8). Passes take turns on one CPU; one reading of the clock is taken off each and shown as \

@@ -1,10 +1,11 @@
 //! Passes of several rungs of a ladder, in turns, so that what drifts hits all alike; and what they share: the worker
 //! that is tied to a CPU, and the floor of the clock that is taken off.
-#![expect(unsafe_code, reason = "empty assembly blocks hide values from the optimiser")]
+#![expect(unsafe_code, reason = "an empty assembly block hides values from the optimiser")]
 
 use std::time::Duration;
 
 use crate::harness::calibrate::{Target, calibrate};
+pub(crate) use crate::harness::opaque::keep;
 use crate::harness::passes::Passes;
 use crate::harness::{Moment, Team, clock, passes, proportion};
 use crate::{Context, ProbeError};
@@ -117,14 +118,6 @@ pub(crate) fn take<S: Send + 'static>(
         return Err(ProbeError::verification("no call was made: nothing was measured"));
     }
     Ok(Turns { each: taken.iter().map(Passes::each).collect(), calls, floor })
-}
-
-/// The same number, about which the optimiser knows nothing any more. Emits no instruction.
-#[inline(always)]
-pub(crate) fn keep(mut value: i64) -> i64 {
-    // SAFETY: the block is empty.
-    unsafe { std::arch::asm!("/* {0} */", inout(reg) value, options(nomem, nostack, preserves_flags)) };
-    value
 }
 
 /// Makes the optimiser believe that the value was read and written where it lies. Emits no instruction.

@@ -11,6 +11,7 @@ pub mod opaque;
 pub mod passes;
 pub mod pin;
 pub mod proportion;
+pub(crate) mod repeated;
 pub mod sentinel;
 pub mod short;
 pub mod team;

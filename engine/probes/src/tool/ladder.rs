@@ -141,7 +141,7 @@ pub static PROBE: Probe = Probe {
         id: "tool.ladder",
         summary: "What a tool call costs by the way it is made: function, registry, script, JSON-RPC, thread, pipes, \
                   sockets, HTTP, a new process, a shell.",
-        method: 1,
+        method: 2,
         about: "Calls one tool through each layer and checks every answer; what a layer adds is the difference to the one \
                 below it. The cost of the clock is shown and taken off; calls too short for it are timed in batches. CPU \
                 time, switches and faults are those of both sides. A script's layer needs a program with a script language, \

@@ -3,12 +3,16 @@
 use std::ffi::{CStr, CString, c_void};
 use std::hint::black_box;
 
-use super::super::foreign::{self, Large, Pair, Shared, Step};
+use super::super::foreign::{self, Large, Loaded, Pair, Shared, Step};
 use super::super::turns::{Rung, keep, keep_at};
+use crate::harness::repeated::repeated;
 
 /// What the loops work on.
 pub(crate) struct Material {
     shared: Option<Shared>,
+    /// More copies of the shared library, and which of them is next.
+    tables: Vec<Loaded>,
+    next: usize,
     texts: Vec<String>,
     step: i64,
     /// Kept from the optimiser, so that what C is given to call back is not known where it is called.
@@ -18,13 +22,29 @@ pub(crate) struct Material {
 
 /// Bytes of a text.
 const TEXT: usize = 32;
+/// Copies of the shared library that take turns, a pass each: as many as there are passes that count, and an odd number, so
+/// that passes of two lengths that alternate meet every copy.
+const TABLES: usize = 9;
 /// Texts that take turns: as many as the library has names.
 const TEXTS: usize = 4;
 
 impl Material {
     pub(crate) fn new(shared: Option<Shared>) -> Self {
         let texts = (0..TEXTS).map(|at| format!("{:.<TEXT$}", char::from(b'a' + at as u8))).collect();
-        Self { shared, texts, step: black_box(3), forward: black_box(forward), within: black_box(within) }
+        let tables = if shared.is_some() { foreign::copies(TABLES) } else { Vec::new() };
+        for copy in &tables {
+            // SAFETY: a count is all that the function wants. Now its pages are there.
+            black_box(unsafe { (copy.shared.add_often)(1_000) });
+        }
+        Self {
+            shared,
+            tables,
+            next: 0,
+            texts,
+            step: black_box(3),
+            forward: black_box(forward),
+            within: black_box(within),
+        }
     }
 }
 
@@ -59,27 +79,6 @@ pub(crate) static KINDS: &[Kind] = &[
     Kind { name: "text_in", dynamic: false, calls: text_in, twin: Some(rust_text_in), expected: texts_in },
     Kind { name: "text_out", dynamic: false, calls: text_out, twin: Some(rust_text_out), expected: texts_out },
 ];
-
-/// Calls in a turn of the loop: where in a line of code a single call would happen to lie could change its time by half.
-const CALLS: u64 = 8;
-
-/// Makes so many calls.
-#[inline(always)]
-fn repeated(count: u64, mut call: impl FnMut()) {
-    for _ in 0..count / CALLS {
-        call();
-        call();
-        call();
-        call();
-        call();
-        call();
-        call();
-        call();
-    }
-    for _ in 0..count % CALLS {
-        call();
-    }
-}
 
 // An addition.
 
@@ -146,9 +145,13 @@ fn c_static(_: &mut Material, count: u64) -> u64 {
     additions(count, direct_add)
 }
 
+/// Where the system happens to have loaded a library decides how well a processor foresees the jumps of its table, by up
+/// to a third, and for as long as the library stays. So each pass calls another copy: the best one has the best place.
 fn c_dynamic(material: &mut Material, count: u64) -> u64 {
+    material.next += 1;
+    let copy = material.tables.get(material.next % TABLES).map(|copy| copy.shared).or(material.shared);
     // SAFETY: a count is all that the function wants.
-    material.shared.map_or(0, |shared| unsafe { (shared.add_often)(count as i64) } as u64)
+    copy.map_or(0, |shared| unsafe { (shared.add_often)(count as i64) } as u64)
 }
 
 fn c_pointer(material: &mut Material, count: u64) -> u64 {

@@ -107,15 +107,28 @@ impl Seen {
     /// fifth either way.
     #[must_use]
     pub fn range(&self) -> Range {
+        let truth = self.truth();
+        if self.has_interval() {
+            Range::new(self.value, wider(self.value, truth.low), wider(self.value, truth.high))
+        } else {
+            truth
+        }
+    }
+
+    /// The value with the ends between which the truth should lie: what values that are made of several are made from, so that they
+    /// become predictions once.
+    pub(crate) fn truth(&self) -> Range {
         match self.interval {
-            Some(Interval { low, high }) if self.rounds >= ROUNDS || self.samples >= MANY => {
-                Range::new(self.value, wider(self.value, low), wider(self.value, high))
-            }
+            Some(Interval { low, high }) if self.has_interval() => Range::new(self.value, low, high),
             _ => {
                 let width = AT_LEAST * self.value.abs();
                 Range::new(self.value, self.ends.0.min(self.value - width), self.ends.1.max(self.value + width))
             }
         }
+    }
+
+    fn has_interval(&self) -> bool {
+        self.interval.is_some() && (self.rounds >= ROUNDS || self.samples >= MANY)
     }
 
     /// As evidence.

@@ -75,7 +75,28 @@ fn the_memory_of_this_process_is_not_the_programs() {
 fn every_run_is_recorded() {
     let records = measure(&["true"], &[("runs", text("3"))]).unwrap();
     assert!(records.iter().all(|record| record.values.len() == 3));
-    assert_eq!(records.len(), PROBE.info.metrics.len());
+    // All but what the processor counts, which is asked for by name.
+    let names: Vec<&str> = records.iter().map(|record| record.metric.id.as_str()).collect();
+    assert_eq!(names, ["wall", "user", "system", "peak_memory", "page_faults", "exit"]);
+}
+
+#[test]
+fn counters_are_read_where_there_are_any_and_nothing_else_depends_on_them() {
+    let records = measure(&["sh", "-c", BUSY], &[("counters", ArgValue::Flag(true))]).unwrap();
+    assert!(value(&records, &WALL) > 0.0 && value(&records, &EXIT).abs() < f64::EPSILON);
+    let counted = |metric: &MetricDef| records.iter().find(|record| record.metric.id == metric.id);
+    let Ok(_) = Counters::of_this_machine() else {
+        // They are refused: a note says so, and no number stands in for them.
+        return assert!(counted(&CYCLES).is_none() && records.len() == 6, "{records:?}");
+    };
+    // A loop of 30,000 turns takes a shell many instructions each, and no processor does a hundred in a cycle.
+    let (cycles, done) = (value(&records, &CYCLES), value(&records, &INSTRUCTIONS));
+    assert!(done > 3e5 && done < 1e11 && done / cycles < 100.0, "{done} instructions in {cycles} cycles");
+    let shares = [&RETIRING, &BAD_SPECULATION, &FRONTEND_BOUND, &BACKEND_BOUND].map(counted);
+    if let [Some(a), Some(b), Some(c), Some(d)] = shares {
+        let sum: f64 = [a, b, c, d].iter().map(|record| record.values[0]).sum();
+        assert!((0.9..1.1).contains(&sum), "the shares make {sum}");
+    }
 }
 
 #[test]

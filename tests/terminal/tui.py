@@ -26,7 +26,8 @@ import pyte
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ENGINE = os.environ.get("ENGINE_BIN", str(ROOT / "target/debug/engine"))
 PANIC = os.environ.get("ENGINE_PANIC", str(ROOT / "target/debug/examples/panic"))
-SCENARIO = 'suite("shown", #{ rounds: 200, budget: "2 min" });\nbench(cpu::primes(#{ limit: 200_000 }));\n'
+# It goes on for as long as a test on a busy machine may take, and is always ended.
+SCENARIO = 'suite("shown", #{ rounds: 100_000, budget: "1 h" });\nbench(cpu::primes(#{ limit: 200_000 }));\n'
 # A run that was ended early: by a key or Ctrl-C, or by a signal.
 INTERRUPTED = (130, 143)
 
@@ -81,7 +82,7 @@ class Terminal:
     def text(self):
         return "\n".join(self.screen.display)
 
-    def wait(self, wanted, seconds=30):
+    def wait(self, wanted, seconds=120):
         """Until the screen shows something; a function of its text says whether it does."""
         shows = wanted if callable(wanted) else lambda text: wanted in text
         until = time.monotonic() + seconds
@@ -99,7 +100,7 @@ class Terminal:
     def press(self, keys):
         os.write(self.master, keys)
 
-    def end(self, codes, seconds=30):
+    def end(self, codes, seconds=120):
         """Waits for the end and looks at what is left of the terminal."""
         until = time.monotonic() + seconds
         while self.child.poll() is None and time.monotonic() < until:
@@ -136,12 +137,17 @@ def run(folder, **size):
 
 
 def frame(terminal):
-    """Everything is within the screen: boxes are closed at its right edge, and the last line has the keys."""
+    """Everything is within the screen: boxes are closed at its right edge, and the last line has the keys. What is half drawn is
+    waited for."""
+    def whole(_):
+        lines = terminal.screen.display
+        corners = [line.rstrip() for line in lines if line.startswith("┌")]
+        closed = corners and all(len(line) == terminal.columns and line.endswith("┐") for line in corners)
+        return closed and lines[-1].startswith("q quit")
+
+    terminal.wait(whole)
     lines = terminal.screen.display
     assert len(lines) == terminal.rows and all(len(line) <= terminal.columns for line in lines)
-    corners = [line.rstrip() for line in lines if line.startswith("┌")]
-    assert corners and all(len(line) == terminal.columns and line.endswith("┐") for line in corners), terminal.text()
-    assert lines[-1].startswith("q quit"), terminal.text()
 
 
 def leave(terminal, start):
@@ -193,8 +199,6 @@ def follows_a_resize(folder):
         terminal.resize(rows, columns)
         terminal.wait(lambda text, columns=columns: any(len(line.rstrip()) == columns and line.startswith("┌") and line.rstrip().endswith("┐")
                                                         for line in text.split("\n")))
-        time.sleep(0.4)
-        terminal.read()
         frame(terminal)
     for rows, columns in ((2, 10), (1, 1), (24, 80)):
         terminal.resize(rows, columns)
@@ -234,7 +238,7 @@ def has_lines_without_a_terminal(folder):
     pathlib.Path(folder, "short.rhai").write_text('suite("short", #{ rounds: 1 });\nbench(cpu::primes(#{ limit: 1000 }));\n', encoding="utf-8")
     env = {**os.environ, "TERM": "xterm", "XDG_DATA_HOME": folder, "XDG_STATE_HOME": folder, "XDG_CONFIG_HOME": folder}
     done = subprocess.run([ENGINE, "--db", "t.db", "run", "short.rhai", "--tui", "--profile", "tiny", "--out", "out"], cwd=folder, env=env,
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600, check=False)
     said = done.stdout + done.stderr
     assert "lines instead" in said and "\x1b" not in said, said
 

@@ -63,6 +63,8 @@ export async function browse() {
 /** A page that fails its test when it writes an error to the console or asks anything of another machine. */
 export async function open(browser, address, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, reducedMotion: "reduce", ...options });
+  // Whatever is waited for comes when it comes: a browser on a busy machine takes its time, and only one that hangs fails.
+  context.setDefaultTimeout(120_000);
   const page = await context.newPage();
   page.wrong = [];
   page.allowed = [];
@@ -97,13 +99,16 @@ export async function picture(page, name, whole = true) {
 }
 
 /** Waits until a function of the page, which may ask the server, says so. (`waitForFunction` takes a promise itself for a yes.) */
-export async function until(page, told, argument = null, seconds = 20) {
+export async function until(page, told, argument = null, seconds = 120) {
   const end = Date.now() + 1000 * seconds;
   while (!(await page.evaluate(told, argument))) {
     if (Date.now() > end) throw new Error(`not within ${seconds} s: ${told} ${JSON.stringify(argument)}`);
     await page.waitForTimeout(200);
   }
 }
+
+/** Waits until the page itself says so. */
+export const shows = (page, told, argument = null) => page.waitForFunction(told, argument);
 
 /** What axe-core finds that is serious or worse. */
 export async function accessible(page, name) {

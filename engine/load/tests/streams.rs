@@ -5,7 +5,7 @@ mod common;
 mod identity;
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -56,22 +56,22 @@ fn what_is_received_ends_where_it_should() {
     let rows = each(&echo(), |user, address| {
         let conn = user.tcp(address)?;
         conn.send(b"one\ntwo\r\nthr")?;
-        assert_eq!(conn.receive(&Until::Delimiter(b"\n".to_vec()), SECOND)?, b"one\n");
-        assert_eq!(conn.receive(&Until::Delimiter(b"\r\n".to_vec()), SECOND)?, b"two\r\n");
+        assert_eq!(conn.receive(&Until::Delimiter(b"\n".to_vec()), 60 * SECOND)?, b"one\n");
+        assert_eq!(conn.receive(&Until::Delimiter(b"\r\n".to_vec()), 60 * SECOND)?, b"two\r\n");
         conn.send(b"ee")?;
-        assert_eq!(conn.receive(&Until::Bytes(5), SECOND)?, b"three");
+        assert_eq!(conn.receive(&Until::Bytes(5), 60 * SECOND)?, b"three");
         // Two messages in a row are one stream, in order.
         for part in 0..50_u8 {
             conn.send(&[part; 100])?;
         }
-        let all = conn.receive(&Until::Bytes(5000), 10 * SECOND)?;
+        let all = conn.receive(&Until::Bytes(5000), 60 * SECOND)?;
         assert!(all.chunks(100).enumerate().all(|(at, part)| part == [at as u8; 100]));
         let big = vec![7; 60_000];
         conn.send(&big)?;
-        assert!(conn.receive(&Until::Bytes(60_000), 10 * SECOND)? == big);
+        assert!(conn.receive(&Until::Bytes(60_000), 60 * SECOND)? == big);
         conn.name("last");
         conn.send(b"x")?;
-        assert_eq!(conn.receive(&Until::Some, SECOND)?, b"x");
+        assert_eq!(conn.receive(&Until::Some, 60 * SECOND)?, b"x");
         conn.close();
         Ok(())
     });
@@ -93,10 +93,10 @@ fn a_server_may_speak_first_and_end_the_connection() {
     });
     each(&server, |user, address| {
         let conn = user.tcp(address)?;
-        assert_eq!(conn.receive(&Until::Delimiter(b"\r\n".to_vec()), 10 * SECOND)?, b"220 hello\r\n");
+        assert_eq!(conn.receive(&Until::Delimiter(b"\r\n".to_vec()), 60 * SECOND)?, b"220 hello\r\n");
         conn.send(b"QUIT\r\n")?;
-        assert_eq!(conn.receive(&Until::End, 10 * SECOND)?, b"bye");
-        assert_eq!(conn.receive(&Until::Some, SECOND).unwrap_err().class, ErrorClass::Closed);
+        assert_eq!(conn.receive(&Until::End, 60 * SECOND)?, b"bye");
+        assert_eq!(conn.receive(&Until::Some, 60 * SECOND).unwrap_err().class, ErrorClass::Closed);
         Ok(())
     });
 }
@@ -111,11 +111,11 @@ fn pauses_are_kept_while_data_arrive() {
     });
     each(&server, |user, address| {
         let conn = user.tcp(address)?;
-        let _ = conn.receive(&Until::Some, 10 * SECOND)?;
+        let _ = conn.receive(&Until::Some, 60 * SECOND)?;
         let began = std::time::Instant::now();
         user.pause(0.1)?;
         assert!(began.elapsed() >= Duration::from_millis(100), "{:?}", began.elapsed());
-        assert!(conn.receive(&Until::Some, SECOND)?.len() >= 4);
+        assert!(conn.receive(&Until::Some, 60 * SECOND)?.len() >= 4);
         Ok(())
     });
 }
@@ -145,10 +145,12 @@ fn each_fault_is_a_class_that_is_counted() {
     let rows = each(&half, |user, address| {
         let conn = user.tcp(address)?;
         conn.send(b"all?")?;
+        // It is there from here on, however long that took.
+        assert_eq!(conn.receive(&Until::Bytes(1), 60 * SECOND)?, b"h");
         let failure = conn.receive(&Until::Delimiter(b"\n".to_vec()), SECOND / 5).unwrap_err();
         assert_eq!(failure.class, ErrorClass::TimeoutInBody);
         // What came stays.
-        assert_eq!(conn.receive(&Until::Bytes(4), SECOND)?, b"half");
+        assert_eq!(conn.receive(&Until::Bytes(3), 60 * SECOND)?, b"alf");
         Ok(())
     });
     only(rows, ErrorClass::TimeoutInBody);
@@ -159,7 +161,7 @@ fn each_fault_is_a_class_that_is_counted() {
     let rows = each(&closes, |user, address| {
         let conn = user.tcp(address)?;
         conn.send(b"four?")?;
-        assert_eq!(conn.receive(&Until::Bytes(4), 10 * SECOND).unwrap_err().class, ErrorClass::ClosedInBody);
+        assert_eq!(conn.receive(&Until::Bytes(4), 60 * SECOND).unwrap_err().class, ErrorClass::ClosedInBody);
         Ok(())
     });
     only(rows, ErrorClass::ClosedInBody);
@@ -170,7 +172,7 @@ fn each_fault_is_a_class_that_is_counted() {
     let rows = each(&resets, |user, address| {
         let conn = user.tcp(address)?;
         conn.send(b"x")?;
-        assert_eq!(conn.receive(&Until::Some, 10 * SECOND).unwrap_err().class, ErrorClass::Reset);
+        assert_eq!(conn.receive(&Until::Some, 60 * SECOND).unwrap_err().class, ErrorClass::Reset);
         assert!(conn.send(b"y").is_err());
         Ok(())
     });
@@ -178,14 +180,14 @@ fn each_fault_is_a_class_that_is_counted() {
     let endless = Server::raw(|mut stream| while stream.write_all(&[b'x'; 65_536]).is_ok() {});
     let rows = each(&endless, |user, address| {
         let conn = user.tcp(address)?;
-        let failure = conn.receive(&Until::Delimiter(b"\n".to_vec()), 10 * SECOND).unwrap_err();
+        let failure = conn.receive(&Until::Delimiter(b"\n".to_vec()), 60 * SECOND).unwrap_err();
         assert_eq!(failure.class, ErrorClass::BodyTooLarge);
         Ok(())
     });
     only(rows, ErrorClass::BodyTooLarge);
     let rows = each(&silent, |user, _| {
-        let nobody = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound");
-        assert_eq!(user.tcp(&nobody.to_string()).unwrap_err().class, ErrorClass::Refused);
+        let nobody = common::Nobody::new();
+        assert_eq!(user.tcp(&nobody.address.to_string()).unwrap_err().class, ErrorClass::Refused);
         Ok(())
     });
     only(rows, ErrorClass::Refused);
@@ -215,7 +217,7 @@ fn a_stream_can_be_encrypted() {
                 let conn = user.tcp(&address)?;
                 for number in 0..3 {
                     conn.send(b"hello\r\n\r\n")?;
-                    let line = conn.receive(&Until::Delimiter(b"\n".to_vec()), 10 * SECOND)?;
+                    let line = conn.receive(&Until::Delimiter(b"\n".to_vec()), 60 * SECOND)?;
                     assert_eq!(line, format!("answer {number}\n").as_bytes());
                 }
                 Ok(())
@@ -278,20 +280,20 @@ fn datagrams_are_whole_and_errors_are_counted() {
                 let socket = user.udp(&address)?;
                 for size in [1, 100, 5000, 8000] {
                     socket.send(&vec![9; size])?;
-                    assert_eq!(socket.receive(&Until::Some, 10 * SECOND)?, vec![9; size]);
+                    assert_eq!(socket.receive(&Until::Some, 60 * SECOND)?, vec![9; size]);
                 }
                 socket.send(b"two")?;
-                assert_eq!(socket.receive(&Until::Some, 10 * SECOND)?, b"first");
-                assert_eq!(socket.receive(&Until::Some, 10 * SECOND)?, b"second");
+                assert_eq!(socket.receive(&Until::Some, 60 * SECOND)?, b"first");
+                assert_eq!(socket.receive(&Until::Some, 60 * SECOND)?, b"second");
                 socket.send(b"empty")?;
-                assert_eq!(socket.receive(&Until::Some, 10 * SECOND)?, b"");
+                assert_eq!(socket.receive(&Until::Some, 60 * SECOND)?, b"");
                 socket.send(b"still there")?;
-                assert_eq!(socket.receive(&Until::Some, 10 * SECOND)?, b"still there");
+                assert_eq!(socket.receive(&Until::Some, 60 * SECOND)?, b"still there");
                 socket.send(b"nothing")?;
                 assert_eq!(socket.receive(&Until::Some, SECOND / 5).unwrap_err().class, ErrorClass::Timeout);
                 socket.send(b"large")?;
                 // Taken whole or refused, never cut.
-                match socket.receive(&Until::Some, 10 * SECOND) {
+                match socket.receive(&Until::Some, 60 * SECOND) {
                     Ok(bytes) => assert_eq!(bytes.len(), 20_000),
                     Err(failure) => assert_eq!(failure.class, ErrorClass::BodyTooLarge),
                 }
@@ -323,7 +325,7 @@ fn a_connection_that_the_journey_forgets_is_closed() {
     // All threads of the server end, or its drop would hang. It may still be accepting what is closed already.
     let began = std::time::Instant::now();
     while server.accepted.load(Ordering::Relaxed) < 200 {
-        assert!(began.elapsed() < Duration::from_secs(30), "{:?}", server.accepted);
+        assert!(began.elapsed() < Duration::from_secs(300), "{:?}", server.accepted);
         nap(5);
     }
 }

@@ -9,7 +9,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::Ordering;
 
-use common::{DRIVERS, Server, iterations, load, nap, reset, run};
+use common::{DRIVERS, Server, iterations, late, load, nap, reset, run};
 use engine_load::driver::DriverChoice;
 use engine_load::http::{Body, Method, Origin, Request};
 use engine_load::record::Row;
@@ -200,35 +200,36 @@ fn authorities_that_cannot_be_read_are_found_before_the_load_starts() {
 }
 
 /// A server of plain bytes that reads the client's first word and then does as `act` says.
-fn before_agreeing(act: impl Fn(&TcpStream) + Send + Sync + 'static, class: ErrorClass, most: u64) {
+fn before_agreeing(act: impl Fn(&TcpStream) + Send + Sync + 'static, class: ErrorClass) {
     let server = Server::raw(move |stream| {
         let mut socket = stream;
         let _ = socket.read(&mut [0; 4096]);
         act(stream);
     });
     for driver in DRIVERS {
-        only(&requests(secure(&server), driver, Authority::new().trusted(), 10, most), class, 20);
+        let requests = |most| requests(secure(&server), driver, Authority::new().trusted(), 10, most);
+        if class.is_timeout() { late(class, 20, requests) } else { only(&requests(60_000), class, 20) }
     }
 }
 
 #[test]
 fn reset_within_the_handshake() {
-    before_agreeing(reset, ErrorClass::Tls, 60_000);
+    before_agreeing(reset, ErrorClass::Tls);
 }
 
 #[test]
 fn closed_within_the_handshake() {
-    before_agreeing(|_| (), ErrorClass::Tls, 60_000);
+    before_agreeing(|_| (), ErrorClass::Tls);
     // After the start of a record.
-    before_agreeing(|mut stream| drop(stream.write_all(&[22, 3, 3, 0, 100, 2, 0])), ErrorClass::Tls, 60_000);
+    before_agreeing(|mut stream| drop(stream.write_all(&[22, 3, 3, 0, 100, 2, 0])), ErrorClass::Tls);
 }
 
 #[test]
 fn garbage_instead_of_a_hello() {
-    before_agreeing(|mut stream| drop(stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")), ErrorClass::Tls, 60_000);
-    before_agreeing(|mut stream| drop(stream.write_all(&[0xff; 3000])), ErrorClass::Tls, 60_000);
+    before_agreeing(|mut stream| drop(stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")), ErrorClass::Tls);
+    before_agreeing(|mut stream| drop(stream.write_all(&[0xff; 3000])), ErrorClass::Tls);
     // An alert: no such name.
-    before_agreeing(|mut stream| drop(stream.write_all(&[21, 3, 3, 0, 2, 2, 112])), ErrorClass::Tls, 60_000);
+    before_agreeing(|mut stream| drop(stream.write_all(&[21, 3, 3, 0, 2, 2, 112])), ErrorClass::Tls);
 }
 
 #[test]
@@ -237,41 +238,57 @@ fn never_agreeing() {
         let mut socket = stream;
         while matches!(socket.read(&mut [0; 4096]), Ok(1..)) {}
     };
-    before_agreeing(silent, ErrorClass::TlsTimeout, 300);
+    before_agreeing(silent, ErrorClass::TlsTimeout);
 }
 
 #[test]
 fn garbage_for_ever() {
-    before_agreeing(|mut stream| while stream.write_all(&[22; 16_384]).is_ok() {}, ErrorClass::Tls, 60_000);
+    before_agreeing(|mut stream| while stream.write_all(&[22; 16_384]).is_ok() {}, ErrorClass::Tls);
 }
 
 /// What happens after the handshake: `act` has the plain stream after a request.
-fn after_agreeing(act: impl Fn(&mut Plain<'_>) -> Then + Send + Sync + Clone + 'static, class: ErrorClass, most: u64) {
+fn after_agreeing(act: impl Fn(&mut Plain<'_>) -> Then + Send + Sync + Clone + 'static, class: ErrorClass) {
     let authority = Authority::new();
     let identity = authority.vouch(&["127.0.0.1"], 2999);
     for driver in DRIVERS {
         let act = act.clone();
         let (server, _) = serving(identity.config(ALL_VERSIONS), move |plain, _| act(plain));
-        let row = requests(secure(&server), driver, authority.trusted(), 10, most);
-        if matches!(class, ErrorClass::ResetInHead | ErrorClass::ResetInBody) {
-            // A reset may overtake bytes that a busy generator has not read yet.
-            let reset = |found| matches!(found, ErrorClass::Reset | ErrorClass::ResetInHead) || found == class;
-            assert!(row.errors.iter().all(|error| reset(error.class)), "{:?}", row.errors);
-            assert!(row.failed == 20 && row.errors.iter().any(|error| error.class == class), "{:?}", row.errors);
-        } else {
-            only(&row, class, 20);
+        let requests = |most| requests(secure(&server), driver, authority.trusted(), 10, most);
+        if class.is_timeout() {
+            late(class, 20, requests);
+            continue;
         }
+        only(&requests(60_000), class, 20);
     }
 }
 
-/// Says `text`, and then does as told; a reset where `hard`.
-fn saying(text: &'static [u8], then: Then, hard: bool) -> impl Fn(&mut Plain<'_>) -> Then + Send + Sync + Clone {
+/// Servers that say `text`, and reset the connection when it has been read. Where that takes the generator longer, the
+/// reset may overtake what was said: then it gets more time.
+fn reset_after_agreeing(text: &'static [u8], class: ErrorClass) {
+    let authority = Authority::new();
+    let identity = authority.vouch(&["127.0.0.1"], 2999);
+    for driver in DRIVERS {
+        let met = [20, 200, 1_000, 5_000].into_iter().any(|pause| {
+            let (server, _) = serving(identity.config(ALL_VERSIONS), move |plain, _| {
+                let _ = plain.write_all(text).and_then(|()| plain.flush());
+                nap(pause);
+                reset(plain.sock);
+                Then::Cut
+            });
+            let row = requests(secure(&server), driver, authority.trusted(), 10, 60_000);
+            let resets = [ErrorClass::Reset, ErrorClass::ResetInHead, ErrorClass::ResetInBody];
+            assert!(row.errors.iter().all(|error| resets.contains(&error.class)), "{:?}", row.errors);
+            assert_eq!((row.ok, row.timed_out, row.failed), (0, 0, 20));
+            row.errors.len() == 1 && row.errors[0].class == class
+        });
+        assert!(met, "{class:?}");
+    }
+}
+
+/// Says `text`, and then does as told.
+fn saying(text: &'static [u8], then: Then) -> impl Fn(&mut Plain<'_>) -> Then + Send + Sync + Clone {
     move |plain| {
         let _ = plain.write_all(text).and_then(|()| plain.flush());
-        if hard {
-            nap(20);
-            reset(plain.sock);
-        }
         then
     }
 }
@@ -281,26 +298,26 @@ fn the_faults_of_plain_connections_have_the_same_classes_here() {
     use Then::{Cut, Farewell, More};
     let head = b"HTTP/1.1 200 OK\r\nContent-";
     let body = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc";
-    after_agreeing(|_| More, ErrorClass::Timeout, 300);
-    after_agreeing(saying(head, More, false), ErrorClass::TimeoutInHead, 300);
-    after_agreeing(saying(body, More, false), ErrorClass::TimeoutInBody, 300);
+    after_agreeing(|_| More, ErrorClass::Timeout);
+    after_agreeing(saying(head, More), ErrorClass::TimeoutInHead);
+    after_agreeing(saying(body, More), ErrorClass::TimeoutInBody);
     let bytes = &[0xff, 0xfe, 0, 1, 2, 3, 13, 10];
-    for (text, then, hard, class) in [
-        (&b""[..], Cut, true, ErrorClass::Reset),
-        (head, Cut, true, ErrorClass::ResetInHead),
-        (body, Cut, true, ErrorClass::ResetInBody),
-        (b"", Farewell, false, ErrorClass::Closed),
-        (head, Farewell, false, ErrorClass::ClosedInHead),
-        (head, Cut, false, ErrorClass::ClosedInHead),
-        (body, Farewell, false, ErrorClass::ClosedInBody),
-        (body, Cut, false, ErrorClass::ClosedInBody),
+    reset_after_agreeing(b"", ErrorClass::Reset);
+    reset_after_agreeing(head, ErrorClass::ResetInHead);
+    reset_after_agreeing(body, ErrorClass::ResetInBody);
+    for (text, then, class) in [
+        (&b""[..], Farewell, ErrorClass::Closed),
+        (head, Farewell, ErrorClass::ClosedInHead),
+        (head, Cut, ErrorClass::ClosedInHead),
+        (body, Farewell, ErrorClass::ClosedInBody),
+        (body, Cut, ErrorClass::ClosedInBody),
         // A body that ends with the channel, which somebody cut.
-        (b"HTTP/1.1 200 OK\r\n\r\nabc", Cut, false, ErrorClass::ClosedInBody),
-        (bytes, More, false, ErrorClass::Malformed),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nabc", More, false, ErrorClass::ExcessData),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\nabc", More, false, ErrorClass::BadFraming),
+        (b"HTTP/1.1 200 OK\r\n\r\nabc", Cut, ErrorClass::ClosedInBody),
+        (bytes, More, ErrorClass::Malformed),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nabc", More, ErrorClass::ExcessData),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\nabc", More, ErrorClass::BadFraming),
     ] {
-        after_agreeing(saying(text, then, hard), class, 60_000);
+        after_agreeing(saying(text, then), class);
     }
 }
 
@@ -314,8 +331,8 @@ fn endless_answers_are_cut_off() {
         }
     };
     let header = b"X-Filler: abcdefghijklmnopqrstuvwxyz\r\n";
-    after_agreeing(endless(b"HTTP/1.1 200 OK\r\n", header), ErrorClass::HeadTooLarge, 60_000);
-    after_agreeing(endless(b"HTTP/1.1 200 OK\r\n\r\n", header), ErrorClass::BodyTooLarge, 60_000);
+    after_agreeing(endless(b"HTTP/1.1 200 OK\r\n", header), ErrorClass::HeadTooLarge);
+    after_agreeing(endless(b"HTTP/1.1 200 OK\r\n\r\n", header), ErrorClass::BodyTooLarge);
 }
 
 #[test]
@@ -330,7 +347,6 @@ fn a_channel_that_breaks_within_an_answer_is_a_fault_of_its_own() {
             Then::Cut
         },
         ErrorClass::Tls,
-        60_000,
     );
 }
 
@@ -346,5 +362,5 @@ fn a_body_may_end_with_the_channel() {
 }
 
 fn saying_body(plain: &mut Plain<'_>, _: usize) -> Then {
-    saying(b"HTTP/1.1 200 OK\r\n\r\nuntil the end", Then::Farewell, false)(plain)
+    saying(b"HTTP/1.1 200 OK\r\n\r\nuntil the end", Then::Farewell)(plain)
 }

@@ -27,6 +27,9 @@ const GRACE: Duration = Duration::from_secs(60);
 /// How often it is looked whether the scheduler is to end.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// How long its last words may take once it has ended.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
 /// So much of what a child says last is kept.
 const TAIL: usize = 4096;
 
@@ -100,7 +103,7 @@ impl Children {
         let (status, asked) = self.until(&ended, process, limit);
         // What the child left behind may hold the pipe open for ever; what it said is not worth that.
         let began = Instant::now();
-        while said.as_ref().is_some_and(|thread| !thread.is_finished()) && began.elapsed() < LOOK {
+        while said.as_ref().is_some_and(|thread| !thread.is_finished()) && began.elapsed() < LAST_WORDS {
             std::thread::sleep(Duration::from_millis(10));
         }
         let said = said.filter(std::thread::JoinHandle::is_finished).and_then(|thread| thread.join().ok());

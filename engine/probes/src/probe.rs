@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn samples_of_one_metric_come_together_and_labels_keep_them_apart() {
         let cancel = AtomicBool::new(false);
-        let mut cx = Context::new(Path::new("/"), &cancel, Instant::now() + Duration::from_secs(60), 1, 0, true);
+        let mut cx = Context::new(Path::new("/"), &cancel, Instant::now() + Duration::from_secs(600), 1, 0, true);
         cx.record(&TIME, 1.0);
         cx.record_at(&TIME, Labels::new().with("size", "4 KiB"), 7.0);
         cx.record_all(&TIME, &[2.0, 3.0]);

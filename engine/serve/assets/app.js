@@ -178,7 +178,7 @@ function help() {
   dialog.showModal();
 }
 
-let waiting = 0;
+let waiting = -Infinity;
 function key(event) {
   const typing = event.target.matches?.("input, textarea, select");
   if (event.key === "Escape") {
@@ -188,8 +188,9 @@ function key(event) {
     return;
   }
   if (typing || event.ctrlKey || event.metaKey || event.altKey || dialog.open && event.key !== "?") return;
-  if (performance.now() - waiting < 1500) {
-    waiting = 0;
+  // By when they were pressed: a page that is busy meanwhile takes no letter for a key of its own.
+  if (event.timeStamp - waiting < 1500) {
+    waiting = -Infinity;
     const page = pages.find((one) => one.key === event.key);
     if (page) {
       go(`/${page.path}`);
@@ -199,7 +200,7 @@ function key(event) {
     }
   }
   const actions = {
-    "?": help, g: () => { waiting = performance.now(); }, t: () => theme(true), p: () => live.freeze(!live.frozen), f: () => live.freeze(!live.frozen), e: expandAny,
+    "?": help, g: () => { waiting = event.timeStamp; }, t: () => theme(true), p: () => live.freeze(!live.frozen), f: () => live.freeze(!live.frozen), e: expandAny,
     "/": () => main.querySelector("[type=search]")?.focus(), j: () => move(1), k: () => move(-1),
   };
   const action = Object.hasOwn(actions, event.key) ? actions[event.key] : null;

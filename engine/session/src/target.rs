@@ -13,10 +13,13 @@ use engine_core::load::{DemoTarget, DemoTargetError};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, test_kill_process_group, waitid};
 use thiserror::Error;
 
-/// How long a child may take to say where it listens, beyond the delay that its settings ask for.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a child may take to say where it listens, beyond the delay that its settings ask for. On a machine with other
+/// work a start takes seconds.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a child may take to end when asked to.
 const FAREWELL: Duration = Duration::from_millis(500);
+/// How long its end and its last words may take once its output has ended, which it nearly always has because it died.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 /// Lines of what it printed as errors that an error of ours repeats.
 const REPEATED: usize = 5;
 /// Bytes of a line; the rest counts as the next one.
@@ -111,7 +114,7 @@ fn start_within(command: &[String], settings: &DemoTarget, patience: Duration) -
             }
             // Its output ended: it is dead, or as good as that.
             Err(RecvTimeoutError::Disconnected) => {
-                group.ended_within(FAREWELL);
+                group.ended_within(LAST_WORDS);
                 let status = group.ended().unwrap_or_else(|| "its output ended".to_owned());
                 drop(group);
                 return Err(TargetError::Died { status, said: repeated(&said) });
@@ -138,7 +141,7 @@ fn lines(pipe: Option<impl Read + Send + 'static>) -> Receiver<String> {
 
 /// The last lines of what an ended child said, as the end of a message.
 fn repeated(said: &Receiver<String>) -> String {
-    let deadline = Instant::now() + FAREWELL;
+    let deadline = Instant::now() + LAST_WORDS;
     let mut lines = Vec::new();
     while let Ok(line) = said.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
         lines.push(line);

@@ -479,7 +479,7 @@ fn the_monitor_feeds_the_record() {
     let mut with_monitor = settings(blind());
     with_monitor.monitor = Some(Duration::from_millis(5));
     let mut header = header(vec![step("fake.steady", Rounds::Exact(1_000_000))]);
-    header.plan.budget = Some(0.3);
+    header.plan.budget = Some(2.0);
     header.plan.profile = Profile::Tiny;
     let record = run(header, with_monitor, None, vec![]);
     assert!(!record.host.is_empty());

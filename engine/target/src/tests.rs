@@ -163,15 +163,15 @@ fn at_once(shop: &Target, count: usize) -> (Vec<u16>, Duration) {
 #[test]
 fn workers_are_held_one_request_each() {
     for cpu_bound in [false, true] {
-        let service = ServiceTime::Constant { mean: 0.02 };
+        let service = ServiceTime::Constant { mean: 0.1 };
         let shop = Target::start(DemoTarget { service, workers: 2, cpu_bound, ..DemoTarget::default() });
         let (statuses, took) = at_once(&shop, 6);
         assert_eq!(statuses, [200; 6]);
         // Never faster than three rounds of two; a loaded machine may be slower.
-        let shortest = Duration::from_millis(if cpu_bound { 20 } else { 60 });
+        let shortest = Duration::from_millis(if cpu_bound { 100 } else { 300 });
         assert!(took >= shortest, "{took:?}");
         let (service, wait) = (shop.counter("service_seconds_total"), shop.counter("wait_seconds_total"));
-        assert!(service >= 0.1199 && wait > 0.0, "{service} s of service, {wait} s of waiting");
+        assert!(service >= 0.5999 && wait > 0.0, "{service} s of service, {wait} s of waiting");
         assert_eq!(
             (shop.counter("queue_length"), shop.counter("workers_busy"), shop.counter("workers")),
             (0.0, 0.0, 2.0)

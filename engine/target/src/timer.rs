@@ -235,7 +235,8 @@ mod tests {
             let driver = Arc::clone(&timer);
             let drive = tokio::spawn(async move { driver.drive().await });
             let woken = Arc::new(Mutex::new(vec![]));
-            let now = timer.now();
+            // So far ahead that all wait before the first is due, on a slow machine too.
+            let now = timer.now() + 400_000_000;
             let tasks: Vec<_> = [(9, 0), (3, 1), (6, 2), (3, 3), (0, 4)]
                 .map(|(millis, name): (u64, u32)| {
                     let (timer, woken, due) = (Arc::clone(&timer), Arc::clone(&woken), now + millis * 1_000_000);

@@ -4,8 +4,9 @@ use std::io::Write;
 
 use crate::work::mix;
 
-const RECORDS: u64 = 250;
-const STEPS: u64 = 500_000;
+const RECORDS: u64 = 500;
+/// Work between two syncs, about as long as a sync of a fast disk takes: a slower disk makes the fault worse.
+const STEPS: u64 = 150_000;
 
 /// Computes and writes all records, to a file beside the program, where the disk is.
 pub fn run(faulty: bool) {

@@ -111,17 +111,17 @@ impl Draft {
         self
     }
 
-    /// Share of the objective's time that it would save, for choosing the strongest of several.
-    #[must_use]
-    pub fn strength(&self) -> f64 {
-        let speedup = self.gain.modelled().map_or(1.0, |modelled| modelled.speedup.value);
-        if speedup > 1.0 { 1.0 - 1.0 / speedup } else { 0.0 }
+    /// Share of the objective's time that it would save, as the order of findings has it: at least, then expected.
+    fn strength(&self) -> (f64, f64) {
+        let saved = |speedup: f64| if speedup > 1.0 { 1.0 - 1.0 / speedup } else { 0.0 };
+        self.gain.modelled().map_or((0.0, 0.0), |gain| (saved(gain.speedup.low), saved(gain.speedup.value)))
     }
 
     /// The strongest of several of one rule, which names the others; none of none.
     #[must_use]
     pub fn strongest(drafts: Vec<Self>) -> Option<Self> {
-        let best = (0..drafts.len()).max_by(|a, b| drafts[*a].strength().total_cmp(&drafts[*b].strength()))?;
+        let order = |a: (f64, f64), b: (f64, f64)| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1));
+        let best = (0..drafts.len()).max_by(|a, b| order(drafts[*a].strength(), drafts[*b].strength()))?;
         let others =
             drafts.iter().enumerate().filter(|(at, _)| *at != best).map(|(_, draft)| draft.subject.clone()).collect();
         drafts.into_iter().nth(best).map(|draft| draft.also(others))

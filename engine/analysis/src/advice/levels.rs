@@ -62,7 +62,7 @@ pub(crate) fn own_time(facts: &Facts<'_>, wall: &Seen) -> Seen {
     if user.value + system.value >= wall.value {
         return wall.clone();
     }
-    let (fast, slow) = (user.range(), system.range());
+    let (fast, slow) = (user.truth(), system.truth());
     Seen {
         source: format!("{} + {}", user.source, system.source),
         value: user.value + system.value,

@@ -12,6 +12,9 @@ use engine_core::unit::Unit;
 const ROUNDS: usize = 5;
 const AT_LEAST: f64 = 0.2;
 
+/// Two measurements of as many rounds differ by this many times as much as one differs from the truth: the variances add up.
+const AGAIN: f64 = std::f64::consts::SQRT_2;
+
 /// A load's latencies are many in one round: from so many on its interval is that of their number.
 const MANY: usize = 1000;
 
@@ -98,19 +101,34 @@ impl Seen {
         }
     }
 
-    /// The value with its ends: the interval over rounds; where there is none, what rounds differ by, and at least a fifth
-    /// either way.
+    /// The value with its ends, between which another measurement of as many rounds should lie: a gain is a prediction, which the next
+    /// measurement is held against. The interval over rounds tells where the truth is; the next one differs from it too. The
+    /// ends are taken in proportion, as ratios are made of them. Without an interval it is what rounds differ by, and at least a
+    /// fifth either way.
     #[must_use]
     pub fn range(&self) -> Range {
+        let truth = self.truth();
+        if self.has_interval() {
+            Range::new(self.value, wider(self.value, truth.low), wider(self.value, truth.high))
+        } else {
+            truth
+        }
+    }
+
+    /// The value with the ends between which the truth should lie: what values that are made of several are made from, so that they
+    /// become predictions once.
+    pub(crate) fn truth(&self) -> Range {
         match self.interval {
-            Some(Interval { low, high }) if self.rounds >= ROUNDS || self.samples >= MANY => {
-                Range::new(self.value, low, high)
-            }
+            Some(Interval { low, high }) if self.has_interval() => Range::new(self.value, low, high),
             _ => {
                 let width = AT_LEAST * self.value.abs();
                 Range::new(self.value, self.ends.0.min(self.value - width), self.ends.1.max(self.value + width))
             }
         }
+    }
+
+    fn has_interval(&self) -> bool {
+        self.interval.is_some() && (self.rounds >= ROUNDS || self.samples >= MANY)
     }
 
     /// As evidence.
@@ -158,6 +176,11 @@ impl Seen {
     }
 }
 
+/// An end of an interval, farther from its value: in proportion, or where one of them is not above zero in its unit.
+fn wider(value: f64, end: f64) -> f64 {
+    if value > 0.0 && end > 0.0 { value * (end / value).powf(AGAIN) } else { value + AGAIN * (end - value) }
+}
+
 /// A value that was computed from others, as evidence.
 #[must_use]
 pub(crate) fn derived(source: impl Into<String>, run: &str, range: Range, unit: Unit, against: Against) -> Evidence {
@@ -171,5 +194,50 @@ pub(crate) fn derived(source: impl Into<String>, run: &str, range: Range, unit: 
         unit,
         against: Some(against),
         times: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_measurement_differs_more_than_the_truth() {
+        let seen = |value: f64, low: f64, high: f64| {
+            let mut seen = Seen::plain("x", "run", &[value; 5], value, Unit::Seconds);
+            seen.interval = Some(Interval::new(low, high));
+            seen.range()
+        };
+        // A tenth either way becomes 1.1 to the power of the root of two.
+        let range = seen(2.0, 2.0 / 1.1, 2.2);
+        assert!((range.high - 2.0 * 1.144_294).abs() < 1e-5 && (range.low - 2.0 / 1.144_294).abs() < 1e-5, "{range:?}");
+        // Ends stay above zero where they are, and an exact one stays exact.
+        assert!(seen(1.0, 0.01, 3.0).low > 0.0);
+        assert_eq!(seen(1.0, 1.0, 1.0), Range::exact(1.0));
+        assert!((seen(1.0, -1.0, 3.0).low + 1.828_427).abs() < 1e-5);
+    }
+
+    #[test]
+    fn coverage_is_that_of_the_interval() {
+        // Means of five rounds of a normal value: the 95 % interval of the truth holds the next mean in 83 % only; the range in 95 %.
+        let mut state = 7_u64;
+        let mut even = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            ((state >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
+        };
+        let mut mean = || (0..5).map(|_| (0..12).map(|_| even()).sum::<f64>() - 6.0).sum::<f64>() / 5.0;
+        let half = 1.96 / 5.0_f64.sqrt();
+        let (mut narrow, mut wide) = (0, 0);
+        for _ in 0..4000 {
+            let (one, next) = (100.0 + mean(), 100.0 + mean());
+            let mut seen = Seen::plain("x", "run", &[one; 5], one, Unit::Seconds);
+            seen.interval = Some(Interval::new(one - half, one + half));
+            let range = seen.range();
+            narrow += usize::from((one - next).abs() <= half);
+            wide += usize::from(range.low <= next && next <= range.high);
+        }
+        let share = |count: usize| count as f64 / 4000.0;
+        assert!((0.80..0.87).contains(&share(narrow)), "{}", share(narrow));
+        assert!((0.93..0.97).contains(&share(wide)), "{}", share(wide));
     }
 }

@@ -32,6 +32,7 @@ static RULES: &[&Rule] = &[
     &cpu::threads::RULE,
     &cpu::threads_fight::RULE,
     &cpu::too_many_threads::RULE,
+    &cpu::top_down::RULE,
     &cpu::vectorisation::RULE,
     &memory::allocator::RULE,
     &memory::bandwidth_bound::RULE,

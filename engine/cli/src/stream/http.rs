@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
-/// Nobody waits longer: for a connection, and for each read and write.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Nobody waits longer: for a connection, and for each read and write. A server on a busy machine answers in seconds.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Where to post.
 #[derive(Debug, Clone, PartialEq, Eq)]

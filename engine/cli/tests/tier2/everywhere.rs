@@ -134,7 +134,7 @@ struct Group<'a>(&'a Path);
 impl Drop for Group<'_> {
     fn drop(&mut self) {
         // The last child of the run may take a moment to be gone.
-        for _ in 0..50 {
+        for _ in 0..3000 {
             if fs::remove_dir(self.0).is_ok() {
                 return;
             }

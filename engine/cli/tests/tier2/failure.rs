@@ -213,7 +213,7 @@ fn a_kill_in_the_middle_of_each_fault_leaves_nothing() {
         // Its owner is gone, so the deadline is now.
         while !active(&status()).is_empty() || !left(&sandbox).is_empty() {
             let still = (active(&status()), left(&sandbox));
-            assert!(killed.elapsed() < Duration::from_secs(5), "{fault}: after 5 s there is {still:?}");
+            assert!(killed.elapsed() < Duration::from_secs(60), "{fault}: after a minute there is {still:?}");
             std::thread::sleep(Duration::from_millis(20));
         }
         let ended = &status()["faults"]["ended"];

@@ -186,18 +186,22 @@ fn ctrl_c_keeps_and_reports_what_there_is() {
     let sandbox = Sandbox::new();
     sandbox.file("s.rhai", "bench(#{ rounds: 1_000_000 }, cpu::primes(#{ limit: 1000 }));");
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
-        let child = Command::new(assert_cmd::cargo::cargo_bin("engine"))
-            .args(["run", "s.rhai"])
+        let mut child = Command::new(assert_cmd::cargo::cargo_bin("engine"))
+            .args(["run", "s.rhai", "--trace"])
             .current_dir(sandbox.path(""))
             .env("HOME", sandbox.path(""))
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        std::thread::sleep(Duration::from_secs(2));
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+        assert!(lines.any(|line| line.contains(" attempt ")), "it ended before its first round");
+        // What it says further is read away.
+        let reader = std::thread::spawn(move || lines.for_each(drop));
         let sent = Command::new("kill").args([format!("-{signal}"), child.id().to_string()]).status().unwrap();
         assert!(sent.success());
         let output = child.wait_with_output().unwrap();
+        reader.join().unwrap();
         assert_eq!(output.status.code(), Some(code));
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(text.contains("partial") && text.contains("cpu.primes"), "{text}");

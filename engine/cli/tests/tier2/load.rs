@@ -44,8 +44,9 @@ fn requests(sandbox: &Sandbox) -> u64 {
 #[test]
 fn a_killed_load_keeps_all_but_its_last_seconds() {
     let sandbox = Sandbox::new();
-    assert_eq!(ended_by(&sandbox, "-KILL", 5), None);
-    // Seen for five seconds or more at 100/s: the second under way and the one that was being stored may be lost.
+    assert_eq!(ended_by(&sandbox, "-KILL", 8), None);
+    // Seen for eight seconds or more at 100/s: the second under way and the one that was being stored may be lost, and a busy
+    // machine may be behind.
     let kept = requests(&sandbox);
     assert!(kept >= 300, "{kept}");
 }
@@ -53,7 +54,7 @@ fn a_killed_load_keeps_all_but_its_last_seconds() {
 #[test]
 fn an_interrupted_load_is_stored_and_reported() {
     let sandbox = Sandbox::new();
-    assert_eq!(ended_by(&sandbox, "-INT", 2), Some(130));
+    assert_eq!(ended_by(&sandbox, "-INT", 4), Some(130));
     assert!(requests(&sandbox) >= 200);
     assert!(sandbox.reports("md").len() == 1, "the report is written");
 }

@@ -97,7 +97,7 @@ fn a_killed_scheduler_leaves_no_lock_and_an_honest_history() {
     let sandbox = Sandbox::new();
     sandbox.file(
         "slow.rhai",
-        "custom(\"c\", #{ rounds: 1, metrics: [\"x\"] }, || { sleep(\"4 s\"); record(\"x\", 1); });",
+        "custom(\"c\", #{ rounds: 1, metrics: [\"x\"] }, || { sleep(\"15 s\"); record(\"x\", 1); });",
     );
     sandbox.expect(0, &["schedule", "add", "slow", "* * * * *", "slow.rhai", "--zone", "UTC"]);
     let start = || {
@@ -122,7 +122,12 @@ fn a_killed_scheduler_leaves_no_lock_and_an_honest_history() {
         assert!(began.elapsed() < Duration::from_secs(60));
         std::thread::sleep(Duration::from_millis(20));
     }
-    std::thread::sleep(Duration::from_millis(500));
+    // The occurrence is noted before its run begins.
+    let runs = || sandbox.expect(0, &["runs", "list", "--json"]).json()["runs"].as_array().unwrap().len();
+    while runs() == 0 {
+        assert!(began.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(20));
+    }
     scheduler.kill().unwrap();
     scheduler.wait().unwrap();
     // Its run goes on and still keeps others away.
@@ -141,6 +146,5 @@ fn a_killed_scheduler_leaves_no_lock_and_an_honest_history() {
     sandbox.run(&["schedule", "watch"]);
     let endings: Vec<String> = history().iter().map(|one| one["ending"].as_str().unwrap().to_owned()).collect();
     assert!(endings.contains(&"lost".to_owned()) && endings.contains(&"ran".to_owned()), "{endings:?}");
-    let runs = sandbox.expect(0, &["runs", "list", "--json"]).json();
-    assert_eq!(runs["runs"].as_array().unwrap().len(), 2, "the run of the killed scheduler is stored too");
+    assert_eq!(runs(), 2, "the run of the killed scheduler is stored too");
 }

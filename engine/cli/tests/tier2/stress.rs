@@ -101,7 +101,7 @@ fn killed_in_the_middle_nothing_goes_on() {
         while !engine_faults::process::marked(&mark).is_empty()
             || !status()["faults"]["active"].as_array().unwrap().is_empty()
         {
-            assert!(killed.elapsed() < Duration::from_secs(20), "{stressor}: something goes on: {}", status());
+            assert!(killed.elapsed() < Duration::from_secs(60), "{stressor}: something goes on: {}", status());
             std::thread::sleep(Duration::from_millis(20));
         }
         println!("{stressor} gone after {:.2} s", killed.elapsed().as_secs_f64());

@@ -1,8 +1,10 @@
 //! What a victim prints: read all the time, so that it never waits for us, and kept only at its end.
 
 use std::collections::VecDeque;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Bytes that are kept.
 const KEPT: usize = 64 << 10;
@@ -11,6 +13,8 @@ const KEPT: usize = 64 << 10;
 #[derive(Debug, Default)]
 pub struct Output {
     inner: Mutex<(VecDeque<u8>, u64)>,
+    /// Pipes that are still read.
+    open: AtomicUsize,
 }
 
 impl Output {
@@ -27,6 +31,14 @@ impl Output {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).1
     }
 
+    /// Waits until all has been read that will ever be printed, at most so long: a process that escaped may hold a pipe.
+    pub(crate) fn await_end(&self, most: Duration) {
+        let until = Instant::now() + most;
+        while self.open.load(Ordering::Acquire) > 0 && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
     fn add(&self, bytes: &[u8]) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.1 += bytes.len() as u64;
@@ -39,14 +51,18 @@ impl Output {
 /// Reads a pipe to its end, in a thread of its own. The thread is not awaited: a process that escaped with the pipe in its
 /// hands must not hold us.
 pub(super) fn read(mut pipe: impl Read + Send + 'static, into: Arc<Output>) {
+    into.open.fetch_add(1, Ordering::AcqRel);
     std::thread::spawn(move || {
         let mut buffer = [0_u8; 8192];
-        while let Ok(count) = pipe.read(&mut buffer) {
-            if count == 0 {
-                return;
+        loop {
+            match pipe.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => into.add(&buffer[..count]),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => break,
             }
-            into.add(&buffer[..count]);
         }
+        into.open.fetch_sub(1, Ordering::AcqRel);
     });
 }
 
@@ -61,5 +77,19 @@ mod tests {
         output.add(b"the end");
         assert_eq!((output.text().len(), output.bytes()), (KEPT, 500_007));
         assert!(output.text().ends_with("the end"));
+    }
+
+    #[test]
+    fn the_last_words_are_waited_for() {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        let output = Arc::new(Output::default());
+        read(reader, Arc::clone(&output));
+        let printer = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(50));
+            std::io::Write::write_all(&mut writer, b"no database").unwrap();
+        });
+        output.await_end(Duration::from_secs(300));
+        assert_eq!(output.text(), "no database");
+        printer.join().unwrap();
     }
 }

@@ -12,8 +12,9 @@ use std::time::Duration;
 use engine_load::driver::DriverChoice;
 use engine_load::http::Origin;
 use engine_load::model::UserPhase;
+use engine_load::record::Row;
 use engine_load::spec::{Iterations, Load, Workload};
-use engine_load::{Failure, Native, Outcome, Runner, User};
+use engine_load::{ErrorClass, Failure, Native, Outcome, Runner, User};
 
 /// What a server does with one request on one connection; gives whether it keeps the connection.
 pub(crate) type Answer = dyn Fn(&mut &TcpStream, usize) -> bool + Send + Sync;
@@ -115,6 +116,35 @@ fn converse(stream: &TcpStream, answer: &Answer) {
             return;
         }
     }
+}
+
+/// An address at which nobody listens; as long as this lives, nobody else can either.
+pub(crate) struct Nobody {
+    pub(crate) address: SocketAddr,
+    _taken: (TcpListener, TcpStream),
+}
+
+impl Nobody {
+    pub(crate) fn new() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let stream = TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
+        Self { address: stream.local_addr().expect("connected"), _taken: (listener, stream) }
+    }
+}
+
+/// Makes requests of at most so many milliseconds, of which `count` end in a time-out of this class. A machine that is busy
+/// elsewhere may be late with an earlier step, whose time-out it then is: it gets more time.
+pub(crate) fn late(class: ErrorClass, count: u64, requests: impl Fn(u64) -> Row) {
+    let met = [300, 1_000, 5_000, 20_000].into_iter().any(|most| {
+        let row = requests(most);
+        assert!(row.errors.iter().all(|error| error.class.is_timeout()), "{:?}", row.errors);
+        assert_eq!((row.ok, row.failed, row.timed_out), (0, 0, count));
+        // Known only to have taken longer.
+        assert_eq!(row.response.censored_count(), count);
+        assert!(row.errors.iter().all(|error| !error.example.is_empty()));
+        row.errors.len() == 1 && row.errors[0].class == class
+    });
+    assert!(met, "{class:?}");
 }
 
 /// Ends a connection with a reset.

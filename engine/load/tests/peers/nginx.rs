@@ -65,7 +65,7 @@ impl Nginx {
             .expect("nginx must be installed; `.ci/run` does that");
         let mut nginx = Self { child, folder, authority, ports };
         let began = Instant::now();
-        while began.elapsed() < Duration::from_secs(20) {
+        while began.elapsed() < Duration::from_secs(120) {
             if nginx.child.try_wait().expect("our child").is_some() {
                 return None;
             }
@@ -87,7 +87,7 @@ impl Nginx {
         loop {
             let text = std::fs::read_to_string(self.folder.path().join("access")).unwrap_or_default();
             let all: Vec<Vec<String>> = text.lines().map(|line| line.split(' ').map(str::to_owned).collect()).collect();
-            if all.len() >= lines || began.elapsed() > Duration::from_secs(10) {
+            if all.len() >= lines || began.elapsed() > Duration::from_secs(120) {
                 return all;
             }
             std::thread::sleep(Duration::from_millis(20));

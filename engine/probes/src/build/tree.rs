@@ -100,12 +100,12 @@ mod tests {
     #[test]
     fn the_memory_of_all_processes_is_added_up() {
         // Two programs that each keep 24 MB until somebody reads them, which nobody does.
-        let script = "head -c 24000000 /dev/zero | tail -c 24000000 | sleep 60 & \
-                      head -c 24000000 /dev/zero | tail -c 24000000 | sleep 60";
+        let script = "head -c 24000000 /dev/zero | tail -c 24000000 | sleep 600 & \
+                      head -c 24000000 /dev/zero | tail -c 24000000 | sleep 600";
         let mut shell = Command::new("sh").args(["-c", script]).stdin(Stdio::null()).spawn().unwrap();
         let root = i32::try_from(shell.id()).unwrap();
         let mut sampler = Sampler::new(root);
-        let late = Instant::now() + Duration::from_secs(60);
+        let late = Instant::now() + Duration::from_secs(600);
         while sampler.peak < 48_000_000 && Instant::now() < late {
             sampler.sample();
             std::thread::sleep(Duration::from_millis(5));

@@ -178,13 +178,13 @@ fn timed(walk: &mut Parallel, count: usize, shift: usize, nanos: f64) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::harness::tests::{round, values};
+    use crate::harness::tests::{round_within, values};
     use std::path::Path;
     use std::sync::atomic::AtomicBool;
 
     #[test]
     fn a_tiny_round_has_possible_factors() {
-        let (records, notes) = round(&PROBE, &[]).unwrap();
+        let (records, notes) = round_within(&PROBE, &[], &[("factor", 0.01..1e4), ("parallelism", 1.0..1e4)]).unwrap();
         let factors = values(&records, "factor");
         assert!(factors.len() >= CHASES.len() && factors.iter().all(|f| (0.01..1e4).contains(f)), "{factors:?}");
         assert!(values(&records, "parallelism")[0] >= 1.0);

@@ -276,12 +276,12 @@ pub(super) fn translation(cx: &mut Context<'_>, seat: &Seat) -> Result<Option<Tr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::harness::tests::{round, values};
+    use crate::harness::tests::{round_within, values};
 
     #[test]
     fn a_tiny_round_has_possible_costs() {
         for pages in ["small", "huge"] {
-            let (records, _) = round(&PROBE, &[("pages", pages)]).unwrap();
+            let (records, _) = round_within(&PROBE, &[("pages", pages)], &[("curve", 0.0..1e-4)]).unwrap();
             let costs = values(&records, "curve");
             assert!(costs.len() >= 6 && costs.iter().all(|cost| (0.0..1e-4).contains(cost)), "{pages}: {costs:?}");
         }

@@ -169,7 +169,7 @@ mod tests {
     fn bits_that_can_be_guessed_are_flagged() {
         if cfg!(target_arch = "x86_64") {
             let cancel = AtomicBool::new(false);
-            let deadline = Instant::now() + Duration::from_secs(60);
+            let deadline = Instant::now() + Duration::from_secs(600);
             let cx = Context::new(Path::new("/"), &cancel, deadline, 1, 0, true);
             // Zeros, then ones: there is nothing to learn, which a predictor that was flushed meanwhile would have to do anew.
             // A machine that is busy elsewhere gets more tries.

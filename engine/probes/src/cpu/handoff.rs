@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn two_threads_on_one_cpu_are_flagged() {
         let cancel = AtomicBool::new(false);
-        let cx = Context::new(Path::new("/"), &cancel, Instant::now() + Duration::from_secs(60), 2, 0, true);
+        let cx = Context::new(Path::new("/"), &cancel, Instant::now() + Duration::from_secs(600), 2, 0, true);
         let cpu = pin::allowed().unwrap()[0];
         let pair = Pair { from: cpu, to: cpu, relation: Relation::Unknown };
         let error = one_way(&cx, pair, Method::Store).unwrap_err();

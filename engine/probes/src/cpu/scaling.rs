@@ -235,11 +235,28 @@ mod tests {
             let rates = values(&records, "rate");
             assert_eq!(rates.len(), 2);
             assert!((speedup - rates[1] / rates[0]).abs() < 1e-9 && (efficiency - speedup / 2.0).abs() < 1e-9);
-            // Two threads on a loaded machine may do as badly as a quarter of one, and no better than twice it by far.
-            assert!((0.1..2.0).contains(&efficiency), "{efficiency}");
+            // How large it is depends on what else this machine does; the next test has known passes.
+            assert!(efficiency > 0.0, "{efficiency}");
             let (drop, contention) = (values(&records, "clock_drop")[0], values(&records, "contention")[0]);
             assert!(drop < 1.0 && ((1.0 - drop) * (1.0 - contention) - efficiency).abs() < 1e-9);
         }
+    }
+
+    #[test]
+    fn known_passes_have_their_efficiency_and_its_causes() {
+        let cancel = std::sync::atomic::AtomicBool::new(false);
+        let mut cx = Context::new(std::path::Path::new("/"), &cancel, std::time::Instant::now(), 4, 0, true);
+        // Four threads do the work of three, at nine tenths of the clock.
+        let best = |threads, rate, clock| Best { threads, rate, clock };
+        record(&mut cx, &[best(1, 100.0, 4e9), best(2, 200.0, 4e9), best(4, 300.0, 3.6e9)]);
+        let (records, _) = cx.finish();
+        for (metric, want) in
+            [("efficiency", 0.75), ("speedup", 3.0), ("clock_drop", 0.1), ("contention", 1.0 - 0.75 / 0.9)]
+        {
+            let found = values(&records, metric);
+            assert!(found.len() == 1 && (found[0] - want).abs() < 1e-12, "{metric}: {found:?}");
+        }
+        assert_eq!(values(&records, "rate"), [100.0, 200.0, 300.0]);
     }
 
     #[test]

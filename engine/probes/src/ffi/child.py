@@ -167,6 +167,9 @@ def with_ctypes(rows, data, items):
     add = rows.add
     add("noop", "ctypes", "f()", {"f": function("counted_noop", None)}, None, arrived)
     add("int", "ctypes", "f(x)", {"f": function("counted_int", number, number), "x": 41}, 42, arrived)
+    # The same function where nobody said what it takes: Python's numbers go as they are, as C's int, and its answer is one.
+    loose = ctypes.CDLL("/proc/self/fd/4").counted_int
+    add("int_undeclared", "ctypes", "f(x)", {"f": loose, "x": 41}, 42, arrived)
     add("str", "ctypes", "f(x.encode())", {"f": function("counted_text", ctypes.c_uint64, text), "x": "t" * 32}, 32, arrived)
     add("list", "ctypes", "f(array(*x), n)", {"f": function("counted_list", number, ctypes.POINTER(number), size),
         "array": array, "x": values, "n": items}, sum(values), arrived)

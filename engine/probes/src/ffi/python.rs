@@ -34,6 +34,7 @@ const KINDS: &[&str] = &[
     "all",
     "noop",
     "int",
+    "int_undeclared",
     "str",
     "list",
     "dict",
@@ -96,7 +97,7 @@ pub static PROBE: Probe = Probe {
         summary: "What calls between Python and Rust cost, both ways; ctypes and cffi beside.",
         method: 1,
         about: "A child `python3` (3.9 or newer) loads the extension embedded in the engine. Python repeats each call in a \
-                loop of its own, as `timeit` does, and an empty turn is taken off: nothing, an int, a text of 32 bytes, a list \
+                loop of its own, as `timeit` does, and an empty turn is taken off: nothing, an int (with ctypes also without declared types), a text of 32 bytes, a list \
                 and a dict there and back, bytes copied and viewed, an exception, the lock given up and taken again, a \
                 function of Python called back. Rust times `call` (a function of Python) and `attach` (a thread that Python \
                 does not know); `threads` is attaching while all threads do nothing else. Bindings: `pyo3`, `ctypes` and `cffi` (the same in C), `python` (no crossing). `speedup` is \

@@ -29,7 +29,7 @@ fn skipped<T>(what: &str, error: ProbeError) -> Option<T> {
 /// Runs a part of a probe on the device, where there is one, and gives its outcome.
 fn on_device(part: impl FnOnce(&Gpu, &mut Context<'_>) -> Result<(), ProbeError>) -> Option<Result<(), ProbeError>> {
     let cancel = AtomicBool::new(false);
-    let deadline = Instant::now() + Duration::from_secs(120);
+    let deadline = Instant::now() + Duration::from_secs(600);
     let mut cx = Context::new(Path::new("/"), &cancel, deadline, 2, 7, true);
     let args = local::PROBE.info.args(&std::collections::BTreeMap::new(), true).unwrap();
     let gpu = match Gpu::open(&args, &mut cx) {

@@ -1,7 +1,8 @@
 //! Grows the work of a pass until it lasts long enough for the clock.
 //!
 //! A pass must last the target, a thousand times the clock's resolution and a hundred times its cost, whichever is
-//! most. The estimate from one pass is taken with a margin and capped, since a first pass also pays for cold caches.
+//! most. The estimate from one pass is taken with a margin and capped, since a first pass also pays for cold caches. A pass
+//! that was interrupted seems long enough and is not: one that takes far longer than the one before foretells is tried again.
 
 use std::time::Duration;
 
@@ -53,6 +54,9 @@ pub fn calibrate<E>(
     grow(target.with_clock(clock::facts()), target.max_iterations, first, pass)
 }
 
+/// A pass that takes so many times what the one before foretells met something else, and is tried again.
+const SUSPECT: f64 = 3.0;
+
 fn grow<E>(
     goal: Duration,
     max_iterations: u64,
@@ -63,9 +67,14 @@ fn grow<E>(
     const TRIALS: u32 = 64;
     let mut iterations = first.clamp(1, max_iterations.max(1));
     let mut trials = 0;
+    // Nothing foretells the first pass, so it is always tried again where it seems to be long enough.
+    let mut foretold = 0.0;
     loop {
-        let took = pass(iterations)?;
+        let mut took = pass(iterations)?;
         trials += 1;
+        if took >= goal && took.as_secs_f64() > SUSPECT * foretold {
+            took = took.min(pass(iterations)?);
+        }
         let reached = took >= goal;
         if reached || iterations >= max_iterations || trials >= TRIALS {
             return Ok(Calibration { iterations, took, reached });
@@ -73,7 +82,9 @@ fn grow<E>(
         let factor =
             if took.is_zero() { 10.0 } else { (goal.as_secs_f64() / took.as_secs_f64() * 1.1).clamp(2.0, 10.0) };
         // The product of a `u64` and at most ten: `as` saturates, and never falls below the doubled value.
-        iterations = ((iterations as f64 * factor) as u64).max(iterations.saturating_mul(2)).min(max_iterations);
+        let next = ((iterations as f64 * factor) as u64).max(iterations.saturating_mul(2)).min(max_iterations);
+        foretold = took.as_secs_f64() * (next as f64 / iterations as f64);
+        iterations = next;
     }
 }
 
@@ -95,6 +106,30 @@ mod tests {
             let least = goal.as_nanos() as u64 / per_iteration;
             prop_assert!(found.iterations <= first.max(least * 10 + 2));
         }
+    }
+
+    #[test]
+    fn an_interrupted_pass_does_not_end_the_search() {
+        for interrupted in 1..6 {
+            let mut passes = 0;
+            let found = grow(Duration::from_millis(1), u64::MAX, 100, |n| {
+                passes += 1;
+                ok(n * 10 + if passes == interrupted { 30_000_000 } else { 0 })
+            });
+            let found = found.unwrap();
+            assert!(found.reached && found.iterations >= 100_000, "{interrupted}: {found:?}");
+            assert!(found.iterations <= 1_000_002, "{interrupted}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_pass_that_is_foretold_is_made_once() {
+        let mut asked = Vec::new();
+        let found = grow(Duration::from_millis(1), u64::MAX, 100, |n| {
+            asked.push(n);
+            ok(n * 10)
+        });
+        assert!(found.unwrap().reached && asked.is_sorted_by(|one, next| one < next), "{asked:?}");
     }
 
     #[test]

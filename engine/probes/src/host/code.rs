@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// `git status` of a large tree with a cold cache takes seconds.
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// Variables that hold the commit and, beside it, the branch or tag: GitHub, GitLab (and those after it), Buildkite,
 /// CircleCI, Travis, Bitbucket, Azure, Jenkins.

@@ -37,7 +37,7 @@ mod storage;
 mod supply;
 mod toolchain;
 pub(crate) mod tree;
-mod trial;
+pub(crate) mod trial;
 mod virtualization;
 pub mod watcher;
 pub mod witness;

@@ -40,18 +40,23 @@ enum Wake {
 }
 
 impl Monitor {
-    /// Starts a monitor that hands `sink` one sample a period, the first after one period. The sink runs on the
-    /// monitor's thread and its CPU time is part of the monitor's cost.
+    /// Starts a monitor that hands `sink` one sample a period, the first after one period; what is due when it is stopped is
+    /// taken first. The sink runs on the monitor's thread and its CPU time is part of the monitor's cost.
     ///
     /// # Errors
     /// When the system refuses another thread, or is one that `sysinfo` cannot read.
     pub fn start(period: Duration, sink: Box<dyn FnMut(HostSample) + Send>) -> std::io::Result<Self> {
         let (stop, stopped) = mpsc::channel::<()>();
-        let mut due = Instant::now() + period;
+        let (mut due, mut over) = (Instant::now() + period, false);
         let wait = move || match stopped.recv_timeout(due.saturating_duration_since(Instant::now())) {
             Err(RecvTimeoutError::Timeout) => {
                 // A late sample does not make the next ones late; missed ones are not caught up with.
                 due = (due + period).max(Instant::now());
+                Wake::Sample
+            }
+            // What was due while others had the processor is taken: whoever is watched for a period has a sample.
+            Ok(()) | Err(RecvTimeoutError::Disconnected) if !over && Instant::now() >= due => {
+                over = true;
                 Wake::Sample
             }
             Ok(()) | Err(RecvTimeoutError::Disconnected) => Wake::Stop,

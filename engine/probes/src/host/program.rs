@@ -120,7 +120,7 @@ fn end(child: &mut Child) {
 mod tests {
     use super::*;
 
-    const LONG: Duration = Duration::from_secs(20);
+    const LONG: Duration = Duration::from_secs(300);
 
     #[test]
     fn an_answer_is_read_whole() {

@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn a_lesson_without_contexts_is_refused() {
         let cancel = std::sync::atomic::AtomicBool::new(false);
-        let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(600);
         let cx = Context::new(std::path::Path::new("/"), &cancel, end, 1, 3, true);
         let mut lesson = Lesson::new(2, 5, 3).unwrap();
         lesson.sequences.truncate(1);

@@ -139,7 +139,7 @@ mod tests {
         for (inhibition, learn) in [("global", "true"), ("local", "true"), ("global", "false")] {
             let (records, _) = round(&PROBE, &[("inhibition", inhibition), ("learn", learn)]).unwrap();
             let times = values(&records, "time");
-            assert!(times.len() == 40 && times.iter().all(|time| (1e-7..1.0).contains(time)), "{times:?}");
+            assert!(times.len() == 40 && times.iter().all(|time| (1e-7..60.0).contains(time)), "{times:?}");
         }
     }
 

@@ -99,7 +99,7 @@ mod tests {
         let (records, _) = round(&PROBE, &[("patterns", "300")]).unwrap();
         let latencies = values(&records, "latency");
         assert_eq!(latencies.len(), 5);
-        assert!(latencies.iter().all(|latency| (1e-9..1.0).contains(latency)), "{latencies:?}");
+        assert!(latencies.iter().all(|latency| (1e-9..60.0).contains(latency)), "{latencies:?}");
         let form = Form { patterns: 2, bits: 64, on: 4 };
         let right = Stored { sdr: form.pattern(1, 0), value: 0_u64.to_le_bytes().to_vec() };
         verify(form, 1, 0, Some(&right)).unwrap();

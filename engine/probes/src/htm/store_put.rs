@@ -148,7 +148,7 @@ mod tests {
         for durability in ["none", "process", "disk"] {
             let scratch = tempfile::tempdir().unwrap();
             let cancel = AtomicBool::new(false);
-            let mut cx = Context::new(scratch.path(), &cancel, Instant::now() + Duration::from_secs(60), 1, 7, true);
+            let mut cx = Context::new(scratch.path(), &cancel, Instant::now() + Duration::from_secs(600), 1, 7, true);
             let given = BTreeMap::from([
                 (DURABILITY.name.to_owned(), ArgValue::Text(durability.to_owned())),
                 (PATTERNS.name.to_owned(), ArgValue::Text("50".to_owned())),

@@ -135,7 +135,7 @@ mod tests {
             for cells in ["8", "32"] {
                 let (records, _) = round(&PROBE, &[("stream", kind), ("cells", cells)]).unwrap();
                 let times = values(&records, "time");
-                assert!(times.len() == 40 && times.iter().all(|time| (1e-7..1.0).contains(time)), "{times:?}");
+                assert!(times.len() == 40 && times.iter().all(|time| (1e-7..60.0).contains(time)), "{times:?}");
                 assert!(values(&records, "synapses")[0] > 1_000.0);
             }
         }

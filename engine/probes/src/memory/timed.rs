@@ -72,7 +72,7 @@ mod tests {
     /// Notes and marks of passes over memory that is touched before, or by each pass anew.
     fn touched(before: bool) -> (String, bool) {
         let cancel = AtomicBool::new(false);
-        let mut cx = Context::new(Path::new("/"), &cancel, Instant::now() + Duration::from_secs(60), 1, 0, true);
+        let mut cx = Context::new(Path::new("/"), &cancel, Instant::now() + Duration::from_secs(600), 1, 0, true);
         let fresh = || Buffer::map(BYTES, Pages::Small, u64::MAX).unwrap();
         let mut team = Team::new(1, move |_| {
             let mut buffer = fresh();

@@ -103,7 +103,9 @@ mod word {
     pub(super) const COUNTED: usize = 9;
     pub(super) const NANOS: usize = 10;
     pub(super) const USER: usize = 11;
-    pub(super) const SAMPLES: usize = 12;
+    pub(super) const SINCE: usize = 12;
+    pub(super) const WHOLE: usize = 13;
+    pub(super) const SAMPLES: usize = 14;
 }
 
 /// Bytes of each write of the stream.
@@ -169,11 +171,15 @@ fn measure(args: &Args, cx: &mut Context<'_>, hooks: &Hooks) -> Result<(), Probe
         _ => "the hosts have networks of their own, in a user namespace",
     });
     if let Some(shape) = scene.shape {
+        // What waited for a receiver that paused comes to it at once, though not through the link: from the stream's
+        // first moment on, a pause is time like any other.
+        let since = board.get(word::SINCE).max(1) as f64 * 1e-9;
+        let whole = board.get(word::WHOLE) as f64 / since;
         // Whoever pauses meanwhile finds the bucket full again.
-        let bucket = f64::from(shape.burst) / (shape.rate as f64 * nanos as f64 * 1e-9);
-        // A tiny transfer fits into the queue of a receiver that pauses; a link without a shape is thousands of times faster.
-        let bucket = if cx.tiny { bucket + TINY_SLACK } else { bucket };
-        let share = share(rate, board.get(word::SEGMENT), shape.rate, bucket).map_err(NetworkError::Count)?;
+        let bucket = f64::from(shape.burst) / (shape.rate as f64 * since);
+        let segment = board.get(word::SEGMENT);
+        shaped(share(whole, segment, shape.rate), bucket).map_err(NetworkError::Count)?;
+        let share = share(rate, segment, shape.rate);
         if share < 0.95 {
             cx.note(format!("the link was not full: {:.1} % of its rate", share * 100.0));
         }
@@ -186,9 +192,6 @@ fn measure(args: &Args, cx: &mut Context<'_>, hooks: &Hooks) -> Result<(), Probe
     Ok(())
 }
 
-/// How much more than its rate may seem to come through in a tiny round, over that rate.
-const TINY_SLACK: f64 = 10.0;
-
 /// A bucket of 10 ms, but at least a packet as TCP hands it to the device, and a queue that holds more than the sender
 /// may have on its way.
 fn shape(rate: u64) -> Option<Shape> {
@@ -196,17 +199,18 @@ fn shape(rate: u64) -> Option<Shape> {
     (rate > 0).then(|| Shape { rate, burst: clamp((rate / 100).max(80_000)), limit: clamp((rate / 20).max(4 << 20)) })
 }
 
-/// The frames that `rate` took, over the rate of the link; or what is wrong with it. `bucket` is what may come at once,
-/// over what the link carries in the same time.
-fn share(rate: f64, segment: u64, link: u64, bucket: f64) -> Result<f64, String> {
-    let frame = f64::from(MTU + ETHERNET);
-    let share = rate * frame / segment.max(1) as f64 / link as f64;
-    match share {
-        share if share > 1.05 + bucket => {
-            Err(format!("{:.1} % of the link's rate came through: it is not shaped", share * 100.0))
-        }
-        share => Ok(share),
+/// The frames that `rate` took, over the rate of the link.
+fn share(rate: f64, segment: u64, link: u64) -> f64 {
+    rate * f64::from(MTU + ETHERNET) / segment.max(1) as f64 / link as f64
+}
+
+/// Whether no more came than a shaped link carries. `bucket` is what may come at once, over what the link carries in the
+/// same time.
+fn shaped(share: f64, bucket: f64) -> Result<(), String> {
+    if share > 1.05 + bucket {
+        return Err(format!("{:.1} % of the link's rate came through: it is not shaped", share * 100.0));
     }
+    Ok(())
 }
 
 impl Scene<'_> {
@@ -331,7 +335,12 @@ impl Scene<'_> {
         let (socket, _) = listener.accept().map_err(&failed)?;
         socket.set_nodelay(true).map_err(&failed)?;
         let end = end_of(socket)?;
+        // Before the last echo: the other host sends its stream when it has that.
+        let mut opened = Moment::now();
         let flip = |number: u64, bytes: &mut [u8]| {
+            if number + 1 == self.warm + self.messages {
+                opened = Moment::now();
+            }
             if self.hooks.flip == Some(number) {
                 bytes[0] ^= 1;
             }
@@ -340,12 +349,13 @@ impl Scene<'_> {
         serve(&end, echo, false, &AtomicBool::new(false), flip).map_err(Step::Exchange.fault())?;
 
         let (socket, _) = listener.accept().map_err(&failed)?;
-        self.drain(&end_of(socket)?, buffer)
+        self.drain(&end_of(socket)?, buffer, opened)
     }
 
     /// Receives until the stream ends. Counts from the arrival with which the bucket is certainly empty to the first
     /// that comes after the duration, so that the size of a single arrival does not matter.
-    fn drain(&self, end: &End, buffer: &mut [u8]) -> Result<(), Fault> {
+    /// `opened` is when nothing was sent yet.
+    fn drain(&self, end: &End, buffer: &mut [u8], opened: Moment) -> Result<(), Fault> {
         let mut account = Account::new(&self.content);
         let warm = 2 * self.shape.map_or(0, |shape| u64::from(shape.burst));
         let mut first: Option<(Moment, u64)> = None;
@@ -362,6 +372,8 @@ impl Scene<'_> {
                 Some((start, before)) if !counted && now.since(start) >= self.duration => {
                     self.board.set(word::COUNTED, account.verified - before);
                     self.board.set(word::NANOS, now.since(start).as_nanos() as u64);
+                    self.board.set(word::WHOLE, account.verified);
+                    self.board.set(word::SINCE, now.since(opened).as_nanos() as u64);
                     self.board.set(word::STOP, 1);
                     counted = true;
                 }

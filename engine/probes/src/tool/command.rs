@@ -7,7 +7,7 @@
 //! What would make the number wrong: a shell's start in the time (none is used); the engine's own memory counted as
 //! the program's (a tiny process starts it, see `launch`); a program that does less because its output is thrown away
 //! (`grep` stops at the first match when it writes to `/dev/null`: `output: "pipe"`); a cold cache in the first run;
-//! a program that forks and does not wait, whose children's CPU time is not in the numbers and which are ended with
+//! counters of the processor, which cost a little at every start (they are off by default); a program that forks and does not wait, whose children's CPU time is not in the numbers and which are ended with
 //! it; and much text on standard error, which goes through a pipe.
 
 use std::ffi::OsString;
@@ -20,6 +20,7 @@ use engine_core::nearest::hint;
 use engine_core::probe::{OwnNoise, ParamDef, ParamKind, ProbeInfo, RoundProcess};
 use engine_core::unit::Unit;
 
+use super::counters::{Counters, Counts};
 use super::launch::{Command, Launcher, Usage};
 use super::process::exit_code;
 use crate::{Context, Probe, ProbeError};
@@ -66,6 +67,13 @@ const RUNS: ParamDef = ParamDef {
     tiny: Some("1"),
     doc: "how often to run it in each round",
 };
+const COUNTERS: ParamDef = ParamDef {
+    name: "counters",
+    kind: ParamKind::Flag,
+    default: Some("false"),
+    tiny: None,
+    doc: "whether to read the processor's counters of the program (user mode): cycles, instructions, misses, stalls, shares of the pipeline",
+};
 
 const WALL: MetricDef = MetricDef::cost("wall", Unit::Seconds, "time from start to end");
 const USER: MetricDef = MetricDef::cost("user", Unit::Seconds, "CPU time in the program");
@@ -73,6 +81,20 @@ const SYSTEM: MetricDef = MetricDef::cost("system", Unit::Seconds, "CPU time in 
 const PEAK_MEMORY: MetricDef = MetricDef::cost("peak_memory", Unit::Bytes, "largest resident memory");
 const PAGE_FAULTS: MetricDef = MetricDef::cost("page_faults", Unit::Count, "page faults");
 const EXIT: MetricDef = MetricDef::fact("exit", Unit::Count, "exit code, or 128 and the signal's number");
+const CYCLES: MetricDef = MetricDef::fact("cycles", Unit::Count, "cycles in user mode, by the counters");
+const INSTRUCTIONS: MetricDef =
+    MetricDef::fact("instructions", Unit::Count, "instructions in user mode, by the counters");
+const BRANCH_MISSES: MetricDef = MetricDef::fact("branch_misses", Unit::Count, "branches that were guessed wrongly");
+const CACHE_MISSES: MetricDef = MetricDef::fact("cache_misses", Unit::Count, "loads that no cache had");
+const FRONTEND_STALLS: MetricDef =
+    MetricDef::fact("frontend_stalls", Unit::Count, "cycles in which the front of the pipeline stood still");
+const BACKEND_STALLS: MetricDef =
+    MetricDef::fact("backend_stalls", Unit::Count, "cycles in which the back of the pipeline stood still");
+const RETIRING: MetricDef = MetricDef::fact("retiring", Unit::Ratio, "slots of the pipeline that did work");
+const BAD_SPECULATION: MetricDef =
+    MetricDef::fact("bad_speculation", Unit::Ratio, "slots whose work was thrown away after a wrong guess");
+const FRONTEND_BOUND: MetricDef = MetricDef::fact("frontend_bound", Unit::Ratio, "slots that waited for instructions");
+const BACKEND_BOUND: MetricDef = MetricDef::fact("backend_bound", Unit::Ratio, "slots that waited for data or units");
 
 /// The probe.
 pub static PROBE: Probe = Probe {
@@ -82,11 +104,29 @@ pub static PROBE: Probe = Probe {
         method: 1,
         about: "Starts the program without a shell and waits for it; the clock runs from just before the start to \
                 the end of waiting, like `hyperfine -N`. CPU time and peak memory come from `wait4` and include \
-                children that the program waited for. What it leaves running in its process group is ended. The \
+                children that the program waited for. With `counters: true` the processor's counters are read too, in \
+                user mode, where it has them. What it leaves running in its process group is ended. The \
                 numbers are wrong when the program does less because its output is thrown away (`output: \"pipe\"`), \
                 when the first run finds cold caches, or when its work is done by children it does not wait for.",
-        params: &[COMMAND, CWD, INPUT, OUTPUT, IGNORE_FAILURE, RUNS],
-        metrics: &[WALL, USER, SYSTEM, PEAK_MEMORY, PAGE_FAULTS, EXIT],
+        params: &[COMMAND, CWD, INPUT, OUTPUT, IGNORE_FAILURE, RUNS, COUNTERS],
+        metrics: &[
+            WALL,
+            USER,
+            SYSTEM,
+            PEAK_MEMORY,
+            PAGE_FAULTS,
+            EXIT,
+            CYCLES,
+            INSTRUCTIONS,
+            BRANCH_MISSES,
+            CACHE_MISSES,
+            FRONTEND_STALLS,
+            BACKEND_STALLS,
+            RETIRING,
+            BAD_SPECULATION,
+            FRONTEND_BOUND,
+            BACKEND_BOUND,
+        ],
         round_seconds: 0.1,
         process: RoundProcess::Starts,
         noise: OwnNoise::Crowd,
@@ -125,8 +165,14 @@ fn run(args: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
 
 fn runs(args: &Args, cx: &mut Context<'_>, launcher: &Launcher) -> Result<(), ProbeError> {
     let command = command(args)?;
+    let counters = if args.flag(COUNTERS.name) {
+        Counters::of_this_machine().map_err(|why| cx.note(format!("no counters are read: {why}"))).ok()
+    } else {
+        None
+    };
     for _ in 0..args.whole(RUNS.name) {
         cx.check()?;
+        let mut counting = counters.as_ref().map(Counters::open);
         let usage = launcher.run(&command, cx)?;
         if usage.status != 0 && !args.flag(IGNORE_FAILURE.name) {
             return Err(failed(args.list(COMMAND.name), &usage).into());
@@ -139,8 +185,32 @@ fn runs(args: &Args, cx: &mut Context<'_>, launcher: &Launcher) -> Result<(), Pr
         }
         cx.record(&PAGE_FAULTS, usage.page_faults);
         cx.record(&EXIT, f64::from(exit_code(usage.status)));
+        if let Some(counting) = &mut counting {
+            counted(&counting.read(), cx);
+        }
     }
     Ok(())
+}
+
+/// What this processor counts.
+fn counted(counts: &Counts, cx: &mut Context<'_>) {
+    let pipeline = counts.pipeline.as_ref();
+    for (metric, value) in [
+        (&CYCLES, counts.cycles),
+        (&INSTRUCTIONS, counts.instructions),
+        (&BRANCH_MISSES, counts.branch_misses),
+        (&CACHE_MISSES, counts.cache_misses),
+        (&FRONTEND_STALLS, counts.frontend_stalls),
+        (&BACKEND_STALLS, counts.backend_stalls),
+        (&RETIRING, pipeline.map(|shares| shares.retiring)),
+        (&BAD_SPECULATION, pipeline.map(|shares| shares.bad_speculation)),
+        (&FRONTEND_BOUND, pipeline.map(|shares| shares.frontend_bound)),
+        (&BACKEND_BOUND, pipeline.map(|shares| shares.backend_bound)),
+    ] {
+        if let Some(value) = value {
+            cx.record(metric, value);
+        }
+    }
 }
 
 /// The command with its program found and its paths made absolute.

@@ -214,15 +214,18 @@ impl<'a, 'c> Traffic<'a, 'c> {
         Ok(())
     }
 
-    /// Keeps as many in flight as may be, for so long.
+    /// Keeps as many in flight as may be, for so long; one round of them even where the time was over before it began.
     fn closed(mut self, duration: Duration) -> Result<Phase, ProbeError> {
+        let mut begun = false;
         loop {
             let now = self.start.elapsed();
-            if now >= duration && self.flying.is_empty() {
+            let over = begun && now >= duration;
+            if over && self.flying.is_empty() {
                 self.phase.seconds = now.as_secs_f64();
                 return Ok(self.phase);
             }
-            while now < duration && self.flying.len() < self.in_flight {
+            begun = true;
+            while !over && self.flying.len() < self.in_flight {
                 self.send(now)?;
             }
             self.demand()?;

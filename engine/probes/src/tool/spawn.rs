@@ -253,7 +253,7 @@ mod tests {
     fn every_start_takes_time_and_nothing_is_left() {
         let scratch = tempfile::tempdir().unwrap();
         let cancel = AtomicBool::new(false);
-        let mut cx = Context::new(scratch.path(), &cancel, Instant::now() + Duration::from_secs(60), 1, 7, true);
+        let mut cx = Context::new(scratch.path(), &cancel, Instant::now() + Duration::from_secs(600), 1, 7, true);
         run(&PROBE.info.args(&BTreeMap::new(), true).unwrap(), &mut cx).unwrap();
         assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0);
         let (records, _) = cx.finish();
@@ -271,7 +271,7 @@ mod tests {
         let cancel = AtomicBool::new(false);
         for placement in ["same", "free"] {
             let given = BTreeMap::from([("placement".to_owned(), engine_core::args::ArgValue::Text(placement.into()))]);
-            let mut cx = Context::new(scratch.path(), &cancel, Instant::now() + Duration::from_secs(60), 1, 7, true);
+            let mut cx = Context::new(scratch.path(), &cancel, Instant::now() + Duration::from_secs(600), 1, 7, true);
             slowed(&PROBE.info.args(&given, true).unwrap(), &mut cx, Duration::from_millis(2)).unwrap();
             let latency = cx.finish().0.into_iter().find(|record| record.metric.id == "latency").unwrap();
             assert!(latency.values.iter().all(|time| *time >= 0.002), "{latency:?}");

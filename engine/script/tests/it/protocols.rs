@@ -238,7 +238,7 @@ fn a_conversation_over_a_websocket() {
         &format!(
             "let talk = user.websocket(\"ws://{address}/chat\"); talk.send(\"hello\"); \
              if talk.receive() != \"hello\" {{ user.fail(\"text\"); }} \
-             talk.send(blob(3, 7)); let bytes = talk.receive(\"5 s\"); \
+             talk.send(blob(3, 7)); let bytes = talk.receive(\"60 s\"); \
              if bytes.len() != 3 || bytes[0] != 7 {{ user.fail(\"bytes\"); }} talk.close();"
         ),
     );

@@ -16,16 +16,15 @@ use crate::fakes::{FakeSession, PRIMES, STREAM, good_custom, loaded, run_custom}
 #[test]
 fn timed_gives_the_result_and_records_the_time() {
     let session = good_custom(
-        "custom(\"x\", || { let v = timed(\"work\", || { let s = 0; for i in 0..20_000 { s += i; } s }); record(\"v\", v); timed(\"short\", #{ times: 10 }, || 1); });",
+        "custom(\"x\", || { let v = timed(\"work\", || { let s = 0; for i in 0..20_000 { s += i; } s }); record(\"v\", v); });",
     );
     assert_eq!(session.values("v"), [199_990_000.0]);
     let time = session.values("work")[0];
     assert!(time > 0.0 && time < 60.0, "{time}");
-    assert!(
-        session.said().contains("`short` takes ") && !session.said().contains("`work` takes "),
-        "{}",
-        session.said()
-    );
+    assert!(!session.said().contains("`work` takes "), "{}", session.said());
+    // Ten calls take microseconds; where another program had the processor in their middle they are tried again.
+    let short = || good_custom("custom(\"x\", || timed(\"short\", #{ times: 10 }, || 1));").said();
+    assert!((0..50).any(|_| short().contains("`short` takes ")), "{}", short());
 }
 
 #[test]

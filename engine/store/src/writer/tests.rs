@@ -42,14 +42,14 @@ fn a_full_file_ends_the_storing_and_not_the_run() {
 fn a_locked_file_is_waited_for() {
     let folder = Folder::new();
     let store = folder.store();
-    store.connection.busy_timeout(Duration::from_millis(20)).unwrap();
+    store.connection.busy_timeout(Duration::from_secs(1)).unwrap();
     let other = folder.store();
     other.connection.execute_batch("BEGIN IMMEDIATE").unwrap();
     let writer = Writer::start(store).unwrap();
     let events = run(&header("quick", 1), &[1.0]);
     events.iter().for_each(|envelope| writer.send(envelope));
-    // Several tries fail meanwhile.
-    std::thread::sleep(Duration::from_millis(200));
+    // At least one try fails meanwhile; the last would fail ten seconds later.
+    std::thread::sleep(Duration::from_millis(2500));
     other.connection.execute_batch("COMMIT").unwrap();
     writer.finish().unwrap();
     assert_eq!(folder.store().run(&events[0].run).unwrap(), fold(&events));

@@ -12,4 +12,5 @@ pub(super) mod smt;
 pub(super) mod threads;
 pub(super) mod threads_fight;
 pub(super) mod too_many_threads;
+pub(super) mod top_down;
 pub(super) mod vectorisation;

@@ -34,7 +34,7 @@ fn their_side(facts: &Facts<'_>) -> Option<Seen> {
     let mean = |metric, layer| facts.statistic("tool.ladder", metric, &[("layer", layer)], Stat::Mean).ok();
     let (new, kept) = (mean("latency", "http_new")?, mean("latency", "http_keepalive")?);
     let own = mean("connect", "http_new")?;
-    let (slow, fast, part) = (new.range(), kept.range(), own.range());
+    let (slow, fast, part) = (new.truth(), kept.truth(), own.truth());
     let value = new.value - kept.value - own.value;
     let (low, high) = (slow.low - fast.high - part.high, slow.high - fast.low - part.low);
     Some(Seen {

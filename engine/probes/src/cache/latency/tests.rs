@@ -1,5 +1,5 @@
 use super::*;
-use crate::harness::tests::{round, values};
+use crate::harness::tests::{round_within, values};
 use crate::kernel::curve::Point;
 use engine_core::measurement::Record;
 use std::path::Path;
@@ -8,7 +8,8 @@ use std::sync::atomic::AtomicBool;
 #[test]
 fn a_tiny_round_has_a_curve_of_possible_latencies() {
     for variant in ["random_2m", "random_4k", "page_local"] {
-        let (records, notes) = round(&PROBE, &[("variant", variant), ("groups", "first")]).unwrap();
+        let given = [("variant", variant), ("groups", "first")];
+        let (records, notes) = round_within(&PROBE, &given, &[("curve", 2e-10..1e-4)]).unwrap();
         let curve = values(&records, "curve");
         assert_eq!(curve.len(), 10, "2 KiB to 1 MiB");
         assert!(curve.iter().all(|value| (2e-10..1e-4).contains(value)), "{curve:?}");

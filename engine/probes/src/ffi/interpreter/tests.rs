@@ -39,10 +39,17 @@ fn a_child_that_dies_says_how() {
 #[test]
 fn a_child_that_hangs_is_ended_with_all_that_it_started() {
     let begun = Instant::now();
-    let error = play("echo waiting; sleep 600 & sleep 600", Duration::from_millis(300), LONG).unwrap_err().to_string();
-    assert!(error.contains("did not end within 0.3 s; it said:\nwaiting"), "{error}");
+    let begins = |error: &str, limit: u64| error.contains(&format!("did not end within {} s", limit as f64 / 1e3));
+    // As long as this machine needs until the script speaks.
+    let said = [300, 1_000, 5_000, 25_000].into_iter().any(|limit| {
+        let script = "echo waiting; sleep 600 & sleep 600";
+        let error = play(script, Duration::from_millis(limit), LONG).unwrap_err().to_string();
+        assert!(begins(&error, limit), "{error}");
+        error.contains(" s; it said:\nwaiting")
+    });
+    assert!(said);
     assert_eq!(play("sleep 600", LONG, Duration::from_millis(200)), Err(ProbeError::Cancelled));
-    assert!(begun.elapsed() < LONG);
+    assert!(begun.elapsed() < 5 * LONG);
 }
 
 #[test]

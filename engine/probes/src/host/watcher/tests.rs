@@ -54,14 +54,18 @@ fn the_engine_is_never_its_own_target() {
 #[test]
 fn counters_come_with_the_samples_and_so_do_their_errors() {
     use std::io::{Read, Write};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}/", listener.local_addr().unwrap());
+    let broken = Arc::new(AtomicBool::new(false));
+    let breaks = Arc::clone(&broken);
     std::thread::spawn(move || {
         for (number, stream) in listener.incoming().enumerate() {
             let mut stream = stream.unwrap();
             let _ = stream.read(&mut [0; 512]);
-            let answer =
-                if number < 2 { format!("200 OK\r\n\r\nasked {number}\n") } else { "500 No\r\n\r\n".to_owned() };
+            let good = !breaks.load(Ordering::Relaxed);
+            let answer = if good { format!("200 OK\r\n\r\nasked {number}\n") } else { "500 No\r\n\r\n".to_owned() };
             let _ = stream.write_all(format!("HTTP/1.1 {answer}").as_bytes());
         }
     });
@@ -69,12 +73,16 @@ fn counters_come_with_the_samples_and_so_do_their_errors() {
     let what = vec![watch(None, Some(address))];
     let watcher =
         Watcher::start(what, Duration::from_millis(5), Box::new(move |sample| drop(send.send(sample)))).unwrap();
+    // On a loaded machine some answers come too late, which is an error of that sample and no more.
     let with = |receive: &Receiver<ProcessSample>| receive.iter().find(|sample| !sample.counters.is_empty()).unwrap();
     let (first, second) = (with(&receive), with(&receive));
-    assert_eq!((first.counters[0].name.as_str(), first.counters[0].value), ("asked", 0.0));
-    assert_eq!((second.counters[0].value, second.processes), (1.0, 0));
-    let failed = receive.iter().find(|sample| sample.counters_error.is_some()).unwrap();
-    assert!(failed.counters_error.unwrap().ends_with("the answer was 500"));
+    assert_eq!((first.counters[0].name.as_str(), first.processes), ("asked", 0));
+    assert!(first.counters[0].value < second.counters[0].value, "{first:?} {second:?}");
+    broken.store(true, Ordering::Relaxed);
+    let said = |sample: &ProcessSample| {
+        sample.counters_error.as_ref().is_some_and(|error| error.ends_with("the answer was 500"))
+    };
+    assert!(receive.iter().any(|sample| said(&sample)));
     watcher.stop();
 }
 

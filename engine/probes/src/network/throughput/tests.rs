@@ -16,7 +16,7 @@ fn meddled(
     let given = given.iter().map(|(name, text)| ((*name).to_owned(), ArgValue::Text((*text).to_owned())));
     let args = PROBE.info.args(&given.collect(), false).unwrap();
     let cancel = AtomicBool::new(false);
-    let mut cx = Context::new(Path::new("/"), &cancel, Instant::now() + Duration::from_secs(120), 2, 7, false);
+    let mut cx = Context::new(Path::new("/"), &cancel, Instant::now() + Duration::from_secs(600), 2, 7, false);
     measure(&args, &mut cx, meddle)?;
     Ok(cx.finish())
 }
@@ -92,6 +92,6 @@ fn dropped_datagrams_are_counted() {
 fn an_interruption_ends_a_flow_and_leaves_no_thread() {
     let args = PROBE.info.args(&[("streams".to_owned(), ArgValue::Text("3".to_owned()))].into(), false).unwrap();
     let cancel = AtomicBool::new(true);
-    let mut cx = Context::new(Path::new("/"), &cancel, Instant::now() + Duration::from_secs(60), 2, 7, false);
+    let mut cx = Context::new(Path::new("/"), &cancel, Instant::now() + Duration::from_secs(600), 2, 7, false);
     assert_eq!(run(&args, &mut cx), Err(ProbeError::Cancelled));
 }

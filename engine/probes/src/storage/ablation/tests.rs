@@ -8,7 +8,7 @@ fn every_option_has_a_row_or_a_reason() {
     let scratch = tempfile::tempdir().unwrap();
     let args = PROBE.info.args(&BTreeMap::new(), true).unwrap();
     let cancel = AtomicBool::new(false);
-    let mut cx = Context::new(scratch.path(), &cancel, Instant::now() + Duration::from_secs(60), 1, 5, true);
+    let mut cx = Context::new(scratch.path(), &cancel, Instant::now() + Duration::from_secs(600), 1, 5, true);
     if let Err(error) = run(&args, &mut cx) {
         // Only a system without io_uring has nothing to compare.
         assert!(matches!(error, ProbeError::Skip(_)) && sandbox::try_uring().is_err(), "{error}");

@@ -7,7 +7,7 @@ const MIB: u64 = 1 << 20;
 fn with<R>(test: impl FnOnce(&Context<'_>, &Path) -> R) -> R {
     let scratch = tempfile::tempdir().unwrap();
     let cancel = AtomicBool::new(false);
-    let cx = Context::new(scratch.path(), &cancel, Instant::now() + Duration::from_secs(60), 1, 5, true);
+    let cx = Context::new(scratch.path(), &cancel, Instant::now() + Duration::from_secs(600), 1, 5, true);
     test(&cx, scratch.path())
 }
 

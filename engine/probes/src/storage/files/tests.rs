@@ -10,7 +10,7 @@ fn measure(options: &[(&str, &str)], scratch: &Path) -> Result<(Vec<Record>, Vec
         options.iter().map(|(name, value)| ((*name).to_owned(), ArgValue::Text((*value).to_owned()))).collect();
     let args = PROBE.info.args(&given, true).unwrap();
     let cancel = AtomicBool::new(false);
-    let mut cx = Context::new(scratch, &cancel, Instant::now() + Duration::from_secs(60), 1, 5, true);
+    let mut cx = Context::new(scratch, &cancel, Instant::now() + Duration::from_secs(600), 1, 5, true);
     run(&args, &mut cx)?;
     Ok(cx.finish())
 }
@@ -34,7 +34,7 @@ fn each_kind_of_call_has_a_rate_and_a_sample_a_call() {
 #[test]
 fn many_calls_are_kept_as_their_quantiles() {
     let cancel = AtomicBool::new(false);
-    let mut cx = Context::new(Path::new("/"), &cancel, Instant::now() + Duration::from_secs(60), 1, 5, true);
+    let mut cx = Context::new(Path::new("/"), &cancel, Instant::now() + Duration::from_secs(600), 1, 5, true);
     let times: Vec<f64> = (0..5000).map(|at| f64::from(5000 - at) * 1e-6).collect();
     record(&mut cx, "stat", &times);
     let (records, _) = cx.finish();

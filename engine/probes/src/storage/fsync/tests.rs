@@ -11,7 +11,7 @@ fn measure(options: &[(&str, &str)], scratch: &Path) -> Result<(Vec<Record>, Vec
         options.iter().map(|(name, value)| ((*name).to_owned(), ArgValue::Text((*value).to_owned()))).collect();
     let args = PROBE.info.args(&given, true).unwrap();
     let cancel = AtomicBool::new(false);
-    let mut cx = Context::new(scratch, &cancel, Instant::now() + Duration::from_secs(60), 1, 5, true);
+    let mut cx = Context::new(scratch, &cancel, Instant::now() + Duration::from_secs(600), 1, 5, true);
     run(&args, &mut cx)?;
     Ok(cx.finish())
 }
@@ -91,7 +91,7 @@ fn a_full_device_is_a_skip_that_names_the_file() {
         PROBE.info.args(&given.into(), false).unwrap()
     };
     let cancel = AtomicBool::new(false);
-    let mut cx = Context::new(scratch.path(), &cancel, Instant::now() + Duration::from_secs(60), 1, 5, false);
+    let mut cx = Context::new(scratch.path(), &cancel, Instant::now() + Duration::from_secs(600), 1, 5, false);
     // 64 TB are not free on any disk of a test machine.
     let Err(ProbeError::Skip(skip)) = run(&args("1000000"), &mut cx) else { panic!("must be skipped") };
     assert_eq!(skip.kind, SkipKind::Resource);
@@ -105,7 +105,7 @@ fn other_bytes_than_written_are_found() {
     let scratch = tempfile::tempdir().unwrap();
     let target = Target::create("", scratch.path(), false).unwrap();
     let cancel = AtomicBool::new(false);
-    let cx = Context::new(scratch.path(), &cancel, Instant::now() + Duration::from_secs(60), 1, 5, true);
+    let cx = Context::new(scratch.path(), &cancel, Instant::now() + Duration::from_secs(600), 1, 5, true);
     let mut bytes = vec![0; 4096];
     for at in 0..2 {
         fill(&mut bytes, cx.seed, at, 1);

@@ -27,7 +27,7 @@ fn measure_with(probe: &Probe, options: &[(&str, &str)], scratch: &Path) -> Take
         options.iter().map(|(name, value)| ((*name).to_owned(), ArgValue::Text((*value).to_owned()))).collect();
     let args = probe.info.args(&given, true).unwrap();
     let cancel = AtomicBool::new(false);
-    let mut cx = Context::new(scratch, &cancel, Instant::now() + Duration::from_secs(60), 1, 5, true);
+    let mut cx = Context::new(scratch, &cancel, Instant::now() + Duration::from_secs(600), 1, 5, true);
     (probe.run)(&args, &mut cx)?;
     Ok(cx.finish())
 }
@@ -189,7 +189,7 @@ fn impossible_options_are_said() {
 fn a_written_block_that_is_not_what_was_written_is_noticed() {
     let scratch = tempfile::tempdir().unwrap();
     let cancel = AtomicBool::new(false);
-    let cx = Context::new(scratch.path(), &cancel, Instant::now() + Duration::from_secs(60), 1, 5, true);
+    let cx = Context::new(scratch.path(), &cancel, Instant::now() + Duration::from_secs(600), 1, 5, true);
     let args = randwrite::PROBE.info.args(&BTreeMap::new(), true).unwrap();
     let file = TestFile::take("", 1 << 20, false, &cx).unwrap();
     let plan = Plan { blocks: 256, key: file.key, ..plan(&args, Pattern::RandWrite, &cx).unwrap() };

@@ -254,7 +254,7 @@ mod tests {
 
     fn climbed(fails: fn(u64) -> bool) -> Result<(Vec<engine_core::measurement::Record>, Vec<String>), ProbeError> {
         let cancel = AtomicBool::new(false);
-        let mut cx = Context::new(Path::new("/"), &cancel, Instant::now() + Duration::from_secs(60), 1, 0, true);
+        let mut cx = Context::new(Path::new("/"), &cancel, Instant::now() + Duration::from_secs(600), 1, 0, true);
         let plan = Plan::new(20, Duration::from_secs(30), 0.0, &cx);
         climb("fake", &mut Fake { fails }, &plan, &mut cx)?;
         Ok(cx.finish())

@@ -82,7 +82,7 @@ fn the_share_of_work_is_recorded_where_there_is_work() {
 fn an_interruption_ends_the_ladder() {
     let args = PROBE.info.args(&std::collections::BTreeMap::new(), true).unwrap();
     let cancel = std::sync::atomic::AtomicBool::new(true);
-    let deadline = std::time::Instant::now() + Duration::from_secs(60);
+    let deadline = std::time::Instant::now() + Duration::from_secs(600);
     let scratch = tempfile::tempdir().unwrap();
     let mut cx = Context::new(scratch.path(), &cancel, deadline, 2, 7, true);
     assert_eq!(run(&args, &mut cx), Err(ProbeError::Cancelled));

@@ -20,6 +20,8 @@ const KEPT: usize = 4096;
 const SHOWN: usize = 5;
 /// How long a server has to end by itself once its input is closed, and then after SIGTERM.
 const GRACE: Duration = Duration::from_millis(500);
+/// How long a server whose output has ended may take to end itself: that says more than its silence.
+const ENDING: Duration = Duration::from_secs(5);
 /// How often a long wait looks whether the round goes on. A wait of its own with a limit would set a timer and take it back,
 /// call after call: one that ticks by itself is among what is watched.
 const LOOK: Duration = Duration::from_millis(50);
@@ -255,7 +257,7 @@ impl Pipe {
 
     /// Why its output has ended.
     fn departed(&mut self) -> PipeError {
-        let how = if self.ended(GRACE) {
+        let how = if self.ended(ENDING) {
             match self.child.wait() {
                 Ok(ended) if libc::WIFSIGNALED(ended.status) => {
                     format!("was killed by signal {}", libc::WTERMSIG(ended.status))

@@ -3,7 +3,8 @@
  *     gcc -O2 -pthread tool.c -o tool && ./tool WORD BYTES CPU OTHER [PROGRAM ARGUMENTS..]
  *
  * WORD is function, thread, unix, stdio, http_keepalive, http_new, spawn, fork, spawn_large, fork_large, shell or mcp.
- * With MAPPINGS and OWN in its environment, fork is made from a process with so many mappings and bytes of memory of its own.
+ * With MAPPINGS, USED and OWN in its environment, fork is made from a process with so many mappings, so many of them with
+ * memory of its own, and so many bytes of that.
  * Prints one number a line: nanoseconds of a call, without those of reading the clock. Exits 2 when a check fails.
  */
 #define _GNU_SOURCE
@@ -296,31 +297,29 @@ static void fork_call(long number) {
     ended(pid);
 }
 /* A copy of a process takes as long as its parent is large. So the parent becomes as large as the one that it is compared
- * with: as many mappings, as much memory of its own, and a second thread that waits. */
+ * with: as many mappings, as many of them with memory of its own, as much of that, and a second thread that waits. */
 static void *waiting(void *unused) {
     pin(other);
     pause();
     return unused;
 }
-static void grow_to(long mappings, long own) {
-    char row[256];
-    FILE *file = fopen("/proc/self/maps", "r");
-    if (!file) die("maps");
-    for (; fgets(row, sizeof row, file); mappings -= strchr(row, '\n') != NULL);
-    fclose(file);
-    if (!(file = fopen("/proc/self/smaps_rollup", "r"))) die("smaps_rollup");
+static void grow_to(long mappings, long used, long own) {
+    char row[4096];
+    FILE *file = fopen("/proc/self/smaps", "r");
+    if (!file) die("smaps");
     for (long kibibytes; fgets(row, sizeof row, file);)
-        if (sscanf(row, "Anonymous: %ld kB", &kibibytes) == 1) own -= kibibytes << 10;
+        if (sscanf(row, "Anonymous: %ld kB", &kibibytes) == 1) mappings--, used -= kibibytes > 0, own -= kibibytes << 10;
     fclose(file);
-    if (mappings < 1 || own < 0) errno = 0, die("the parent is larger already");
+    if (used < 1 || mappings < used || own < 4096 * used) errno = 0, die("the parent cannot be made as large as that");
     const long pages = own / 4096;
     for (long at = 0; at < mappings; at++) {
         /* Neighbours differ in what may be done with them, or they would be one. */
-        long some = pages / mappings + (at < pages % mappings), size = 4096 * (some ? some : 1);
-        char *memory = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        long some = at < used ? pages / used + (at < pages % used) : 0;
+        size_t size = 4096 * (size_t)(some ? some : 1);
+        char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (memory == MAP_FAILED) die("mmap");
         for (long page = 0; page < some; page++) memory[4096 * page] = 1;
-        if (at % 2 && mprotect(memory, (size_t)size, PROT_READ)) die("mprotect");
+        if (at % 2 && mprotect(memory, size, PROT_READ)) die("mprotect");
     }
 }
 static void starts(void (*call)(long), size_t ballast) {
@@ -341,7 +340,7 @@ static void starts(void (*call)(long), size_t ballast) {
     }
     if (getenv("MAPPINGS")) {
         start(waiting, NULL);
-        grow_to(atol(getenv("MAPPINGS")), atol(getenv("OWN")));
+        grow_to(atol(getenv("MAPPINGS")), atol(getenv("USED")), atol(getenv("OWN")));
     }
     samples(call, 1);
 }

@@ -113,7 +113,7 @@ fn a_killed_scheduler_leaves_no_lock_and_an_honest_history() {
             .unwrap()
     };
     let history = || -> Vec<Value> {
-        let found = sandbox.expect(0, &["schedule", "history", "slow", "--json"]).json();
+        let found = sandbox.expect(0, &["schedule", "history", "slow", "--limit", "1000", "--json"]).json();
         found["occurrences"].as_array().unwrap().clone()
     };
     let mut scheduler = start();

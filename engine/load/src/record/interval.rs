@@ -8,7 +8,7 @@ use super::{Kind, Label, Row};
 
 /// What one source (a thread, later a machine) recorded in one interval. Carries its source and number, so that it can
 /// be applied twice without harm; merging intervals in any order gives the same totals.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     /// Who recorded it.
     pub source: u32,

@@ -3,9 +3,7 @@
 mod interval;
 mod recorder;
 mod row;
-mod timeline;
 
 pub use interval::{Interval, Totals};
 pub use recorder::{Endpoint, Recorder, Slot};
 pub use row::{End, ErrorCount, Kind, Label, Row, Sample, value_scale};
-pub use timeline::{Timeline, Window};

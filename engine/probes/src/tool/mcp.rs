@@ -79,7 +79,7 @@ pub static PROBE: Probe = Probe {
     info: &ProbeInfo {
         id: "tool.mcp",
         summary: "What a server of the Model Context Protocol costs: start, list of tools, calls, pings.",
-        method: 2,
+        method: 1,
         about: "Starts any MCP server over standard input and output, shakes hands, lists its tools and calls one of them, one \
                 call at a time. `startup` is from before the start to the answer to `initialize`; `latency` from the request \
                 to the parsed answer. `efficiency` is the share of a call's CPU time that a ping does not need. A call that \

@@ -3,7 +3,7 @@
 //! Nothing here waits without a limit, nothing grows without one, and whatever happens the server's whole process group is
 //! gone when the value is dropped. All pipes are non-blocking, so that a server that writes before it has read never stops
 //! the side that writes.
-#![expect(unsafe_code, reason = "ppoll, epoll, timers and fcntl are calls into libc")]
+#![expect(unsafe_code, reason = "ppoll, epoll and fcntl are calls into libc")]
 
 use std::ffi::OsString;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
@@ -22,8 +22,7 @@ const SHOWN: usize = 5;
 const GRACE: Duration = Duration::from_millis(500);
 /// How long a server whose output has ended may take to end itself: that says more than its silence.
 const ENDING: Duration = Duration::from_secs(5);
-/// How often a long wait looks whether the round goes on. A wait of its own with a limit would set a timer and take it back,
-/// call after call: one that ticks by itself is among what is watched.
+/// How often a long wait looks whether the round goes on.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// What is wrong with a server.
@@ -52,7 +51,7 @@ pub(crate) struct Pipe {
     output: PipeReader,
     errors: Option<PipeReader>,
     /// Watches both outputs, so that a wait costs one call whatever there is to watch; none where it cannot be had.
-    watch: Option<Watch>,
+    watch: Option<OwnedFd>,
     coming: Vec<u8>,
     filled: usize,
     taken: usize,
@@ -78,7 +77,7 @@ impl Pipe {
         let files = [(to_read.as_raw_fd(), 0), (from_write.as_raw_fd(), 1), (errors_write.as_raw_fd(), 2)];
         let child = Order::new(path, words, &files).and_then(|order| order.start()).map_err(start)?;
         let end = child.end().map_err(start)?;
-        let watch = Watch::new(output.as_raw_fd(), errors.as_raw_fd()).ok();
+        let watch = watch(&[output.as_raw_fd(), errors.as_raw_fd()]).ok();
         Ok(Self {
             child,
             end,
@@ -159,7 +158,7 @@ impl Pipe {
             }
             self.looked = self.filled - self.taken;
             let left = until.saturating_duration_since(Instant::now());
-            if !self.poll(left)? {
+            if !self.poll(left.min(LOOK))? {
                 if !go_on() {
                     return Err(PipeError::Cancelled);
                 }
@@ -170,13 +169,13 @@ impl Pipe {
         }
     }
 
-    /// Moves bytes for at most so long, and not for much longer than [`LOOK`]; false when nothing happened.
+    /// Moves bytes for at most so long; false when nothing happened.
     fn poll(&mut self, wait: Duration) -> Result<bool, PipeError> {
         if self.is_sent()
             && let Some(watch) = &self.watch
         {
-            match watch.wait(wait) {
-                Ok([output, errors, _]) => {
+            match wait_for(watch, wait) {
+                Ok([output, errors]) => {
                     if errors {
                         self.listen();
                     }
@@ -197,7 +196,7 @@ impl Pipe {
             entry(self.errors.as_ref().map_or(-1, AsRawFd::as_raw_fd), libc::POLLIN),
             entry(writing, libc::POLLOUT),
         ];
-        let time = span(wait.min(LOOK));
+        let time = libc::timespec { tv_sec: wait.as_secs() as i64, tv_nsec: i64::from(wait.subsec_nanos()) };
         // SAFETY: the array is writable for its length, the time is readable; a negative descriptor is left out.
         let ready = unsafe { libc::ppoll(waited.as_mut_ptr(), 3, &raw const time, std::ptr::null()) };
         if ready < 0 {
@@ -302,76 +301,37 @@ impl Drop for Pipe {
     }
 }
 
-/// A descriptor that watches both outputs for bytes to read, and a timer that ticks. A closed one leaves it by itself.
-#[derive(Debug)]
-struct Watch {
-    all: OwnedFd,
-    ticks: OwnedFd,
-}
-
-impl Watch {
-    fn new(output: i32, errors: i32) -> io::Result<Self> {
-        // SAFETY: both make a descriptor, which nobody else owns.
-        let (all, ticks) = unsafe {
-            let flags = libc::TFD_CLOEXEC | libc::TFD_NONBLOCK;
-            (
-                owned(libc::epoll_create1(libc::EPOLL_CLOEXEC))?,
-                owned(libc::timerfd_create(libc::CLOCK_MONOTONIC, flags))?,
-            )
-        };
-        let every = libc::itimerspec { it_interval: span(LOOK), it_value: span(LOOK) };
-        // SAFETY: the descriptor is a timer, the times are readable, the old ones are not asked for.
-        if unsafe { libc::timerfd_settime(ticks.as_raw_fd(), 0, &raw const every, std::ptr::null_mut()) } != 0 {
+/// A descriptor that watches two others for bytes to read. A closed one leaves it by itself.
+fn watch(files: &[i32; 2]) -> io::Result<OwnedFd> {
+    // SAFETY: makes a descriptor, which nobody else owns.
+    let watch = match unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) } {
+        -1 => return Err(io::Error::last_os_error()),
+        // SAFETY: as above.
+        fd => unsafe { OwnedFd::from_raw_fd(fd) },
+    };
+    for (number, file) in files.iter().enumerate() {
+        let mut event = libc::epoll_event { events: libc::EPOLLIN as u32, u64: number as u64 };
+        // SAFETY: all descriptors are open, the event is readable.
+        if unsafe { libc::epoll_ctl(watch.as_raw_fd(), libc::EPOLL_CTL_ADD, *file, &raw mut event) } != 0 {
             return Err(io::Error::last_os_error());
         }
-        for (number, file) in [output, errors, ticks.as_raw_fd()].into_iter().enumerate() {
-            let mut event = libc::epoll_event { events: libc::EPOLLIN as u32, u64: number as u64 };
-            // SAFETY: all descriptors are open, the event is readable.
-            if unsafe { libc::epoll_ctl(all.as_raw_fd(), libc::EPOLL_CTL_ADD, file, &raw mut event) } != 0 {
-                return Err(io::Error::last_os_error());
-            }
-        }
-        Ok(Self { all, ticks })
     }
-
-    /// Which of the outputs have something to read, or an end, and whether the timer has ticked, after at most so long. A
-    /// wait that outlasts a tick is left to the timer.
-    fn wait(&self, wait: Duration) -> io::Result<[bool; 3]> {
-        let mut events = [libc::epoll_event { events: 0, u64: 0 }; 3];
-        let time = span(wait);
-        let limit = if wait < LOOK { &raw const time } else { std::ptr::null() };
-        // SAFETY: the events are writable for their number, the time is readable or not given, nor is a signal mask.
-        let ready = unsafe {
-            let none = std::ptr::null::<libc::sigset_t>();
-            libc::syscall(libc::SYS_epoll_pwait2, self.all.as_raw_fd(), events.as_mut_ptr(), 3, limit, none, 8_usize)
-        };
-        let ready = usize::try_from(ready).map_err(|_| io::Error::last_os_error())?;
-        let mut found = [false; 3];
-        for event in &events[..ready] {
-            let number = event.u64;
-            found[usize::try_from(number).unwrap_or(0).min(2)] = true;
-        }
-        if found[2] {
-            let mut count = 0_u64;
-            // SAFETY: a timer gives eight bytes; nothing when it has not ticked since.
-            unsafe { libc::read(self.ticks.as_raw_fd(), (&raw mut count).cast(), 8) };
-        }
-        Ok(found)
-    }
+    Ok(watch)
 }
 
-/// # Safety
-/// `fd` is what a call that makes a descriptor has just returned.
-unsafe fn owned(fd: i32) -> io::Result<OwnedFd> {
-    match fd {
-        -1 => Err(io::Error::last_os_error()),
-        // SAFETY: it is open, and nobody else has it.
-        fd => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
-    }
-}
-
-fn span(time: Duration) -> libc::timespec {
-    libc::timespec { tv_sec: time.as_secs() as i64, tv_nsec: i64::from(time.subsec_nanos()) }
+/// Which of the two have something to read, or an end, after at most so long.
+fn wait_for(watch: &OwnedFd, wait: Duration) -> io::Result<[bool; 2]> {
+    let mut events = [libc::epoll_event { events: 0, u64: 0 }; 2];
+    let time = libc::timespec { tv_sec: wait.as_secs() as i64, tv_nsec: i64::from(wait.subsec_nanos()) };
+    // SAFETY: the events are writable for their number, the time is readable, no signal mask is given.
+    let ready = unsafe {
+        let none = std::ptr::null::<libc::sigset_t>();
+        libc::syscall(libc::SYS_epoll_pwait2, watch.as_raw_fd(), events.as_mut_ptr(), 2, &raw const time, none, 8_usize)
+    };
+    let ready = usize::try_from(ready).map_err(|_| io::Error::last_os_error())?;
+    let mut found = [false; 2];
+    events[..ready].iter().for_each(|event| found[usize::from({ event.u64 } == 1)] = true);
+    Ok(found)
 }
 
 fn unblock(fd: i32) -> io::Result<()> {

@@ -1,8 +1,7 @@
 //! The latency histogram: fixed in size, merged exactly, honest about what it could not see.
 //!
 //! Values are whole nanoseconds from 1 ns to one hour, kept to three significant digits (each bucket is at most 0.1 %
-//! wide) in a High Dynamic Range histogram (Tene) of about 270 KB of address space, of which only the decades in use
-//! become resident. Count, smallest, largest and sum are exact. Nothing is kept per value, so a day costs no more than
+//! wide) in a High Dynamic Range histogram (Tene) of about 270 KB, made with the first value. Count, smallest, largest and sum are exact. Nothing is kept per value, so a day costs no more than
 //! a second, and merging two histograms gives precisely the histogram of both sets of values.
 //!
 //! Two kinds of value are known only from below: *censored* ones (the request was cut off at some age) and *saturated*
@@ -68,7 +67,8 @@ pub enum HistogramError {
 /// A latency histogram; see the module.
 #[derive(Debug, Clone)]
 pub struct Histogram {
-    observed: Hdr<u64>,
+    /// Made on first use, as many series of a load have no times.
+    observed: Option<Hdr<u64>>,
     /// Ages at which values were cut off. Made on first use: most series have none.
     censored: Option<Box<Hdr<u64>>>,
     saturated: u64,
@@ -87,7 +87,7 @@ impl Default for Histogram {
 impl Histogram {
     /// An empty histogram.
     pub fn new() -> Self {
-        Self { observed: empty(), censored: None, saturated: 0, min: u64::MAX, max: 0, sum: 0 }
+        Self { observed: None, censored: None, saturated: 0, min: u64::MAX, max: 0, sum: 0 }
     }
 
     /// Records one value in nanoseconds. Zero is allowed and has a bucket of its own. A value above [`HIGHEST`] goes
@@ -103,7 +103,7 @@ impl Histogram {
         if n == 0 {
             return;
         }
-        self.observed.saturating_record_n(nanos.min(HIGHEST), n);
+        self.observed.get_or_insert_with(empty).saturating_record_n(nanos.min(HIGHEST), n);
         if nanos > HIGHEST {
             self.saturated += n;
         }
@@ -132,7 +132,9 @@ impl Histogram {
 
     /// Adds all values of `other`: exact, commutative and associative.
     pub fn merge(&mut self, other: &Self) {
-        add(&mut self.observed, &other.observed);
+        if let Some(observed) = &other.observed {
+            add(self.observed.get_or_insert_with(empty), observed);
+        }
         if let Some(censored) = &other.censored {
             add(self.censored.get_or_insert_with(|| Box::new(empty())), censored);
         }
@@ -144,14 +146,20 @@ impl Histogram {
 
     /// Forgets all values and keeps the memory.
     pub fn clear(&mut self) {
-        self.observed.reset();
+        if let Some(observed) = self.observed.as_mut().filter(|observed| !observed.is_empty()) {
+            observed.reset();
+        }
         self.censored = None;
         (self.saturated, self.min, self.max, self.sum) = (0, u64::MAX, 0, 0);
     }
 
     /// All values, censored and saturated ones too.
     pub fn count(&self) -> u64 {
-        self.observed.len() + self.censored_count()
+        self.observed_count() + self.censored_count()
+    }
+
+    fn observed_count(&self) -> u64 {
+        self.observed.as_ref().map_or(0, |observed| observed.len())
     }
 
     /// Whether nothing was recorded.
@@ -193,20 +201,20 @@ impl Histogram {
     /// Bounds of the quantile `q`: with every censored value just at its age, and with all of them beyond everything.
     /// The upper bound is `None` when it depends on a censored or saturated value; without any, both are equal.
     pub fn quantile_bounds(&self, q: f64) -> Option<(u64, Option<u64>)> {
-        let (count, known) = (self.count(), self.observed.len() - self.saturated);
+        let (count, known) = (self.count(), self.observed_count() - self.saturated);
         let censored = self.censored.as_deref().map(buckets);
-        quantile_bounds(q, count, known, self.max, || buckets(&self.observed), censored)
+        quantile_bounds(q, count, known, self.max, || self.buckets(), censored)
     }
 
     /// How many of the values are known to be at most `nanos`, to the histogram's resolution.
     pub fn count_at_most(&self, nanos: u64) -> u64 {
-        let all = self.observed.count_between(0, nanos.min(HIGHEST));
+        let all = self.observed.as_ref().map_or(0, |observed| observed.count_between(0, nanos.min(HIGHEST)));
         if nanos >= HIGHEST { all - self.saturated } else { all }
     }
 
     /// The buckets that hold values, in rising order.
     pub fn buckets(&self) -> impl Iterator<Item = Bucket> + '_ {
-        buckets(&self.observed)
+        self.observed.iter().flat_map(buckets)
     }
 
     /// The buckets of the ages at which values were cut off, in rising order.

@@ -11,7 +11,7 @@ mod course;
 mod metrics;
 mod trials;
 
-pub use course::{Course, MOST_WINDOWS, Stretch, keep};
+pub use course::{Course, MOST_WINDOWS, Stretch, Stretches, keep};
 pub use metrics::{METRICS, metric_of};
 pub use trials::{
     CAPACITY_METRICS, CapacityShape, Fitted, SCALE_METRICS, ScaleShape, Scaling, ScalingLevel, Varied, rate_label,

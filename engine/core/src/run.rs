@@ -177,6 +177,15 @@ impl StepRecord {
         self.measurements.iter().filter(|measurement| measurement.labels == marks).collect()
     }
 
+    /// The windows of one round of a load: those of a round lie together.
+    #[must_use]
+    pub fn windows_of(&self, round: u32) -> &[LoadWindow] {
+        let is = |window: &&LoadWindow| window.round == round;
+        let before = self.windows.iter().take_while(|window| !is(window)).count();
+        let count = self.windows[before..].iter().take_while(is).count();
+        &self.windows[before..before + count]
+    }
+
     /// The measurement that a bare statistic means: the first.
     #[must_use]
     pub fn primary(&self) -> Option<&Measurement> {

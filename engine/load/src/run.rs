@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use crate::clock;
 use crate::health::{Health, bounds, machine_time, resident};
 use crate::outcome::{Conservation, Doubt, Outcome, Weight};
-use crate::record::{Interval, Totals};
+use crate::record::{Interval, Row, Totals};
 use crate::spec::{Iterations, Load, LoadError, Pacing, Workload};
 use crate::tls::Trust;
 use crate::worker::{END_GRACEFULLY, END_NOW, Message, RUN, Report, Shared, Worker};
@@ -99,12 +99,14 @@ impl Runner {
     pub fn run(self, observe: &mut dyn FnMut(&Interval)) -> Result<Outcome, LoadError> {
         let before = machine_time();
         let (send, receive) = channel();
+        let (backs, rows): (Vec<_>, Vec<_>) = (0..self.shared.load.threads).map(|_| channel()).unzip();
         let threads: Vec<_> = (0..self.shared.load.threads as u32)
-            .map(|id| {
+            .zip(rows)
+            .map(|(id, back)| {
                 let (shared, send) = (Arc::clone(&self.shared), send.clone());
                 let thread = std::thread::Builder::new().name(format!("engine-load-{id}")).stack_size(STACK);
                 thread.spawn(move || {
-                    let report = work(id, &shared, &send);
+                    let report = work(id, &shared, &send, &back);
                     let _ = send.send(Message::Ended(report));
                 })
             })
@@ -114,7 +116,7 @@ impl Runner {
             // Those that did start wait for the others for ever, so they are left behind.
             return Err(LoadError::Start(error.to_string()));
         }
-        let collected = collect(&receive, observe);
+        let collected = collect(&receive, &backs, observe);
         let mut crashed = false;
         for thread in threads.into_iter().flatten() {
             crashed |= thread.join().is_err();
@@ -188,7 +190,7 @@ impl Runner {
 }
 
 /// One thread from its set-up to its report.
-fn work(id: u32, shared: &Arc<Shared>, send: &std::sync::mpsc::Sender<Message>) -> Report {
+fn work(id: u32, shared: &Arc<Shared>, send: &Sender<Message>, back: &Receiver<Vec<Row>>) -> Report {
     let worker = Worker::new(id, Arc::clone(shared));
     if worker.is_err() {
         shared.failed.store(1, Ordering::Relaxed);
@@ -207,7 +209,7 @@ fn work(id: u32, shared: &Arc<Shared>, send: &std::sync::mpsc::Sender<Message>) 
     while clock::now() < start {
         std::hint::spin_loop();
     }
-    worker.run(start, send)
+    worker.run(start, send, back)
 }
 
 /// Open connections of all threads, as each reported last, and the most that they were.
@@ -232,8 +234,9 @@ struct Collected {
     errors: Vec<String>,
 }
 
-/// Adds up until all threads have ended.
-fn collect(receive: &Receiver<Message>, observe: &mut dyn FnMut(&Interval)) -> Collected {
+/// Adds up until all threads have ended. Rows that were seen go back empty to their thread, so that the memory of a load
+/// does not rise and fall with every second, and no thread that records waits for new pages.
+fn collect(receive: &Receiver<Message>, backs: &[Sender<Vec<Row>>], observe: &mut dyn FnMut(&Interval)) -> Collected {
     let mut collected = Collected::default();
     while let Ok(message) = receive.recv() {
         match message {
@@ -241,6 +244,15 @@ fn collect(receive: &Receiver<Message>, observe: &mut dyn FnMut(&Interval)) -> C
                 collected.totals.apply(&interval);
                 collected.connections.apply(&interval);
                 observe(&interval);
+                let timed = interval.rows.into_iter().filter(|(label, _)| label.kind.is_timed());
+                let rows = timed.map(|(_, mut row)| {
+                    row.clear();
+                    row
+                });
+                if let Some(back) = backs.get(interval.source as usize) {
+                    // A thread that has ended wants none.
+                    let _ = back.send(rows.collect());
+                }
             }
             Message::Ended(mut report) => {
                 collected.errors.extend(report.error.take());

@@ -12,6 +12,7 @@ mod drive;
 mod reasons;
 mod records;
 mod scale;
+mod shelf;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -22,7 +23,6 @@ mod watch;
 
 /// What a step is made of that sends load and does something beside it.
 pub(crate) mod parts {
-    pub(crate) use super::abort::window;
     pub(crate) use super::collector::{Collector, Due, Naming};
     pub(crate) use super::drive::{Drive, Driven};
     pub(crate) use super::reasons::{doubts, notes};
@@ -32,6 +32,7 @@ pub(crate) mod parts {
 
 use engine_core::load::DemoTarget;
 pub use engine_core::process_sample::Watched;
+pub(crate) use shelf::Shelf;
 
 /// What the scenario says of a load, made ready.
 #[derive(Debug, Clone)]

@@ -120,7 +120,7 @@ pub fn resume(
     record.state = RunState::Running;
     let header = record.header.clone();
     let again = (record.sequence > 0).then_some(record.duration);
-    let bus = Bus::new(record, sinks);
+    let bus = Bus::new(record, sinks, &settings.scratch);
     bus.send(Event::RunStarted(Box::new(header.clone())));
     if let Some(seconds) = again {
         bus.note(NoteLevel::Info, None, format!("interrupted after {seconds:.0} s, and resumed"), None);

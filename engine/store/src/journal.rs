@@ -134,6 +134,12 @@ impl Store {
         self.connection.pragma_update(None, "wal_autocheckpoint", 0).at(&self.path)
     }
 
+    /// Keeps few pages in memory: who writes a run reads next to nothing, and a cache of the usual 2 MB fills with what
+    /// nobody reads again, over minutes in which the memory of a load is to stay flat.
+    pub(crate) fn keep_few_pages(&self) -> Result<(), Error> {
+        self.connection.pragma_update(None, "cache_size", -512).at(&self.path)
+    }
+
     /// After an error that ended the storing: says of the runs, as far as the disk still takes it, that they are
     /// partial. Where it does not, the next opening will find their process gone.
     fn abandon(&mut self, envelopes: &[Envelope]) {

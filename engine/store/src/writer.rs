@@ -81,6 +81,7 @@ impl Writer {
             return Err(Error::ReadOnly { path, detail: "it was opened for reading only".to_owned() });
         }
         store.leave_the_log()?;
+        store.keep_few_pages()?;
         let flusher = Flusher::start(&path)?;
         let (channel, inbox) = mpsc::channel();
         // One batch under way: what comes meanwhile becomes the next.

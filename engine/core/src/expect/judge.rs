@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::claim::{Claim, Expectation, Op, Value};
 use super::join::resolve;
 use super::load;
+use super::over_time;
 use super::pair::{Paired, ratio};
 use super::select::{Missing, Selection, Series, select};
 use super::weigh::{equal, point, rounds_to_decide, slack, weigh};
@@ -123,10 +124,10 @@ const fn rank(judgement: Judgement) -> u8 {
 
 fn evaluate(claim: &Claim, steps: &[&StepRecord], context: &Context<'_>) -> Vec<Finding> {
     // What a load saw over time is in its windows, and not in its sums.
-    let over_time = load::is_over_time(claim);
+    let is_over_time = over_time::is_over_time(claim);
     let (loads, steps): (Vec<&StepRecord>, Vec<&StepRecord>) =
-        steps.iter().partition(|step| over_time && step.plan.is_load());
-    let mut findings: Vec<Finding> = loads.iter().flat_map(|step| load::over_time(claim, step)).collect();
+        steps.iter().partition(|step| is_over_time && step.plan.is_load());
+    let mut findings: Vec<Finding> = loads.iter().flat_map(|step| over_time::over_time(claim, step)).collect();
     if steps.is_empty() && !findings.is_empty() {
         return findings;
     }

@@ -44,23 +44,44 @@ impl std::fmt::Debug for Packed {
 
 impl Default for Packed {
     fn default() -> Self {
-        Parts::default().pack()
+        Self::from(&Histogram::new())
     }
 }
 
 impl From<&Histogram> for Packed {
     fn from(from: &Histogram) -> Self {
-        let pair = |bucket: Bucket| (bucket.low, bucket.count);
-        Parts {
+        let mut bytes = vec![LAYOUT];
+        let min = from.min().unwrap_or(0);
+        for value in [from.saturated.into(), min.into(), from.max.into(), from.sum] {
+            put(&mut bytes, value);
+        }
+        let observed = list(&mut bytes, || from.buckets());
+        let censored = list(&mut bytes, || from.censored_buckets());
+        Self {
+            count: observed.1,
+            censored: censored.1,
             saturated: from.saturated,
-            min: from.min().unwrap_or(0),
+            min,
             max: from.max,
             sum: from.sum,
-            observed: from.buckets().map(pair).collect(),
-            censored: from.censored_buckets().map(pair).collect(),
+            starts: (observed.0, censored.0),
+            bytes: bytes.into(),
         }
-        .pack()
     }
+}
+
+/// Appends how many buckets there are, and each as its distance from the one before and its count; gives where the list begins
+/// and the sum of the counts. Nothing is put together in memory: once a second that would be ten times what is kept.
+fn list<B: Iterator<Item = Bucket>>(bytes: &mut Vec<u8>, buckets: impl Fn() -> B) -> (usize, u64) {
+    let (start, mut last, mut sum) = (bytes.len(), 0, 0);
+    put(bytes, buckets().count() as u128);
+    for bucket in buckets() {
+        put(bytes, u128::from(bucket.low - last));
+        put(bytes, u128::from(bucket.count));
+        last = bucket.low;
+        sum += bucket.count;
+    }
+    (start, sum)
 }
 
 impl From<Histogram> for Packed {
@@ -83,9 +104,9 @@ impl Packed {
         at = &at[1..];
         let mut next = || number(&mut at).ok_or(HistogramError::Inconsistent("bytes"));
         let (saturated, min, max, sum) = (next()?, next()?, next()?, next()?);
-        let mut parts =
-            Parts { saturated: narrow(saturated)?, min: narrow(min)?, max: narrow(max)?, sum, ..Parts::default() };
-        for list in [&mut parts.observed, &mut parts.censored] {
+        let (saturated, min, max) = (narrow(saturated)?, narrow(min)?, narrow(max)?);
+        let mut lists = [Vec::new(), Vec::new()];
+        for list in &mut lists {
             let mut low = 0_u64;
             for nth in 0..next()? {
                 let step = narrow(next()?)?;
@@ -100,13 +121,7 @@ impl Packed {
             return Err(broken);
         }
         // The live histogram's own checks find the rest.
-        let wire = super::wire::Wire::of_parts(
-            parts.min,
-            parts.max,
-            parts.sum,
-            parts.saturated,
-            [&parts.observed, &parts.censored],
-        );
+        let wire = super::wire::Wire::of_parts(min, max, sum, saturated, [&lists[0], &lists[1]]);
         wire.read().map(Self::from)
     }
 
@@ -218,48 +233,6 @@ impl Serialize for Packed {
 impl<'de> Deserialize<'de> for Packed {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Histogram::deserialize(deserializer).map(Self::from)
-    }
-}
-
-/// What is packed.
-#[derive(Default)]
-struct Parts {
-    saturated: u64,
-    min: u64,
-    max: u64,
-    sum: u128,
-    observed: Vec<(u64, u64)>,
-    censored: Vec<(u64, u64)>,
-}
-
-impl Parts {
-    fn pack(self) -> Packed {
-        let mut bytes = vec![LAYOUT];
-        for value in [self.saturated.into(), self.min.into(), self.max.into(), self.sum] {
-            put(&mut bytes, value);
-        }
-        let mut starts = [0; 2];
-        for (start, list) in starts.iter_mut().zip([&self.observed, &self.censored]) {
-            *start = bytes.len();
-            put(&mut bytes, list.len() as u128);
-            let mut last = 0;
-            for (low, count) in list {
-                put(&mut bytes, u128::from(low - last));
-                put(&mut bytes, u128::from(*count));
-                last = *low;
-            }
-        }
-        let sum = |list: &[(u64, u64)]| list.iter().map(|(_, count)| count).sum();
-        Packed {
-            count: sum(&self.observed),
-            censored: sum(&self.censored),
-            saturated: self.saturated,
-            min: self.min,
-            max: self.max,
-            sum: self.sum,
-            starts: (starts[0], starts[1]),
-            bytes: bytes.into(),
-        }
     }
 }
 

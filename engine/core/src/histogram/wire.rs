@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::{Bucket, HIGHEST, Hdr, Histogram, HistogramError, buckets, empty};
+use super::{Bucket, HIGHEST, Hdr, Histogram, HistogramError, empty};
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -70,8 +70,7 @@ impl Wire {
 
     /// Rebuilds the histogram; everything that could contradict is checked, since the data may come from anywhere.
     pub(super) fn read(self) -> Result<Histogram, HistogramError> {
-        let observed = fill(&self.buckets)?;
-        let censored = if self.censored.is_empty() { None } else { Some(Box::new(fill(&self.censored)?)) };
+        let (observed, censored) = (fill(&self.buckets)?, fill(&self.censored)?.map(Box::new));
         let sum = self.sum.parse().map_err(|_| HistogramError::Inconsistent("sum"))?;
         let (min, max) = (self.min.unwrap_or(u64::MAX), self.max.unwrap_or(0));
         let histogram = Histogram { observed, censored, saturated: self.saturated, min, max, sum };
@@ -80,7 +79,11 @@ impl Wire {
     }
 }
 
-fn fill(pairs: &[(u64, u64)]) -> Result<Hdr<u64>, HistogramError> {
+/// None where there is no pair.
+fn fill(pairs: &[(u64, u64)]) -> Result<Option<Hdr<u64>>, HistogramError> {
+    if pairs.is_empty() {
+        return Ok(None);
+    }
     let mut hdr = empty();
     let mut total = 0_u64;
     let mut last = None;
@@ -95,7 +98,7 @@ fn fill(pairs: &[(u64, u64)]) -> Result<Hdr<u64>, HistogramError> {
         total = total.checked_add(count).ok_or(HistogramError::Inconsistent("count"))?;
         hdr.saturating_record_n(low, count);
     }
-    Ok(hdr)
+    Ok(Some(hdr))
 }
 
 impl Histogram {
@@ -106,17 +109,19 @@ impl Histogram {
             let blank = !has_extremes && self.sum == 0 && self.saturated == 0;
             return if blank { Ok(()) } else { Err(HistogramError::Inconsistent("smallest and largest value")) };
         };
-        let bucket_of = |value: u64| self.observed.lowest_equivalent(value.min(HIGHEST));
+        // There is a value, so there is one of the two.
+        let layout = self.observed.as_ref().or(self.censored.as_deref());
+        let bucket_of = |value: u64| layout.map_or(0, |layout| layout.lowest_equivalent(value.min(HIGHEST)));
         if !has_extremes || bucket_of(self.min) != first || bucket_of(self.max) != last {
             return Err(HistogramError::Inconsistent("smallest and largest value"));
         }
         let all =
-            self.observed.len().checked_add(self.censored_count()).ok_or(HistogramError::Inconsistent("count"))?;
+            self.observed_count().checked_add(self.censored_count()).ok_or(HistogramError::Inconsistent("count"))?;
         let bound = |value: u64| u128::from(value) * u128::from(all);
         if self.sum < bound(self.min) || self.sum > bound(self.max) {
             return Err(HistogramError::Inconsistent("sum"));
         }
-        let top = buckets(&self.observed).last().filter(|b| b.low == bucket_of(HIGHEST)).map_or(0, |b| b.count);
+        let top = self.buckets().last().filter(|b| b.low == bucket_of(HIGHEST)).map_or(0, |b| b.count);
         if self.saturated > top || (self.saturated > 0 && self.max <= HIGHEST) {
             return Err(HistogramError::Inconsistent("saturated count"));
         }

@@ -86,51 +86,81 @@ impl WindowRow {
     }
 }
 
-impl Course {
+/// Makes stretches of windows, one window after the other: nothing of a window is kept but its part of the stretch that is
+/// under way.
+#[derive(Debug, Clone)]
+pub struct Stretches {
+    round: u32,
+    wanted: Labels,
+    phase: Option<String>,
+    length: f64,
+    origin: Option<f64>,
+    any: bool,
+    open: Option<(i64, Stretch)>,
+}
+
+impl Stretches {
     /// Stretches of `length` seconds of one round: of the rows that `labels` names (the row of everything where it names none
-    /// of `name`, `group`, `journey`), within one phase where it names `phase`. Windows of the warm-up are left out, and a last
-    /// stretch that is not even half as long. `None` where no window has such a row.
+    /// of `name`, `group`, `journey`), within one phase where it names `phase`. Windows of the warm-up are left out.
     #[must_use]
-    pub fn of(windows: &[LoadWindow], round: u32, labels: &Labels, length: f64) -> Option<Self> {
+    pub fn new(round: u32, labels: &Labels, length: f64) -> Self {
         let mut wanted = labels.clone();
         let phase = wanted.0.remove("phase");
-        let whole = wanted.is_empty();
-        let fits = |row: &WindowRow| if whole { row.labels.is_empty() } else { row.labels.matches(&wanted) };
-        let mut stretches: Vec<(i64, Stretch)> = Vec::new();
-        let mut any = false;
-        let of_round = windows.iter().filter(|window| {
-            window.round == round && window.counts() && phase.as_ref().is_none_or(|phase| *phase == window.phase)
-        });
-        let mut origin = None;
-        for window in of_round {
-            // Stretches are counted from where it begins to count: the end of the warm-up, or the phase's start.
-            let origin = *origin.get_or_insert(window.at);
-            // Ends of windows are late by microseconds.
-            let number = ((window.at - origin + 0.5 * window.seconds.min(length)) / length).floor() as i64;
-            let mut row = WindowRow::default();
-            for found in window.rows.iter().filter(|row| fits(row)) {
-                any = true;
-                row.merge(found);
-            }
-            let available = usize::from(row.is_available());
-            match stretches.last_mut().filter(|(known, _)| *known == number) {
-                Some((_, stretch)) => {
-                    stretch.seconds = window.end() - stretch.at;
-                    stretch.users = stretch.users.max(window.users);
-                    stretch.available += available;
-                    stretch.windows += 1;
-                    stretch.row.merge(&row);
-                }
-                None => stretches.push((
-                    number,
-                    Stretch { at: window.at, seconds: window.seconds, users: window.users, available, windows: 1, row },
-                )),
-            }
+        Self { round, wanted, phase, length, origin: None, any: false, open: None }
+    }
+
+    /// Takes the next window; gives the stretch that is over with it.
+    pub fn take(&mut self, window: &LoadWindow) -> Option<Stretch> {
+        let phase = self.phase.as_ref().is_none_or(|phase| *phase == window.phase);
+        if window.round != self.round || !window.counts() || !phase {
+            return None;
         }
-        if stretches.len() > 1 && stretches.last().is_some_and(|(_, last)| last.seconds < 0.5 * length) {
-            stretches.pop();
+        // Stretches are counted from where it begins to count: the end of the warm-up, or the phase's start.
+        let origin = *self.origin.get_or_insert(window.at);
+        // Ends of windows are late by microseconds.
+        let number = ((window.at - origin + 0.5 * window.seconds.min(self.length)) / self.length).floor() as i64;
+        let whole = self.wanted.is_empty();
+        let fits = |row: &&WindowRow| if whole { row.labels.is_empty() } else { row.labels.matches(&self.wanted) };
+        let mut row = WindowRow::default();
+        for found in window.rows.iter().filter(fits) {
+            self.any = true;
+            row.merge(found);
         }
-        (any && !stretches.is_empty()).then(|| Self { stretches: stretches.into_iter().map(|(_, one)| one).collect() })
+        let available = usize::from(row.is_available());
+        if let Some((_, stretch)) = self.open.as_mut().filter(|(known, _)| *known == number) {
+            stretch.seconds = window.end() - stretch.at;
+            stretch.users = stretch.users.max(window.users);
+            stretch.available += available;
+            stretch.windows += 1;
+            stretch.row.merge(&row);
+            return None;
+        }
+        let begun = Stretch { at: window.at, seconds: window.seconds, users: window.users, available, windows: 1, row };
+        self.open.replace((number, begun)).map(|(_, stretch)| stretch)
+    }
+
+    /// The stretch that is under way.
+    #[must_use]
+    pub fn under_way(&self) -> Option<&Stretch> {
+        self.open.as_ref().map(|(_, stretch)| stretch)
+    }
+
+    /// Whether some window had a row of those that are wanted.
+    #[must_use]
+    pub const fn found_any(&self) -> bool {
+        self.any
+    }
+}
+
+impl Course {
+    /// All of [`Stretches`], without a last one that is not even half as long. `None` where no window has such a row.
+    #[must_use]
+    pub fn of(windows: &[LoadWindow], round: u32, labels: &Labels, length: f64) -> Option<Self> {
+        let mut making = Stretches::new(round, labels, length);
+        let mut stretches: Vec<Stretch> = windows.iter().filter_map(|window| making.take(window)).collect();
+        let last = making.under_way().filter(|last| stretches.is_empty() || last.seconds >= 0.5 * length);
+        stretches.extend(last.cloned());
+        (making.found_any() && !stretches.is_empty()).then_some(Self { stretches })
     }
 }
 

@@ -27,6 +27,13 @@ pub enum Kind {
     Value,
 }
 
+impl Kind {
+    /// Whether its rows have times, or values in their place.
+    pub const fn is_timed(self) -> bool {
+        !matches!(self, Self::Check)
+    }
+}
+
 /// What a value in `unit` is multiplied with, so that a whole number keeps enough of it: a histogram tells apart values
 /// up to 3.6e12.
 pub fn value_scale(unit: Unit) -> f64 {
@@ -178,6 +185,21 @@ impl Row {
             Some(known) => known.count += 1,
             None => self.errors.push(ErrorCount { class, count: 1, example: example() }),
         }
+    }
+
+    /// Forgets everything and keeps the memory of the histograms that nearly every row has.
+    pub fn clear(&mut self) {
+        let empty = |mut histogram: Histogram| {
+            histogram.clear();
+            histogram
+        };
+        let Self { response, service, lag, first_byte, .. } = std::mem::take(self);
+        let first_byte = first_byte.map(|mut histogram| {
+            histogram.clear();
+            histogram
+        });
+        let (response, service, lag) = (empty(response), empty(service), empty(lag));
+        *self = Self { response, service, lag, first_byte, ..Self::default() };
     }
 
     /// Adds all of `other`.

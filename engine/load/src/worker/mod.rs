@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Barrier};
 
 use slab::Slab;
@@ -19,7 +19,7 @@ use crate::dns::Resolver;
 use crate::driver::{self, DriverKind, Wait};
 use crate::error::{ErrorClass, Failure};
 use crate::journey::Script;
-use crate::record::{End, Interval, Recorder};
+use crate::record::{End, Interval, Recorder, Row};
 use crate::spec::{Load, Workload};
 use crate::stack::Stacks;
 use crate::tls::{Connector, Trust};
@@ -168,7 +168,7 @@ impl Worker {
     }
 
     /// Runs from `start` (on the clock) to the end.
-    pub(crate) fn run(mut self, start: u64, out: &Sender<Message>) -> Report {
+    pub(crate) fn run(mut self, start: u64, out: &Sender<Message>, back: &Receiver<Vec<Row>>) -> Report {
         self.reactor.start.set(start);
         self.interval_began = start;
         self.cpu_before = clock::thread_cpu();
@@ -180,6 +180,9 @@ impl Worker {
             let now = clock::now();
             if now >= self.interval_began + SECOND {
                 self.emit(self.interval_began + SECOND, out);
+                while let Ok(rows) = back.try_recv() {
+                    self.reactor.inner.borrow_mut().recorder.give_back(rows);
+                }
             }
             let stop = self.shared.stop.load(Ordering::Relaxed);
             if stopped_at.is_none() && (now >= end || stop != RUN) {

@@ -24,7 +24,7 @@ use super::scene::{Scene, Who, of_fault};
 use crate::custom;
 use crate::ending::next_attempt;
 use crate::load::LoadRequest;
-use crate::load::parts::{Collector, Drive, Driven, Due, Naming, Sums, Watching, doubts, notes, wanted, window};
+use crate::load::parts::{Collector, Drive, Driven, Due, Naming, Sums, Watching, doubts, notes, wanted};
 use crate::round::drift;
 use crate::runner::Runner;
 
@@ -161,7 +161,6 @@ impl Runner<'_, '_, '_> {
         let (watching, unwatched) = Watching::start(watched);
         let started = Instant::now();
         let over = AtomicBool::new(false);
-        let mut course = Vec::new();
         let (driven, acted) = std::thread::scope(|scope| {
             let beside = scope.spawn(|| act(scene, fault, &stopper, &over));
             let timeout = Duration::from_secs_f64(planned.timeout);
@@ -169,8 +168,7 @@ impl Runner<'_, '_, '_> {
             let driven = drive.and_then(|drive| {
                 drive.finish(
                     &mut |found, _| {
-                        course.push(found.clone());
-                        self.bus.send(window(found));
+                        self.bus.send(Event::Window(Box::new(found)));
                         None
                     },
                     &|| self.settings.interrupt.load(Ordering::Relaxed),
@@ -201,6 +199,7 @@ impl Runner<'_, '_, '_> {
             _ => Recovery::Inconclusive { reason: "the run was interrupted".to_owned() },
         };
         let mark = Labels::new().with("driver", outcome.driver.name());
+        self.bus.gather();
         let mut records = self.bus.with(|record| {
             let conservation = &outcome.conservation;
             let sums = Sums {
@@ -215,7 +214,7 @@ impl Runner<'_, '_, '_> {
                     dropped: conservation.dropped.saturating_sub(driven.before.dropped),
                 },
                 under_way: false,
-                windows: &course,
+                windows: record.steps[step].windows_of(round),
                 host: record.host.get(host_before..).unwrap_or_default(),
             };
             sums.records(mark.clone())
@@ -225,7 +224,7 @@ impl Runner<'_, '_, '_> {
         for (id, value) in [("generator.cpu", busiest), ("generator.memory", health.resident as f64)] {
             records.extend(metric_of(id).map(|def| Record::value(def.metric(), mark.clone(), value)));
         }
-        let (own, unread) = watching.finish(fault.warmup, &mark, &[]);
+        let (own, unread) = watching.stop().records(fault.warmup, &mark, &[]);
         records.extend(own);
         said.extend(unwatched.into_iter().chain(unread).chain(refused).map(|note| (NoteLevel::Warning, note)));
         let mut marks = marks(injected, removed, &mechanism, hits, &recovery);

@@ -18,7 +18,7 @@ use engine_probes::host::watcher::Watch;
 use engine_probes::host::witness::Witness;
 
 use super::TargetAt;
-use super::abort::{Aborts, window};
+use super::abort::Aborts;
 use super::collector::{Collector, Due, Naming};
 use super::drive::{Drive, Driven};
 use super::reasons;
@@ -148,7 +148,7 @@ impl Runner<'_, '_, '_> {
         };
         let grace = Duration::from_secs_f64(load.grace);
         let sources = load.threads.min(load.most_users());
-        let aborts = Aborts::of(self.plan, &planned.name);
+        let mut aborts = self.bus.with(|record| Aborts::of(self.plan, &record.steps[step], round.round));
         let mut collector = Collector::new(step, round.round, sources, naming, phases.clone()).without(warmup);
         collector.totals = aborts.need_sums().then(Default::default);
         let runner = LoadRunner::new(load).map_err(|error| ProbeError::failed(error.to_string()))?;
@@ -183,7 +183,8 @@ impl Runner<'_, '_, '_> {
         let timeout = Duration::from_secs_f64(planned.timeout);
         let driven = Drive::start(runner, collector, so_far, timeout, grace)?.finish(
             &mut |found, sums| {
-                self.bus.send(window(found));
+                aborts.take(&found);
+                self.bus.send(Event::Window(Box::new(found)));
                 if aborts.is_empty() {
                     return None;
                 }
@@ -199,9 +200,10 @@ impl Runner<'_, '_, '_> {
         let health = &outcome.health;
         let conservation = &outcome.conservation;
         let mark = Labels::new().with("driver", outcome.driver.name());
-        let (mut records, windows) = self.bus.with(|record| {
-            let windows: Vec<_> =
-                record.steps[step].windows.iter().filter(|window| window.round == round.round).cloned().collect();
+        let seen = watching.stop();
+        self.bus.gather();
+        let (mut records, own, unread) = self.bus.with(|record| {
+            let windows = record.steps[step].windows_of(round.round);
             let sums = Sums {
                 rows: &outcome.totals.rows,
                 naming,
@@ -214,12 +216,12 @@ impl Runner<'_, '_, '_> {
                     dropped: conservation.dropped.saturating_sub(driven.before.dropped),
                 },
                 under_way: false,
-                windows: &windows,
+                windows,
                 host: record.host.get(host_before..).unwrap_or_default(),
             };
-            (sums.records(mark.clone()), windows)
+            let (own, unread) = seen.records(warmup, &mark, windows);
+            (sums.records(mark.clone()), own, unread)
         });
-        let (own, unread) = watching.finish(warmup, &mark, &windows);
         records.extend(own);
         for reason in unwatched.into_iter().chain(unread) {
             self.bus.note(NoteLevel::Warning, Some(planned.path()), reason, None);

@@ -107,11 +107,6 @@ impl Watching {
         }
         Seen(std::mem::take(&mut *self.samples.lock().unwrap_or_else(PoisonError::into_inner)))
     }
-
-    /// Ends it; gives what [`Seen::records`] gives.
-    pub(crate) fn finish(self, warmup: f64, mark: &Labels, windows: &[LoadWindow]) -> (Vec<Record>, Vec<String>) {
-        self.stop().records(warmup, mark, windows)
-    }
 }
 
 /// What was seen of the processes of a load; times are from when the watching began.

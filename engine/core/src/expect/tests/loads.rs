@@ -298,3 +298,53 @@ fn the_machine_is_judged_over_the_loads_own_time() {
     let step = load(vec![response(&[], latencies(20_000, 10)), cpu], vec![]);
     expects(&step, &[("host.cpu < 80 %", Pass), ("host.cpu.max < 65 %", Fail), ("host.cpu < 55 %", Fail)]);
 }
+
+/// What a follower says of the windows, one after the other: the number of those after which it said first that it is broken.
+fn followed(text: &str, step: &StepRecord) -> Option<usize> {
+    let mut running = step.clone();
+    running.outcome = None;
+    let mut follower = Follower::new(&Expectation::parse(text).unwrap(), &running, 0)?;
+    step.windows.iter().position(|window| {
+        follower.take(window);
+        follower.broken(&running).is_some()
+    })
+}
+
+#[test]
+fn a_follower_says_after_each_window_what_all_windows_together_say() {
+    let slow = |at: u32| if (5..12).contains(&at) || at == 17 { 3000 } else { 10 };
+    let phase = |at: u32| ["a", "b"][usize::from(at >= 9)];
+    let windows: Vec<LoadWindow> = (0..20)
+        .map(|at| window(at, if at < 2 { WARM_UP } else { phase(at) }, slow(at), 40, u64::from(at == 15)))
+        .collect();
+    let step = load(vec![], windows);
+    for text in [
+        "response.p99[1 s] < 1 s",
+        "response.p99[1 s] < 1 s for 4 windows",
+        "response.p99[1 s] < 1 s for 9 windows",
+        "response.p50[5 s] < 1 s",
+        "response{phase=b}.p99[2 s] < 1 s for 2 windows",
+        "response{name=GET /a}.p99[3 s] < 1 s",
+        "rate[4 s] > 39.9/s",
+        "errors[1 s] < 1 %",
+        "availability[5 s] > 99 %",
+        "users[1 s] < 3",
+        "response{name=GET /b}.p99[1 s] < 1 s",
+    ] {
+        let together = (1..=step.windows.len()).find(|count| {
+            let so_far = StepRecord { outcome: None, windows: step.windows[..*count].to_vec(), ..step.clone() };
+            let judged = judged(text, &so_far);
+            judged.judgement == Fail && judged.limit.is_some()
+        });
+        assert_eq!(followed(text, &step).map(|at| at + 1), together, "{text}");
+    }
+    // The first of them, in words.
+    let mut follower = Follower::new(&Expectation::parse("response.p99[1 s] < 1 s").unwrap(), &step, 0).unwrap();
+    step.windows[..7].iter().for_each(|window| follower.take(window));
+    let broken = follower.broken(&step).unwrap();
+    assert!(broken.starts_with("response.p99[1 s] < 1 s: broken in a window, known 6 s after the start"), "{broken}");
+    // Of sums it says nothing, nor of what windows do not hold.
+    for text in ["response.p99 < 1 s", "tls.p99[5 s] < 1 s", "service{name=GET /a}.p99[1 s] < 1 s"] {
+        assert!(Follower::new(&Expectation::parse(text).unwrap(), &step, 0).is_none(), "{text}");
+    }
+}

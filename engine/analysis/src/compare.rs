@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use engine_core::comparison::{Comparison, Refusal, SeriesVerdict, Side};
+use engine_core::comparison::{Comparison, Refusal, RunsApart, SeriesVerdict, Side};
 use engine_core::judgement::Verdict;
 use engine_core::measurement::Measurement;
 use engine_core::run::RunRecord;
@@ -11,7 +11,7 @@ use engine_core::stats::normal_quantile;
 
 use crate::alike::{compared_series, step_refusals, whole_refusals, with_quantiles};
 use crate::significance::adjusted;
-use crate::verdict::{Criteria, decide};
+use crate::verdict::{Criteria, decide_among};
 
 /// How two runs are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -22,14 +22,27 @@ pub struct Options {
     pub allow_unlike: bool,
 }
 
+/// How far other runs of each series lie apart, as far as that is known.
+pub type Known = BTreeMap<SeriesId, RunsApart>;
+
+/// Holds `new` against `old`, series by series, by their rounds and nothing else: see [`compare_among`].
+#[must_use]
+pub fn compare(old: &RunRecord, new: &RunRecord, options: &Options) -> Comparison {
+    compare_among(old, new, &Known::new(), options)
+}
+
 /// Holds `new` against `old`, series by series.
+///
+/// One run says nothing about how far another of the same code would lie from it: its address space, its neighbours and the
+/// temperature shift all of its rounds together. Where `known` has what other runs say, a change must stand out of that
+/// too; where it has nothing, the rounds are all there is.
 ///
 /// The whole comparison is refused (then it has no verdicts, see [`Comparison::is_refused`]) when a defining field of
 /// the environments differs, or a run is invalid or of the tiny profile. A step is left out when its probe, the version
 /// of its method or its options differ. With [`Options::allow_unlike`] everything is compared, and the same refusals
 /// say, each under a subject, against what advice.
 #[must_use]
-pub fn compare(old: &RunRecord, new: &RunRecord, options: &Options) -> Comparison {
+pub fn compare_among(old: &RunRecord, new: &RunRecord, known: &Known, options: &Options) -> Comparison {
     let differences = old.header.environment.differences(&new.header.environment);
     let mut refusals = whole_refusals(old, new, &differences);
     if options.allow_unlike {
@@ -53,7 +66,7 @@ pub fn compare(old: &RunRecord, new: &RunRecord, options: &Options) -> Compariso
         only_new: Vec::new(),
     };
     if !comparison.is_refused() {
-        verdicts(old, new, &left_out, &options.criteria, &mut comparison);
+        verdicts(old, new, &left_out, known, &options.criteria, &mut comparison);
     }
     comparison
 }
@@ -62,6 +75,7 @@ fn verdicts(
     old: &RunRecord,
     new: &RunRecord,
     left_out: &BTreeSet<String>,
+    apart: &Known,
     criteria: &Criteria,
     comparison: &mut Comparison,
 ) {
@@ -82,7 +96,8 @@ fn verdicts(
             continue;
         }
         let (Some(old), Some(new)) = (before.estimate(), measurement.estimate()) else { continue };
-        let decided = decide(before, measurement, false, criteria);
+        let apart = apart.get(id).copied();
+        let decided = decide_among(before, measurement, apart, criteria);
         comparison.series.push(SeriesVerdict {
             id: id.clone(),
             metric: measurement.metric.clone(),
@@ -94,6 +109,7 @@ fn verdicts(
             rounds_needed: decided.rounds_needed,
             p: decided.p,
             adjusted_p: None,
+            apart,
             shape: crate::shape::changes(before, measurement),
             explained_by: None,
         });

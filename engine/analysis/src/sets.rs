@@ -208,6 +208,7 @@ fn verdict(id: &SeriesId, old: &Set<'_>, new: &Set<'_>, criteria: &Criteria) -> 
         rounds_needed: decided.rounds_needed,
         p: decided.p,
         adjusted_p: None,
+        apart: None,
         shape: Vec::new(),
         explained_by: None,
     }))

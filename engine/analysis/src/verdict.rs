@@ -1,19 +1,22 @@
 //! The verdict on a change: the interval of the ratio over rounds, against the smallest effect that counts. Two runs are
-//! compared by the ratios of all their rounds (`shift.rs`), cases of one run by the ratios within each round.
+//! compared by the ratios of all their rounds (`shift.rs`) and, where that is known, against how far other runs lie apart;
+//! cases of one run by the ratios within each round.
 //!
 //! Better or worse needs the whole interval beyond the smallest effect, equivalent needs it wholly within, and all else
 //! is inconclusive, with the number of rounds that would decide it. So a verdict is wrong far less often than the 5 % of
 //! the interval, at the price of more rounds for small effects. The limits are mirror images (1.01 and 1 / 1.01), so
 //! exchanging the two sides exchanges better and worse and nothing else.
 
+use engine_core::comparison::RunsApart;
 use engine_core::expect::{Paired, ratio};
 use engine_core::judgement::{Change, Verdict};
 use engine_core::measurement::{MIN_ROUNDS, Measurement};
 use engine_core::metric::Goal;
 use engine_core::stats::bootstrap::Ratio;
-use engine_core::stats::{Interval, normal_cdf, normal_quantile};
+use engine_core::stats::{Interval, normal_cdf, normal_quantile, student_two_sided};
 
 use crate::change::noise::{correlation, inflation};
+use crate::policy::student_quantile;
 use crate::shift::{Shift, shift};
 use crate::significance::{p_value, p_value_paired, scaled};
 
@@ -53,6 +56,28 @@ pub struct Decided {
 /// side in one run and are paired.
 #[must_use]
 pub fn decide(old: &Measurement, new: &Measurement, interleaved: bool, criteria: &Criteria) -> Decided {
+    by_rounds(old, new, interleaved, None, criteria)
+}
+
+/// Decides whether the run `new` is better or worse than the run `old`, where other runs lie `apart`: the interval is at
+/// least as wide as Student's prediction interval for two further runs, and p at least as large.
+#[must_use]
+pub(crate) fn decide_among(
+    old: &Measurement,
+    new: &Measurement,
+    apart: Option<RunsApart>,
+    criteria: &Criteria,
+) -> Decided {
+    by_rounds(old, new, false, apart, criteria)
+}
+
+fn by_rounds(
+    old: &Measurement,
+    new: &Measurement,
+    interleaved: bool,
+    apart: Option<RunsApart>,
+    criteria: &Criteria,
+) -> Decided {
     let (olds, news) = (old.round_values(), new.round_values());
     let rounds = olds.len().min(news.len());
     let paired = if interleaved { ratio(new, old, [None, None], true) } else { None };
@@ -70,9 +95,16 @@ pub fn decide(old: &Measurement, new: &Measurement, interleaved: bool, criteria:
         Some((_, Paired::ByRound)) => p_value_paired(&logs_by_round(old, new)),
         _ => p_value(&olds, &news).map(|p| tempered(p, dependence)),
     };
+    let (found, p, apart) = match (found, apart) {
+        (Some((shift, paired)), Some(apart)) => match predicted(shift, apart, criteria.confidence) {
+            Some((wider, least)) => (Some((wider, paired)), p.map(|p| p.max(least)), Some(apart)),
+            None => (Some((shift, paired)), p, None),
+        },
+        (found, _) => (found, p, None),
+    };
     let decided = match found {
         Some((shift, paired)) if shift.interval.low >= 0.0 && shift.ratio > 0.0 => {
-            from_ratio(&shift, paired, new.metric.goal, rounds, criteria)
+            from_ratio(&shift, paired, new.metric.goal, rounds, apart, criteria)
         }
         _ => without_ratio(old, new),
     };
@@ -116,6 +148,19 @@ fn tempered(p: f64, dependence: f64) -> f64 {
     if dependence > 1.0 { 2.0 * normal_cdf(normal_quantile((0.5 * p).max(1e-300)) / dependence.sqrt()) } else { p }
 }
 
+/// The interval where runs lie apart, with the least p: none where the rounds lie further apart than the runs.
+fn predicted(shift: Shift, apart: RunsApart, confidence: f64) -> Option<(Shift, f64)> {
+    let freedom = apart.runs as f64 - 1.0;
+    let usable = apart.deviation > 0.0 && freedom >= 1.0 && shift.ratio > 0.0 && shift.interval.low > 0.0;
+    // Two runs differ by the root of two times as much as one lies from their mean.
+    let error = usable.then_some(apart.deviation * std::f64::consts::SQRT_2)?;
+    let half = student_quantile(0.5 + 0.5 * confidence, freedom) * error;
+    let (low, high) = (shift.ratio * (-half).exp(), shift.ratio * half.exp());
+    let interval = Interval::new(shift.interval.low.min(low), shift.interval.high.max(high));
+    let p = student_two_sided(shift.ratio.ln() / error, freedom);
+    (interval != shift.interval).then_some((Shift { interval, ..shift }, p))
+}
+
 /// Logarithms of the ratios of rounds of one number.
 fn logs_by_round(old: &Measurement, new: &Measurement) -> Vec<f64> {
     let value = |m: &Measurement, number: u32| {
@@ -125,7 +170,15 @@ fn logs_by_round(old: &Measurement, new: &Measurement) -> Vec<f64> {
     numbers.filter_map(|number| Some((value(new, number)? / value(old, number)?).ln())).collect()
 }
 
-fn from_ratio(shift: &Shift, paired: Paired, goal: Goal, rounds: usize, criteria: &Criteria) -> Decided {
+/// `apart` where other runs and not the rounds made the interval what it is.
+fn from_ratio(
+    shift: &Shift,
+    paired: Paired,
+    goal: Goal,
+    rounds: usize,
+    apart: Option<RunsApart>,
+    criteria: &Criteria,
+) -> Decided {
     let Shift { ratio, interval } = *shift;
     let (low, high, value) = (interval.low.ln(), interval.high.ln(), ratio.ln());
     let least = criteria.min_effect.ln_1p();
@@ -147,8 +200,11 @@ fn from_ratio(shift: &Shift, paired: Paired, goal: Goal, rounds: usize, criteria
     } else if low >= -least && high <= least {
         (Verdict::Equivalent, format!("{shown} lies within {limit}"), None)
     } else {
-        let needed = rounds_needed(rounds, value, low, high, least);
+        let needed = rounds_needed(rounds, value, low, high, least).filter(|_| apart.is_none());
         let reason = match needed {
+            None if apart.is_some() => {
+                format!("{shown} reaches across {limit}; not more rounds but more runs on both sides would decide it")
+            }
             Some(needed) => format!("{shown} reaches across {limit}; about {needed} rounds a side would decide it"),
             None => {
                 format!("{shown} reaches across {limit}, and the change is too near it to be decided by more rounds")
@@ -156,7 +212,13 @@ fn from_ratio(shift: &Shift, paired: Paired, goal: Goal, rounds: usize, criteria
         };
         (Verdict::Inconclusive, reason, needed)
     };
-    let how = if paired == Paired::ByRound { ", paired by round" } else { "" };
+    let how = match apart {
+        Some(apart) => {
+            format!(", as {} other runs lie {} % apart", apart.runs, round(apart.deviation.exp_m1() * 100.0))
+        }
+        None if paired == Paired::ByRound => ", paired by round".to_owned(),
+        None => String::new(),
+    };
     let change = Some(Change { ratio, interval: Some(interval) });
     Decided { change, verdict, reason: format!("{reason}{how}"), rounds_needed, p: None }
 }

@@ -1,11 +1,13 @@
 //! What a run is held against: a named baseline, the newest accepted runs of a branch (`auto`), or any runs.
 
+use engine_analysis::Known;
 use engine_core::comparison::Comparison;
 use engine_core::evidence::Evidence;
 use engine_core::plan::Profile;
 use engine_core::run::{RunHeader, RunId, RunRecord};
+use engine_core::selector::Selector;
 use engine_report::TimeZone;
-use engine_store::{Baseline, Place, Store};
+use engine_store::{Baseline, Filter, HistoryFilter, Place, Store};
 
 use crate::app::{self, App};
 use crate::exit::Fatal;
@@ -21,6 +23,8 @@ pub(crate) struct Against {
     pub(crate) runs: Vec<RunRecord>,
     /// Whether they are a window even where there is but one: it is then too few, and not compared by its rounds.
     pub(crate) automatic: bool,
+    /// How far other runs lie apart, where it is one run that another is held against by its rounds.
+    pub(crate) known: Known,
     /// What a reader should know of them.
     pub(crate) remark: Option<String>,
 }
@@ -75,7 +79,8 @@ impl App {
                     branch.map_or("no branch".to_owned(), |b| format!("branch `{b}`"))
                 )
             });
-            return Ok(Against { runs, automatic: false, remark });
+            let known = known(store, &runs, subject)?;
+            return Ok(Against { runs, automatic: false, known, remark });
         }
         let mut runs = Vec::new();
         for one in reference.split(',').map(str::trim).filter(|one| !one.is_empty()) {
@@ -86,7 +91,8 @@ impl App {
         if runs.is_empty() {
             return Err(Fatal::usage(format!("`{reference}` names no run")));
         }
-        Ok(Against { runs, automatic: false, remark: None })
+        let known = known(store, &runs, subject)?;
+        Ok(Against { runs, automatic: false, known, remark: None })
     }
 }
 
@@ -95,7 +101,7 @@ impl Against {
     /// them against.
     pub(crate) fn compare(&self, news: &[RunRecord], options: &engine_analysis::Options) -> Option<Comparison> {
         match (self.runs.as_slice(), news) {
-            ([old], [new]) if !self.automatic => Some(engine_analysis::compare(old, new, options)),
+            ([old], [new]) if !self.automatic => Some(engine_analysis::compare_among(old, new, &self.known, options)),
             (olds, news) => engine_analysis::compare_sets(olds, news, options),
         }
     }
@@ -115,6 +121,20 @@ impl Against {
     pub(crate) fn record(&self) -> Option<RunRecord> {
         engine_analysis::window_record(&self.runs)
     }
+}
+
+/// How far the other runs of one old run's branch and machine lie apart; nothing of several, which say it themselves.
+fn known(store: &Store, runs: &[RunRecord], subject: Subject<'_>) -> Result<Known, Fatal> {
+    let [old] = runs else { return Ok(Known::new()) };
+    let runs = Filter {
+        suite: Some(old.header.scenario.name.clone()),
+        machine: Some(old.header.machine.clone()),
+        branch: old.header.code.branch.as_deref().map(str::to_owned),
+        limit: Some(engine_analysis::MOST_RUNS),
+        ..Filter::default()
+    };
+    let histories = store.history(&HistoryFilter { selector: Selector::default(), runs })?;
+    Ok(engine_analysis::known(&histories, &old.header.id, subject.run))
 }
 
 /// Stored runs, oldest first.
@@ -147,7 +167,7 @@ fn automatic(store: &Store, rest: &str, subject: Subject<'_>) -> Result<Against,
             format!("held against {n} accepted runs {on}, {} to {}", moment(0), moment(n - 1))
         }
     };
-    Ok(Against { runs, automatic: true, remark: Some(remark) })
+    Ok(Against { runs, automatic: true, known: Known::new(), remark: Some(remark) })
 }
 
 /// A moment for people.

@@ -80,12 +80,24 @@ pub struct SeriesVerdict {
     /// 0.05 changed is wrong for at most 5 % of them.
     #[serde(default)]
     pub adjusted_p: Option<f64>,
+    /// How far other runs lie apart, where the verdict looked at that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apart: Option<RunsApart>,
     /// What changed in the distribution beside its middle.
     #[serde(default)]
     pub shape: Vec<ShapeChange>,
     /// Short id under which what the verdict rests on is kept, where it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explained_by: Option<String>,
+}
+
+/// How far other stored runs of a series lie from each other: what one run differs from another by though nothing changed.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct RunsApart {
+    /// How many runs say so.
+    pub runs: usize,
+    /// Standard deviation of the logarithm of what a run found: about 0.02 where runs lie 2 % apart.
+    pub deviation: f64,
 }
 
 /// A property of a distribution that does not depend on its level.

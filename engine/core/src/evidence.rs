@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::change::ChangePoint;
-use crate::comparison::ShapeChange;
+use crate::comparison::{RunsApart, ShapeChange};
 use crate::history::{Direction, SeriesKey};
 use crate::judgement::{Change, Verdict};
 use crate::metric::Metric;
@@ -67,6 +67,9 @@ pub struct Compared {
     pub adjusted_p: Option<f64>,
     /// Rounds or runs that would decide.
     pub needed: Option<u32>,
+    /// How far other runs lie apart, where the verdict looked at that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apart: Option<RunsApart>,
     /// What else changed in the distribution.
     pub shape: Vec<ShapeChange>,
 }

@@ -19,6 +19,10 @@ pub trait Sink: Send {
     fn event(&mut self, envelope: &Envelope, record: &RunRecord);
 }
 
+/// Samples of the machine for which there is room from the start, two hours of them. It is no memory before it is used; a list
+/// that grows leaves holes as large as itself, and a load's memory is to stay flat.
+const SAMPLES: usize = 7200;
+
 /// A handle on the bus; clones share it.
 #[derive(Clone)]
 pub struct Bus {
@@ -45,7 +49,8 @@ impl Bus {
     /// The bus of a run. `record` is fresh, or what an interrupted run left; times go on from where it ended. Windows of the
     /// load that runs wait in a file in `folder` for its end, and the record has none of them until then.
     #[must_use]
-    pub fn new(record: RunRecord, sinks: Vec<Box<dyn Sink>>, folder: &Path) -> Self {
+    pub fn new(mut record: RunRecord, sinks: Vec<Box<dyn Sink>>, folder: &Path) -> Self {
+        record.host.reserve(SAMPLES);
         let elapsed = std::time::Duration::from_secs_f64(record.duration.max(0.0));
         let now = Instant::now();
         let started = now.checked_sub(elapsed).unwrap_or(now);

@@ -55,6 +55,7 @@ pub fn of_comparison(
                 p: one.p,
                 adjusted_p: one.adjusted_p,
                 needed: one.rounds_needed,
+                apart: one.apart,
                 shape: one.shape.clone(),
             }))
         })

@@ -50,6 +50,7 @@ fn evidence(old: &[f64], new: &[f64], unit: Unit) -> Compared {
         reason,
         p,
         adjusted_p: p,
+        apart: None,
         needed,
         shape: Vec::new(),
     }

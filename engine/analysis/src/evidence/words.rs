@@ -14,7 +14,7 @@ use engine_core::unit::Unit as Of;
 use super::checks::{Check, independence, outliers, spreads, ties};
 use crate::change::noise::MAD_TO_SD;
 use crate::sets::predicted;
-use crate::verdict::{Criteria, Decided, decide, percent, round};
+use crate::verdict::{Criteria, Decided, decide_among, percent, round};
 
 /// Most values that are written out.
 const SHOWN: usize = 12;
@@ -50,6 +50,10 @@ fn compared(one: &Compared) -> Explanation {
         one.metric.id
     );
     let sampling = match one.unit {
+        Unit::Round if one.apart.is_some() => {
+            "Each round counts as one value: its best sample for a capability, the median of its samples for a cost. Both \
+             sides are one run, and what shifts a whole run is known from other stored runs."
+        }
         Unit::Round => {
             "Each round counts as one value: its best sample for a capability, the median of its samples for a cost. Both \
              sides are one run, so what shifts a whole run is not seen; a window of runs as baseline sees it."
@@ -110,7 +114,15 @@ fn test(one: &Compared, set_test: bool) -> Vec<String> {
     if !set_test {
         return vec![format!("None: at least {MIN_ROUNDS} values are needed to say anything.")];
     }
-    vec![
+    let apart = one.apart.map(|apart| {
+        format!(
+            "{} other runs of the present level lie {} % apart. The interval is at least as wide as Student's prediction \
+             interval for the difference of two further ones, and p at least as large as that of the same t.",
+            apart.runs,
+            round(apart.deviation.exp_m1() * 100.0)
+        )
+    });
+    let lines = vec![
         format!(
             "The change is the median of the ratios of every new value to every old one (Hodges and Lehmann), with the \
              {level} % interval that belongs to the Mann-Whitney test: it needs no assumption about the distribution."
@@ -118,7 +130,8 @@ fn test(one: &Compared, set_test: bool) -> Vec<String> {
         "p is that of a permutation test: how many ways of dealing the same values to the two sides give a Welch statistic as \
          large as the one seen."
             .to_owned(),
-    ]
+    ];
+    lines.into_iter().chain(apart).collect()
 }
 
 fn numbers(one: &Compared, set_test: bool, few: &str) -> Vec<String> {
@@ -191,7 +204,7 @@ fn anew(one: &Compared, set_test: bool) -> Decided {
             })
             .collect(),
     };
-    decide(&side(&one.old.values), &side(&one.new.values), false, &criteria)
+    decide_among(&side(&one.old.values), &side(&one.new.values), one.apart, &criteria)
 }
 
 fn decision(one: &Compared, least: f64, many: &str) -> Vec<String> {

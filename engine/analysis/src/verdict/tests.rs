@@ -154,3 +154,41 @@ proptest! {
         prop_assert!(change.interval.unwrap().contains(change.ratio));
     }
 }
+
+/// Shares of false and of right alarms among 1,000 pairs of runs whose level each lies 3 % apart, with rounds that lie 0.5 %
+/// apart, when 30 other runs are known or nothing is; `shift` is the true change.
+fn among_runs(shift: f64, known: bool) -> f64 {
+    let mut stream = Stream::new(21, &[shift.to_bits(), u64::from(known)]);
+    let alarms = (0..1000).filter(|_| {
+        let level = |stream: &mut Stream| (0.03 * stream.normal()).exp();
+        let others: Vec<f64> = (0..30).map(|_| level(&mut stream).ln()).collect();
+        let apart = RunsApart { runs: 30, deviation: crate::policy::moments(&others).1 };
+        let (before, after) = (level(&mut stream), shift * level(&mut stream));
+        let (old, new) = (rounds(&mut stream, 10, before, 0.005), rounds(&mut stream, 10, after, 0.005));
+        let decided = decide_among(&measured("wall", &old), &measured("wall", &new), known.then_some(apart), &DEFAULT);
+        matches!(decided.verdict, Verdict::Better | Verdict::Worse)
+    });
+    alarms.count() as f64 / 1000.0
+}
+
+#[test]
+fn what_shifts_a_whole_run_is_no_change_where_other_runs_are_known() {
+    let (alone, known, found) = (among_runs(1.0, false), among_runs(1.0, true), among_runs(1.2, true));
+    assert!(alone > 0.5, "rounds take the run for the code: {alone}");
+    assert!(known <= 0.04, "false alarms: {known}");
+    assert!(found >= 0.95, "a change of 20 %: {found}");
+}
+
+#[test]
+fn a_verdict_among_runs_says_what_it_rests_on() {
+    let mut stream = Stream::new(22, &[1]);
+    let (old, new) = (rounds(&mut stream, 10, 1.0, 0.005), rounds(&mut stream, 10, 1.05, 0.005));
+    let (old, new) = (measured("wall", &old), measured("wall", &new));
+    let with = |deviation| decide_among(&old, &new, Some(RunsApart { runs: 12, deviation }), &DEFAULT);
+    let decided = with(0.03);
+    assert_eq!((decided.verdict, decided.rounds_needed), (Verdict::Inconclusive, None));
+    assert!(decided.reason.contains("more runs on both sides"), "{}", decided.reason);
+    assert!(decided.reason.contains("12 other runs lie 3.05 % apart"), "{}", decided.reason);
+    // Runs that lie nearer than the rounds change nothing.
+    assert_eq!(with(1e-6), decide(&old, &new, false, &DEFAULT));
+}

@@ -448,6 +448,7 @@ pub(crate) fn comparison() -> Comparison {
         rounds_needed,
         p: None,
         adjusted_p: None,
+        apart: None,
         shape: vec![],
         explained_by: None,
     };

@@ -3,15 +3,16 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use engine_core::histogram::Packed;
-use engine_core::load::{LoadWindow, WindowRow, keep};
+use engine_core::load::{LoadWindow, MOST_WINDOWS, WindowRow, keep};
 
 /// Holds the windows of one round of a load, in the bounded number of [`keep`], in a file that has no name: whatever the
 /// process dies of, nothing is left. The store has the same windows; this one needs no store, and no waiting for it.
 #[derive(Debug)]
 pub(crate) struct Shelf {
+    folder: PathBuf,
     file: File,
     /// Where the next window goes.
     end: u64,
@@ -29,13 +30,17 @@ struct Place {
 impl Shelf {
     /// An empty one, whose file is in `folder`.
     pub(crate) fn new(folder: &Path) -> io::Result<Self> {
-        Ok(Self { file: tempfile::tempfile_in(folder)?, end: 0, windows: Vec::new(), places: Vec::new() })
+        let file = tempfile::tempfile_in(folder)?;
+        // Room for all at once: it is no memory before it is used, and a list that grows leaves holes as large as itself.
+        let (windows, places) = (Vec::with_capacity(MOST_WINDOWS + 1), Vec::with_capacity(MOST_WINDOWS + 1));
+        Ok(Self { folder: folder.to_owned(), file, end: 0, windows, places })
     }
 
     /// Takes a window; gives it back where the disk does not.
     pub(crate) fn put(&mut self, window: LoadWindow) -> Result<(), LoadWindow> {
-        let Ok(place) = self.write(&window) else { return Err(window) };
-        self.places.push(place);
+        if self.write(&window).is_err() {
+            return Err(window);
+        }
         let rows = Vec::new();
         // Without its rows a window costs next to nothing, and tells all that joining depends on.
         if keep(&mut self.windows, LoadWindow { rows, ..window }) && self.join().is_err() {
@@ -54,28 +59,22 @@ impl Shelf {
         Ok(windows)
     }
 
-    /// Writes the windows anew, each as what was joined in it; one at a time is in memory.
+    /// Writes the windows anew, each as what was joined in it, into another file; one at a time is in memory.
     fn join(&mut self) -> io::Result<()> {
-        let (mut at, mut places) = (self.end, Vec::with_capacity(self.windows.len()));
-        self.each_joined(&mut |window| {
-            let place = self.write_at(&window, at)?;
-            at += place.length as u64;
-            places.push(place);
-            Ok(())
-        })?;
-        self.end = at;
-        self.places = places;
+        let mut other = Self::new(&self.folder)?;
+        self.each_joined(&mut |window| other.write(&window))?;
+        (self.file, self.end, self.places) = (other.file, other.end, other.places);
         Ok(())
     }
 
     /// Gives each window of the index with all that belongs to it.
     fn each_joined(&self, give: &mut dyn FnMut(LoadWindow) -> io::Result<()>) -> io::Result<()> {
-        let mut parts = self.places.iter().peekable();
+        let mut parts = self.places.iter();
         let mut next = parts.next().map(|place| self.read(*place)).transpose()?;
         for (nth, bare) in self.windows.iter().enumerate() {
             let Some(mut window) = next.take() else { break };
             let following = self.windows.get(nth + 1);
-            while let Some(place) = parts.next() {
+            for place in parts.by_ref() {
                 let part = self.read(*place)?;
                 if following.is_some_and(|following| part.at >= following.at) {
                     next = Some(part);
@@ -88,14 +87,8 @@ impl Shelf {
         Ok(())
     }
 
-    fn write(&mut self, window: &LoadWindow) -> io::Result<Place> {
-        let place = self.write_at(window, self.end)?;
-        self.end += place.length as u64;
-        Ok(place)
-    }
-
-    /// The window as JSON, without its histograms, and their bytes behind it, each with its length before it.
-    fn write_at(&self, window: &LoadWindow, at: u64) -> io::Result<Place> {
+    /// Appends a window: as JSON without its histograms, and their bytes behind it, each with its length before it.
+    fn write(&mut self, window: &LoadWindow) -> io::Result<()> {
         let bare = |row: &WindowRow| WindowRow {
             labels: row.labels.clone(),
             errors: row.errors.clone(),
@@ -111,8 +104,10 @@ impl Shelf {
         for histogram in window.rows.iter().flat_map(|row| [&row.response, &row.service, &row.lag]) {
             put(&mut bytes, histogram.as_ref().map_or(&[], Packed::bytes));
         }
-        self.file.write_all_at(&bytes, at)?;
-        Ok(Place { at, length: bytes.len() })
+        self.file.write_all_at(&bytes, self.end)?;
+        self.places.push(Place { at: self.end, length: bytes.len() });
+        self.end += bytes.len() as u64;
+        Ok(())
     }
 
     fn read(&self, place: Place) -> io::Result<LoadWindow> {
@@ -157,7 +152,7 @@ mod tests {
         response.record_censored_n(5_000_000, 1);
         let total =
             WindowRow { started: 4, ok: 3, cut_off: 1, response: Some(response.into()), ..WindowRow::default() };
-        let errors = if at % 3 == 0 { vec![(format!("status {at}"), 1)] } else { Vec::new() };
+        let errors = if at.is_multiple_of(3) { vec![(format!("status {at}"), 1)] } else { Vec::new() };
         let named = WindowRow { labels: Labels::new().with("name", "GET /"), lag: None, errors, ..total.clone() };
         let rows = vec![total, named];
         // No window begins on the second.
@@ -177,6 +172,9 @@ mod tests {
             }
             let back = shelf.windows().unwrap();
             assert!(back == memory, "{count}: {} and {}", back.len(), memory.len());
+            // What was joined does not stay on the disk.
+            let length = shelf.file.metadata().unwrap().len();
+            assert!(length < 4000 * 700, "{length} bytes of {count} windows");
         }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "the file has no name");
     }
@@ -184,7 +182,7 @@ mod tests {
     #[test]
     fn a_full_disk_gives_the_window_back() {
         let full = File::options().write(true).open("/dev/full").unwrap();
-        let mut shelf = Shelf { file: full, end: 0, windows: Vec::new(), places: Vec::new() };
+        let mut shelf = Shelf { file: full, ..Shelf::new(&std::env::temp_dir()).unwrap() };
         assert_eq!(shelf.put(window(3, "a")), Err(window(3, "a")));
         assert_eq!(shelf.windows().unwrap(), []);
     }

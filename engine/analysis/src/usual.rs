@@ -43,14 +43,30 @@ fn apart(values: &[f64]) -> Option<RunsApart> {
     let cuts = changes.iter().filter(|change| is_level(change.kind)).map(|change| change.index.min(logs.len()));
     let mut bounds: Vec<usize> = std::iter::once(0).chain(cuts).chain([logs.len()]).collect();
     bounds.dedup();
+    if bounds.len() == 2 {
+        bounds.splice(1..1, plain_cut(&logs));
+    }
     let levels: Vec<&[f64]> = bounds.windows(2).map(|pair| &logs[pair[0]..pair[1]]).collect();
-    let squares = |level: &&[f64]| {
-        let mean = level.iter().sum::<f64>() / level.len() as f64;
-        level.iter().map(|log| (log - mean).powi(2)).sum::<f64>()
-    };
     let freedom = logs.len() - levels.len();
-    let deviation = (levels.iter().map(squares).sum::<f64>() / freedom as f64).sqrt();
+    let deviation = (levels.iter().map(|level| squares(level)).sum::<f64>() / freedom as f64).sqrt();
     (freedom + 1 >= MIN_ROUNDS).then_some(RunsApart { runs: freedom + 1, deviation })
+}
+
+/// Of the squares about one level, so much must be left about two for a cut that is too young for [`detect`] to be plain: runs
+/// of one level leave so little in one of a thousand histories of eight.
+const LEFT: f64 = 0.05;
+
+/// The place that cuts a short history into two levels, where that is plain to see.
+fn plain_cut(logs: &[f64]) -> Option<usize> {
+    let left = |at: usize| squares(&logs[..at]) + squares(&logs[at..]);
+    let best = (1..logs.len()).min_by(|a, b| left(*a).total_cmp(&left(*b)))?;
+    (left(best) < LEFT * squares(logs)).then_some(best)
+}
+
+/// The sum of squares about the mean.
+fn squares(level: &[f64]) -> f64 {
+    let mean = level.iter().sum::<f64>() / level.len() as f64;
+    level.iter().map(|log| (log - mean).powi(2)).sum()
 }
 
 #[cfg(test)]
@@ -84,6 +100,19 @@ mod tests {
         let mut values = runs(5, 100.0, 0.01, &mut stream);
         values.extend(runs(3, 300.0, 0.01, &mut stream));
         assert!(apart(&values).is_none_or(|found| found.deviation < 0.05), "{:?}", apart(&values));
+    }
+
+    #[test]
+    fn runs_of_one_level_are_hardly_ever_cut() {
+        let mut stream = Stream::new(3, &[4]);
+        let mut cut = |count| {
+            let cuts = (0..2000).filter(|_| {
+                let logs: Vec<f64> = runs(count, 1.0, 0.02, &mut stream).iter().map(|value| value.ln()).collect();
+                plain_cut(&logs).is_some()
+            });
+            cuts.count()
+        };
+        assert!(cut(8) <= 10 && cut(20) == 0);
     }
 
     #[test]

@@ -36,8 +36,8 @@ pub struct Recorder {
     limit: usize,
     /// Rows of the present interval, `[phase][endpoint]`.
     rows: Vec<Vec<Option<Box<Row>>>>,
-    /// Rows of earlier intervals, empty: their memory serves again.
-    spare: Vec<Row>,
+    /// Rows of earlier intervals, empty: their memory serves again. First those of requests, which time the first byte too.
+    spare: [Vec<Row>; 2],
     /// Rows with times that the last interval had.
     timed: usize,
 }
@@ -53,7 +53,7 @@ impl Recorder {
             keys: Vec::new(),
             limit: limit.max(1),
             rows,
-            spare: Vec::new(),
+            spare: [Vec::new(), Vec::new()],
             timed: 0,
         }
     }
@@ -81,17 +81,24 @@ impl Recorder {
         if at >= rows.len() {
             rows.resize_with(at + 1, || None);
         }
-        let (spare, keys) = (&mut self.spare, &self.keys);
+        let ([of_requests, of_others], keys) = (&mut self.spare, &self.keys);
         rows[at].get_or_insert_with(|| {
-            let timed = keys.get(at).is_some_and(|(kind, ..)| kind.is_timed());
-            Box::new(if timed { spare.pop().unwrap_or_default() } else { Row::default() })
+            let row = match keys.get(at).map(|(kind, ..)| *kind) {
+                Some(Kind::Request) => of_requests.pop().or_else(|| of_others.pop()),
+                Some(kind) if kind.is_timed() => of_others.pop(),
+                _ => None,
+            };
+            Box::new(row.unwrap_or_default())
         })
     }
 
     /// Takes back rows of an earlier interval, which are empty again; not more than the present one may need.
     pub fn give_back(&mut self, rows: Vec<Row>) {
-        let room = self.timed.min(MOST_SPARE).saturating_sub(self.spare.len());
-        self.spare.extend(rows.into_iter().take(room));
+        for row in rows {
+            if self.spare.iter().map(Vec::len).sum::<usize>() < self.timed.min(MOST_SPARE) {
+                self.spare[usize::from(row.first_byte.is_none())].push(row);
+            }
+        }
     }
 
     /// Counts an arrival that was due at `intended` and not started by `ended`.
@@ -174,7 +181,8 @@ mod tests {
                 })
                 .collect();
             recorder.give_back(back);
-            assert_eq!(recorder.spare.len(), 2, "as many as had times");
+            let spare = recorder.spare.each_ref().map(Vec::len);
+            assert_eq!(spare, [usize::from(second == 1), 2 - usize::from(second == 1)], "as many as had times");
         }
     }
 }

@@ -2,8 +2,8 @@
  *
  *     gcc -O2 -pthread tool.c -o tool && ./tool WORD BYTES CPU OTHER [PROGRAM ARGUMENTS..]
  *
- * WORD is function, thread, unix, stdio, http_keepalive, http_new, spawn, fork, spawn_large, fork_large, shell, mcp or mcp_same (with the
- * server on the CPU of its client).
+ * WORD is function, thread, unix, stdio, http_keepalive, http_new, spawn, fork, spawn_large, fork_large, shell, mcp or
+ * mcp_same (with the server on the CPU of its client).
  * With MAPPINGS, USED and OWN in its environment, fork is made from a process with so many mappings, so many of them with
  * memory of its own, and so many bytes of that.
  * Prints one number a line: nanoseconds of a call, without those of reading the clock. Exits 2 when a check fails.
@@ -147,6 +147,8 @@ static void thread_call(long number) {
 
 /* Lines over descriptors. */
 static int to, from;
+/* Whether nothing is waited for without a limit, as whoever calls a server of other people must. */
+static int limited;
 static void put(int fd, const char *data, size_t length) {
     for (size_t sent = 0; sent < length;) {
         ssize_t count = write(fd, data + sent, length - sent);
@@ -156,18 +158,9 @@ static void put(int fd, const char *data, size_t length) {
 }
 static size_t line(int fd, char *into) {
     for (size_t filled = 0;;) {
-        ssize_t count = read(fd, into + filled, MOST - filled);
-        if (count <= 0) return 0;
-        filled += (size_t)count;
-        if (into[filled - 1] == '\n') return filled;
-    }
-}
-/* As above, but never waiting without a limit, as whoever calls a server of other people must. */
-static size_t line_in_time(int fd, char *into) {
-    for (size_t filled = 0;;) {
         struct pollfd waited = {fd, POLLIN, 0};
         const struct timespec limit = {0, 50000000};
-        if (ppoll(&waited, 1, &limit, NULL) == 0) continue;
+        if (limited && ppoll(&waited, 1, &limit, NULL) == 0) continue;
         ssize_t count = read(fd, into + filled, MOST - filled);
         if (count <= 0) return 0;
         filled += (size_t)count;
@@ -366,7 +359,7 @@ static void mcp_call(long number) {
                        "\"arguments\":{\"text\":\"%.*s\"}}}\n",
                        number + 1, (int)bytes, payload);
     put(to, question, (size_t)head);
-    size_t length = line_in_time(from, answer);
+    size_t length = line(from, answer);
     char wanted[40];
     sprintf(wanted, "\"id\":%ld,", number + 1);
     answer[length] = 0;
@@ -439,8 +432,9 @@ int main(int count, char **words) {
         to = from = ends[0];
         start(unix_server, &ends[1]);
         samples(line_call, 1);
-    } else if (!strcmp(word, "stdio") || !strcmp(word, "mcp")) piped();
-    else if (!strcmp(word, "mcp_same")) other = cpu, piped();
+    } else if (!strcmp(word, "stdio")) piped();
+    else if (!strcmp(word, "mcp")) limited = 1, piped();
+    else if (!strcmp(word, "mcp_same")) limited = 1, other = cpu, piped();
     else if (!strcmp(word, "http_keepalive")) keep = 1, http();
     else if (!strcmp(word, "http_new")) http();
     else if (!strcmp(word, "spawn") || !strcmp(word, "shell")) starts(spawn_call, 0);

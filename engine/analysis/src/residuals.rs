@@ -4,18 +4,19 @@ use engine_core::change::{ChangePoint, Kind};
 use engine_core::stats::Stream;
 use engine_core::stats::quantile::median;
 
+/// Where the levels of `n` values begin, and their end.
+pub(crate) fn level_bounds(changes: &[ChangePoint], n: usize) -> Vec<usize> {
+    let level = |change: &&ChangePoint| matches!(change.kind, Kind::Step | Kind::Return | Kind::Trend);
+    let inner = changes.iter().filter(level).map(|change| change.index).filter(|index| (1..n).contains(index));
+    let mut bounds: Vec<usize> = std::iter::once(0).chain(inner).chain([n]).collect();
+    bounds.dedup();
+    bounds
+}
+
 /// Each value over the median of its level, so that 1 is the level. `None` where a level is not above zero, or a value
 /// not finite.
 pub(crate) fn relative(values: &[f64], changes: &[ChangePoint]) -> Option<Vec<f64>> {
-    let mut bounds: Vec<usize> = changes
-        .iter()
-        .filter(|change| matches!(change.kind, Kind::Step | Kind::Return | Kind::Trend))
-        .map(|change| change.index)
-        .filter(|index| (1..values.len()).contains(index))
-        .collect();
-    bounds.insert(0, 0);
-    bounds.push(values.len());
-    bounds.dedup();
+    let bounds = level_bounds(changes, values.len());
     let mut all = Vec::with_capacity(values.len());
     for pair in bounds.windows(2) {
         let part = &values[pair[0]..pair[1]];

@@ -6,14 +6,14 @@
 //! What would make it wrong: a history in which every run is of other code, whose changes are then taken for noise; changes
 //! are missed, and none is invented.
 
-use engine_core::change::Kind;
 use engine_core::comparison::RunsApart;
-use engine_core::history::History;
+use engine_core::history::{History, Point};
 use engine_core::measurement::MIN_ROUNDS;
 use engine_core::run::RunId;
 
 use crate::change::detect;
 use crate::compare::Known;
+use crate::residuals::level_bounds;
 
 /// Runs that are looked at, the newest.
 pub const MOST_RUNS: usize = 60;
@@ -25,7 +25,7 @@ pub fn known(histories: &[History], old: &RunId, new: Option<&RunId>) -> Known {
     let of = |history: &History| {
         let class = &history.points.iter().rev().find(|point| is(&point.run))?.class;
         let others = history.points.iter().filter(|point| !is(&point.run) && point.class == *class);
-        let values: Vec<f64> = others.map(engine_core::history::Point::value).collect();
+        let values: Vec<f64> = others.map(Point::value).collect();
         Some((history.key.series.clone(), apart(&values)?))
     };
     histories.iter().filter_map(of).collect()
@@ -38,11 +38,7 @@ fn apart(values: &[f64]) -> Option<RunsApart> {
         return None;
     }
     let logs: Vec<f64> = values.iter().map(|value| value.ln()).collect();
-    let changes = detect(values);
-    let is_level = |kind| !matches!(kind, Kind::Spike | Kind::Variance);
-    let cuts = changes.iter().filter(|change| is_level(change.kind)).map(|change| change.index.min(logs.len()));
-    let mut bounds: Vec<usize> = std::iter::once(0).chain(cuts).chain([logs.len()]).collect();
-    bounds.dedup();
+    let mut bounds = level_bounds(&detect(values), logs.len());
     if bounds.len() == 2 {
         bounds.splice(1..1, plain_cut(&logs));
     }

@@ -213,9 +213,7 @@ fn from_ratio(
         (Verdict::Inconclusive, reason, needed)
     };
     let how = match apart {
-        Some(apart) => {
-            format!(", as {} other runs lie {} % apart", apart.runs, round(apart.deviation.exp_m1() * 100.0))
-        }
+        Some(apart) => format!("; {}", apart.describe()),
         None if paired == Paired::ByRound => ", paired by round".to_owned(),
         None => String::new(),
     };

@@ -100,6 +100,15 @@ pub struct RunsApart {
     pub deviation: f64,
 }
 
+impl RunsApart {
+    /// `12 other runs lie 3 % apart`.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let percent = (self.deviation.exp_m1() * 10_000.0).round() / 100.0;
+        format!("{} other runs lie {percent} % apart", self.runs)
+    }
+}
+
 /// A property of a distribution that does not depend on its level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

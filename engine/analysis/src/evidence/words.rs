@@ -50,19 +50,22 @@ fn compared(one: &Compared) -> Explanation {
         one.metric.id
     );
     let sampling = match one.unit {
-        Unit::Round if one.apart.is_some() => {
-            "Each round counts as one value: its best sample for a capability, the median of its samples for a cost. Both \
-             sides are one run, and what shifts a whole run is known from other stored runs."
-        }
         Unit::Round => {
-            "Each round counts as one value: its best sample for a capability, the median of its samples for a cost. Both \
-             sides are one run, so what shifts a whole run is not seen; a window of runs as baseline sees it."
+            let whole = match one.apart {
+                Some(_) => "and what shifts a whole run is known from other stored runs",
+                None => "so what shifts a whole run is not seen; a window of runs as baseline sees it",
+            };
+            format!(
+                "Each round counts as one value: its best sample for a capability, the median of its samples for a cost. \
+                 Both sides are one run, {whole}."
+            )
         }
         Unit::Run => {
             "Each run counts as one value, the median of its rounds, because a run as a whole shifts all its rounds."
+                .to_owned()
         }
     };
-    out.part("Question", vec![question, sampling.to_owned()]);
+    out.part("Question", vec![question, sampling]);
     let set_test = one.old.values.len() >= MIN_ROUNDS && one.new.values.len() >= MIN_ROUNDS;
     out.part("Test", test(one, set_test));
     out.part("Numbers", numbers(one, set_test, few));
@@ -116,10 +119,9 @@ fn test(one: &Compared, set_test: bool) -> Vec<String> {
     }
     let apart = one.apart.map(|apart| {
         format!(
-            "{} other runs of the present level lie {} % apart. The interval is at least as wide as Student's prediction \
-             interval for the difference of two further ones, and p at least as large as that of the same t.",
-            apart.runs,
-            round(apart.deviation.exp_m1() * 100.0)
+            "Within their levels, {}. The interval is at least as wide as Student's prediction interval for the difference \
+             of two further ones, and p at least as large as that of the same t.",
+            apart.describe()
         )
     });
     let lines = vec![

@@ -27,15 +27,12 @@ impl Follower {
     #[must_use]
     pub fn new(expectation: &Expectation, step: &StepRecord, round: u32) -> Option<Self> {
         let claim = expectation.claim();
-        let own = &step.plan.labels;
-        let other = |(label, value): (&String, &String)| claim.left.labels.get(label).is_some_and(|w| w != value);
-        if !over_time::is_over_time(claim) || !step.plan.is_load() || own.0.iter().any(other) {
+        if !over_time::is_over_time(claim) || !step.plan.is_load() {
             return None;
         }
+        let labels = over_time::labels_within(claim, step)?;
         let name = claim.left.metric.as_deref().unwrap_or("response");
         let metric = metric_of(name).filter(|_| KEPT.contains(&name))?.metric();
-        let mut labels = claim.left.labels.clone();
-        labels.0.retain(|label, _| own.get(label).is_none());
         over_time::check_labels(&metric, &labels).ok()?;
         let length = claim.left.window.as_ref().map_or(1.0, |window| window.quantity.value);
         Some(Self {

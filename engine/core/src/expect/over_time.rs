@@ -32,9 +32,7 @@ pub(super) fn over_time(claim: &Claim, step: &StepRecord) -> Vec<Finding> {
     };
     let (name, own) = (claim.left.metric.clone().unwrap_or_else(|| "response".to_owned()), &step.plan.labels);
     let id = SeriesId { step: step.plan.name.clone(), metric: name.clone(), labels: own.joined(&claim.left.labels) };
-    if !own.0.iter().all(|(label, value)| claim.left.labels.get(label).is_none_or(|wanted| wanted == value)) {
-        return Vec::new();
-    }
+    let Some(labels) = labels_within(claim, step) else { return Vec::new() };
     let missing = |judgement, reason: String| {
         let unit = metric.as_ref().map_or(crate::unit::Unit::Count, |metric| claim.left.unit(metric.unit));
         vec![Finding::without_data(judgement, id.to_string(), unit, reason)]
@@ -42,8 +40,6 @@ pub(super) fn over_time(claim: &Claim, step: &StepRecord) -> Vec<Finding> {
     let Some(of) = &metric else {
         return missing(Judgement::Fail, format!("`{name}` does not exist or saw no sample"));
     };
-    let mut labels = claim.left.labels.clone();
-    labels.0.retain(|label, _| own.get(label).is_none());
     let mut rounds: Vec<u32> = step.windows.iter().map(|window| window.round).collect();
     rounds.dedup();
     if rounds.is_empty() {
@@ -69,8 +65,17 @@ pub(super) fn over_time(claim: &Claim, step: &StepRecord) -> Vec<Finding> {
     findings
 }
 
+/// The labels of a claim that are not those of the step as a whole; none where it speaks of another step.
+pub(super) fn labels_within(claim: &Claim, step: &StepRecord) -> Option<Labels> {
+    let own = &step.plan.labels;
+    let fits = own.0.iter().all(|(label, value)| claim.left.labels.get(label).is_none_or(|wanted| wanted == value));
+    let mut labels = claim.left.labels.clone();
+    labels.0.retain(|label, _| own.get(label).is_none());
+    fits.then_some(labels)
+}
+
 /// The metric as the step has it, or as every load has it.
-pub(super) fn metric_in(step: &StepRecord, name: &str) -> Option<Metric> {
+fn metric_in(step: &StepRecord, name: &str) -> Option<Metric> {
     let own = step.measurements.iter().map(|measurement| &measurement.metric).find(|metric| metric.id == name);
     own.cloned().or_else(|| metric_of(name).map(crate::metric::MetricDef::metric))
 }

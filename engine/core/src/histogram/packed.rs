@@ -55,8 +55,8 @@ impl From<&Histogram> for Packed {
         for value in [from.saturated.into(), min.into(), from.max.into(), from.sum] {
             put(&mut bytes, value);
         }
-        let observed = list(&mut bytes, || from.buckets());
-        let censored = list(&mut bytes, || from.censored_buckets());
+        let observed = list(&mut bytes, from.buckets());
+        let censored = list(&mut bytes, from.censored_buckets());
         Self {
             count: observed.1,
             censored: censored.1,
@@ -71,16 +71,19 @@ impl From<&Histogram> for Packed {
 }
 
 /// Appends how many buckets there are, and each as its distance from the one before and its count; gives where the list begins
-/// and the sum of the counts. Nothing is put together in memory: once a second that would be ten times what is kept.
-fn list<B: Iterator<Item = Bucket>>(bytes: &mut Vec<u8>, buckets: impl Fn() -> B) -> (usize, u64) {
-    let (start, mut last, mut sum) = (bytes.len(), 0, 0);
-    put(bytes, buckets().count() as u128);
-    for bucket in buckets() {
-        put(bytes, u128::from(bucket.low - last));
-        put(bytes, u128::from(bucket.count));
+/// and the sum of the counts. The buckets themselves are never put together: that would be ten times what is kept.
+fn list(bytes: &mut Vec<u8>, buckets: impl Iterator<Item = Bucket>) -> (usize, u64) {
+    let (mut pairs, mut many, mut last, mut sum) = (Vec::new(), 0, 0, 0);
+    for bucket in buckets {
+        put(&mut pairs, u128::from(bucket.low - last));
+        put(&mut pairs, u128::from(bucket.count));
         last = bucket.low;
         sum += bucket.count;
+        many += 1;
     }
+    let start = bytes.len();
+    put(bytes, many);
+    bytes.append(&mut pairs);
     (start, sum)
 }
 

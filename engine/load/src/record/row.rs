@@ -189,16 +189,8 @@ impl Row {
 
     /// Forgets everything and keeps the memory of the histograms that nearly every row has.
     pub fn clear(&mut self) {
-        let empty = |mut histogram: Histogram| {
-            histogram.clear();
-            histogram
-        };
-        let Self { response, service, lag, first_byte, .. } = std::mem::take(self);
-        let first_byte = first_byte.map(|mut histogram| {
-            histogram.clear();
-            histogram
-        });
-        let (response, service, lag) = (empty(response), empty(service), empty(lag));
+        let Self { mut response, mut service, mut lag, mut first_byte, .. } = std::mem::take(self);
+        [&mut response, &mut service, &mut lag].into_iter().chain(first_byte.as_deref_mut()).for_each(Histogram::clear);
         *self = Self { response, service, lag, first_byte, ..Self::default() };
     }
 

@@ -37,7 +37,7 @@ impl<'a> Aborts<'a> {
 
     /// Whether one of them speaks of the load as a whole, for which the sums so far are needed.
     pub(crate) fn need_sums(&self) -> bool {
-        !self.expectations.is_empty()
+        self.expectations.iter().any(|expectation| expectation.claim().left.window.is_none())
     }
 
     /// Takes the next window.

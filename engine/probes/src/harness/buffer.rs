@@ -25,6 +25,14 @@ pub enum Pages {
     Small,
     /// Huge where the kernel can (`MADV_HUGEPAGE`, the start aligned to 2 MiB).
     Huge,
+    /// From the administrator's reserve (`MAP_HUGETLB`, `vm.nr_hugepages`) where it has enough, else as `Huge`.
+    Reserved,
+}
+
+impl Pages {
+    fn is_huge(self) -> bool {
+        matches!(self, Self::Huge | Self::Reserved)
+    }
 }
 
 /// Why there is no buffer.
@@ -101,7 +109,7 @@ impl Buffer {
             return Err(BufferError::TooLarge { asked: bytes, available });
         }
         let refused = |source| BufferError::Refused { asked: bytes, source };
-        let align = if pages == Pages::Huge { HUGE_PAGE } else { page_size() };
+        let align = if pages.is_huge() { HUGE_PAGE } else { page_size() };
         let overflow = || refused(io::Error::from_raw_os_error(libc::ENOMEM));
         let len = bytes.checked_next_multiple_of(align).ok_or_else(overflow)?;
         let mapped = len.checked_add(2 * align).ok_or_else(overflow)?;
@@ -119,6 +127,9 @@ impl Buffer {
         // SAFETY: `lead` is at most `align` plus a page rounded to `align`, hence inside the mapping.
         let start = unsafe { mapping.add(lead) };
         let buffer = Self { start, len, mapping, mapped };
+        if pages == Pages::Reserved && buffer.take_reserve() {
+            return Ok(buffer);
+        }
         // SAFETY: `start` and `len` are whole pages inside the mapping, which nothing else uses.
         if unsafe { libc::mprotect(start.as_ptr().cast(), len, libc::PROT_READ | libc::PROT_WRITE) } != 0 {
             return Err(refused(io::Error::last_os_error()));
@@ -126,13 +137,35 @@ impl Buffer {
         let advice = match pages {
             Pages::System => None,
             Pages::Small => Some(libc::MADV_NOHUGEPAGE),
-            Pages::Huge => Some(libc::MADV_HUGEPAGE),
+            Pages::Huge | Pages::Reserved => Some(libc::MADV_HUGEPAGE),
         };
         if let Some(advice) = advice {
             // SAFETY: the range is this mapping's own; advice on huge pages does not change its content.
             unsafe { libc::madvise(start.as_ptr().cast(), len, advice) };
         }
         Ok(buffer)
+    }
+
+    /// Puts huge pages of the administrator's reserve in place of the mapping; false when it has too few. They are set
+    /// aside at once, so that none is missing when the buffer is touched. Mapped elsewhere first: a mapping right over
+    /// this one would leave a hole when it fails.
+    fn take_reserve(&self) -> bool {
+        const SIZE: libc::c_int = libc::MAP_HUGETLB | libc::MAP_HUGE_2MB;
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | SIZE;
+        let access = libc::PROT_READ | libc::PROT_WRITE;
+        // SAFETY: a fresh mapping at an address of the kernel's choice, moved over one that is this value's own.
+        unsafe {
+            let pages = libc::mmap(std::ptr::null_mut(), self.len, access, flags, -1, 0);
+            if pages == libc::MAP_FAILED {
+                return false;
+            }
+            let how = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
+            let moved = libc::mremap(pages, self.len, self.len, how, self.start.as_ptr());
+            if moved == libc::MAP_FAILED {
+                libc::munmap(pages, self.len);
+            }
+            moved != libc::MAP_FAILED
+        }
     }
 
     /// Usable bytes: what was asked for, rounded up to whole pages.
@@ -232,6 +265,11 @@ fn sum_smaps(smaps: &str, start: u64, end: u64) -> Option<Obtained> {
             match key {
                 "Rss" => obtained.resident += bytes(),
                 "AnonHugePages" => obtained.huge += bytes(),
+                // Not part of what the kernel calls resident.
+                "Private_Hugetlb" => {
+                    obtained.resident += bytes();
+                    obtained.huge += bytes();
+                }
                 _ => {}
             }
         }
@@ -279,6 +317,24 @@ mod tests {
     }
 
     #[test]
+    fn a_reserve_is_taken_where_there_is_one_and_huge_pages_else() {
+        let mut buffer = Buffer::map(3 * HUGE_PAGE - 1, Pages::Reserved, u64::MAX).unwrap();
+        assert_eq!((buffer.len(), buffer.as_ptr() as usize % HUGE_PAGE), (3 * HUGE_PAGE, 0));
+        buffer.touch();
+        let last = buffer.len() - 8;
+        buffer.slice_mut::<u64>(last, 1)[0] = 9;
+        assert_eq!((buffer.slice::<u64>(0, 1)[0], buffer.slice::<u64>(last, 1)[0]), (0, 9));
+        let obtained = buffer.obtained().unwrap();
+        assert!(
+            obtained.resident == buffer.len() as u64 && obtained.huge.is_multiple_of(HUGE_PAGE as u64),
+            "{obtained:?}"
+        );
+        // More than any reserve: it comes from elsewhere, untouched.
+        let large = Buffer::map(1 << 40, Pages::Reserved, u64::MAX).unwrap();
+        assert_eq!(large.obtained().unwrap(), Obtained { resident: 0, huge: 0 });
+    }
+
+    #[test]
     fn too_much_is_refused_before_it_is_tried() {
         let error = Buffer::map(2 << 20, Pages::System, 1 << 20).unwrap_err();
         assert!(matches!(error, BufferError::TooLarge { asked: 0x20_0000, available: 0x10_0000 }));
@@ -303,9 +359,11 @@ mod tests {
     fn smaps_counts_only_this_range() {
         let smaps = "1000-2000 rw-p 0 0:0 0 [heap]\nRss: 4 kB\nAnonHugePages: 0 kB\n\
             200000-600000 rw-p 0 0:0 0\nSize: 4096 kB\nRss:    3000 kB\nAnonHugePages:  2048 kB\n\
-            600000-700000 ---p 0 0:0 0\nRss: 9 kB\n";
+            600000-700000 ---p 0 0:0 0\nRss: 9 kB\n\
+            a00000-c00000 rw-p 0 0:0 0\nRss: 0 kB\nAnonHugePages: 0 kB\nPrivate_Hugetlb: 2048 kB\n";
         assert_eq!(sum_smaps(smaps, 0x20_0000, 0x60_0000), Some(Obtained { resident: 3_072_000, huge: 2_097_152 }));
         assert_eq!(sum_smaps(smaps, 0x80_0000, 0x90_0000), None);
+        assert_eq!(sum_smaps(smaps, 0xa0_0000, 0xc0_0000), Some(Obtained { resident: 2 << 20, huge: 2 << 20 }));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `storage.fsync`: how long one small write takes until it is safe from a power cut.
 //!
-//! Method: write a block of random bytes at the end of a fresh file (or over blocks that were written and synced
-//! before), then call `fdatasync` or `fsync`, or write to a file opened with `O_DSYNC`; every write is one sample.
+//! Method: write a block of random bytes, no two alike, at the end of a fresh file (or over blocks that were written and
+//! synced before), then call `fdatasync` or `fsync`, or write to a file opened with `O_DSYNC`; every write is one sample.
 //! The same load as `fio --ioengine=sync --rw=write --bs=4k --fdatasync=1`.
 //!
 //! What would make the number wrong: a file system in memory, and a device that confirms what only its volatile cache
@@ -68,7 +68,7 @@ const SYNC: MetricDef = MetricDef::cost("sync", Unit::Seconds, "the sync alone")
 const CPU: MetricDef = MetricDef::cost(
     "cpu",
     Unit::Seconds,
-    "processor time of a write and its sync, in user and kernel, and of making its bytes",
+    "processor time of a write and its sync, in user and kernel, and of making its bytes different",
 );
 const RATE: MetricDef = MetricDef {
     id: "rate",
@@ -83,7 +83,7 @@ pub static PROBE: Probe = Probe {
     info: &ProbeInfo {
         id: "storage.fsync",
         summary: "How long one small write takes until it is safe from a power cut.",
-        method: 1,
+        method: 2,
         about: "Writes blocks of random bytes one by one, each made safe by `fdatasync`, `fsync` or `O_DSYNC`; every \
                 write is a sample. `overwrite` replaces blocks that were written and synced before. Same load as \
                 `fio --ioengine=sync --rw=write --bs=4k --fdatasync=1`. The number is wrong for the device when the \
@@ -155,22 +155,55 @@ fn run(args: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
 
     let mut bytes = vec![0; usize::try_from(block).unwrap_or(usize::MAX)];
     if overwrite {
+        random(&mut bytes, cx.seed, 0);
         for at in 0..writes {
             cx.check()?;
-            fill(&mut bytes, cx.seed, at, 0);
+            stamp(&mut bytes, cx.seed, at, 0);
             target.file.write_all_at(&bytes, at * block).map_err(|error| failed("prepare", error))?;
         }
     }
     // The empty or prepared file and its name are safe before the first sample.
     target.file.sync_all().map_err(|error| failed("sync", error))?;
 
+    random(&mut bytes, cx.seed, 1);
+    let taken = measure(&target, &mut bytes, writes, method, cx)?;
+    verify(&target, &mut bytes, writes, cx)?;
+
+    cx.record_all(&LATENCY, &taken.latencies);
+    if method != "dsync" {
+        cx.record_all(&SYNC, &taken.syncs);
+    }
+    let writes = taken.latencies.len() as f64;
+    cx.record(&CPU, taken.cpu / writes);
+    // With the time between them, as fio counts.
+    cx.record(&RATE, writes / taken.seconds.max(1e-9));
+    remark(cx, &beneath, &taken.latencies);
+    Ok(())
+}
+
+/// What the writes took, in seconds: each with its sync, its sync alone, and all of them by the clock and of processors.
+struct Taken {
+    latencies: Vec<f64>,
+    syncs: Vec<f64>,
+    seconds: f64,
+    cpu: f64,
+}
+
+fn measure(
+    target: &Target,
+    bytes: &mut [u8],
+    writes: u64,
+    method: &str,
+    cx: &Context<'_>,
+) -> Result<Taken, ProbeError> {
+    let failed = |what, error| StorageError::of(what, &target.path, error);
     let (mut latencies, mut syncs) = (Vec::new(), Vec::new());
-    let before = used::by_thread();
+    let (before, begin) = (used::by_thread(), Moment::now());
     for at in 0..writes {
         cx.check()?;
-        fill(&mut bytes, cx.seed, at, 1);
+        stamp(bytes, cx.seed, at, 1);
         let start = Moment::now();
-        let wrote = target.file.write_all_at(&bytes, at * block);
+        let wrote = target.file.write_all_at(bytes, at * bytes.len() as u64);
         let between = Moment::now();
         let synced = match method {
             "fdatasync" => target.file.sync_data(),
@@ -183,17 +216,8 @@ fn run(args: &Args, cx: &mut Context<'_>) -> Result<(), ProbeError> {
         latencies.push(end.since(start).as_secs_f64());
         syncs.push(end.since(between).as_secs_f64());
     }
-    let cpu = used::by_thread() - before;
-    verify(&target, &mut bytes, writes, cx)?;
-
-    cx.record_all(&LATENCY, &latencies);
-    if method != "dsync" {
-        cx.record_all(&SYNC, &syncs);
-    }
-    cx.record(&CPU, cpu / latencies.len() as f64);
-    cx.record(&RATE, latencies.len() as f64 / latencies.iter().sum::<f64>().max(1e-9));
-    remark(cx, &beneath, &latencies);
-    Ok(())
+    let seconds = Moment::now().since(begin).as_secs_f64();
+    Ok(Taken { latencies, syncs, seconds, cpu: used::by_thread() - before })
 }
 
 /// Says where the file lay, and whether that explains a fast or a suspicious result.
@@ -223,9 +247,10 @@ fn verify(target: &Target, bytes: &mut [u8], writes: u64, cx: &Context<'_>) -> R
     let failed = |error| StorageError::of("read back", &target.path, error);
     forget(&target.file);
     let mut wanted = vec![0; bytes.len()];
+    random(&mut wanted, cx.seed, 1);
     for at in 0..writes {
         cx.check()?;
-        fill(&mut wanted, cx.seed, at, 1);
+        stamp(&mut wanted, cx.seed, at, 1);
         target.file.read_exact_at(bytes, at * wanted.len() as u64).map_err(failed)?;
         if *bytes != *wanted {
             return Err(StorageError::Corrupt { path: target.path.clone(), block: at }.into());
@@ -234,11 +259,21 @@ fn verify(target: &Target, bytes: &mut [u8], writes: u64, cx: &Context<'_>) -> R
     Ok(())
 }
 
-/// Random bytes of one block; `pass` tells what is written from what was there before.
-fn fill(bytes: &mut [u8], seed: u64, block: u64, pass: u64) {
-    let mut stream = Stream::new(seed, &[block, pass]);
+/// Random bytes, the same for all blocks; `pass` tells what is written from what was there before.
+fn random(bytes: &mut [u8], seed: u64, pass: u64) {
+    let mut stream = Stream::new(seed, &[pass]);
     for piece in bytes.chunks_mut(8) {
         piece.copy_from_slice(&stream.next_u64().to_le_bytes()[..piece.len()]);
+    }
+}
+
+/// Makes each sector one that no other block has, at the cost of a few words: as fio scrambles its buffers.
+fn stamp(bytes: &mut [u8], seed: u64, block: u64, pass: u64) {
+    let mut stream = Stream::new(seed, &[block, pass]);
+    for sector in bytes.chunks_mut(512) {
+        let word = stream.next_u64().to_le_bytes();
+        let length = sector.len().min(word.len());
+        sector[..length].copy_from_slice(&word[..length]);
     }
 }
 

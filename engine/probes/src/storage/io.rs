@@ -7,7 +7,8 @@
 //! libaio, and where that is too through `depth` threads. A latency runs from before the call that hands a request over
 //! to the moment when its end is seen. With `rate` the loop is open: each request has its time, is handed over then
 //! whatever became of those before, and its latency runs from that time, so that a stall is charged to all whom it
-//! keeps waiting (no coordinated omission).
+//! keeps waiting (no coordinated omission). A companion wakes each 10 ms where the load runs, as fio's parent does: see
+//! `load/companion.rs` for what that changes.
 //!
 //! What would make the number wrong: reads that the page cache answers (`O_DIRECT` is asked for, and how much of the file
 //! lies in memory is looked at afterwards; then the result is labelled `cached=true`); a file with holes or space that
@@ -143,7 +144,7 @@ const HUGE: ParamDef = ParamDef {
     kind: ParamKind::Flag,
     default: Some("false"),
     tiny: None,
-    doc: "buffers in huge pages, which makes one piece of a large block",
+    doc: "buffers in huge pages, of the reserve where there is one: makes one piece of a large block",
 };
 const IOPOLL: ParamDef = ParamDef {
     name: "iopoll",
@@ -190,10 +191,12 @@ const TEMPERATURE: MetricDef =
 pub(super) const RANDOM: ProbeInfo = ProbeInfo {
     id: "",
     summary: "",
-    method: 1,
+    method: 2,
     about: "Direct I/O on a file that was written in full with random bytes, through io_uring, else libaio, else \
             threads; as `fio --ioengine=io_uring --direct=1 --fixedbufs --registerfiles --norandommap`. Latency is \
-            from handing over to seeing the end, or with `rate` from the intended time. The number is wrong when \
+            from handing over to seeing the end, or with `rate` from the intended time. Something else wakes on the \
+            processor each 10 ms, as beside fio: a processor that nothing else needs sleeps deeper, and answers later \
+            by some percent at depth 1. The number is wrong when \
             the page cache answers (then labelled `cached=true`), when the file has holes or compresses (looked \
             for, a failure), when other blocks come than were asked for (stamps are compared), and when the file \
             fits a cache of the device or of a virtual machine's host, which cannot be seen.",
@@ -315,7 +318,7 @@ fn plan(args: &Args, pattern: Pattern, cx: &Context<'_>) -> Result<Plan, ProbeEr
         depth: small(depth),
         batch: small(batch),
         jobs: small(args.whole(JOBS.name)),
-        pages: if args.flag(HUGE.name) { Pages::Huge } else { Pages::System },
+        pages: if args.flag(HUGE.name) { Pages::Reserved } else { Pages::System },
         ramp: Duration::from_secs_f64(args.number(RAMP.name)),
         window: runtime / WINDOWS as u32,
         windows: WINDOWS,

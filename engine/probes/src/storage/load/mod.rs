@@ -1,5 +1,6 @@
 //! A load on one file: which requests, how many at once, for how long, and what came of them.
 
+mod companion;
 mod pool;
 mod queued;
 mod recorder;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use engine_core::histogram::Histogram;
 
+use companion::Place;
 use pool::run_pool;
 use queued::run_queued;
 pub(crate) use recorder::Tally;
@@ -147,6 +149,8 @@ pub(crate) struct Gate<'a> {
     opened: Condvar,
     /// Windows after which all end.
     last: AtomicUsize,
+    /// Where the first thread runs.
+    place: Place,
     /// Whether the run is interrupted.
     stop: &'a (dyn Fn() -> bool + Sync),
 }
@@ -160,7 +164,13 @@ struct Start {
 impl<'a> Gate<'a> {
     fn new(threads: usize, plan: &Plan, stop: &'a (dyn Fn() -> bool + Sync)) -> Self {
         let last = AtomicUsize::new(plan.most.max(plan.windows));
-        Self { state: Mutex::new(Start { missing: threads, begin: 0 }), opened: Condvar::new(), last, stop }
+        Self {
+            state: Mutex::new(Start { missing: threads, begin: 0 }),
+            opened: Condvar::new(),
+            last,
+            place: Place::new(),
+            stop,
+        }
     }
 
     /// Waits for all threads; gives the common start, in nanoseconds of the clock.

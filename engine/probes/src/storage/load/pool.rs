@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use super::queued::name;
@@ -26,39 +27,42 @@ pub(crate) fn run_pool(plan: &Plan, file: &File, stop: &(dyn Fn() -> bool + Sync
     // Places of sequential requests, and numbers of those that are due at a time.
     let places: Vec<Arc<AtomicU64>> = (0..plan.jobs).map(|_| Arc::default()).collect();
     let numbers: Vec<AtomicU64> = (0..plan.jobs).map(|_| AtomicU64::new(0)).collect();
-    std::thread::scope(|scope| {
-        let mut pool = Vec::with_capacity(threads as usize);
-        let mut refused = None;
-        for thread in 0..threads {
-            let (job, within) = (thread / plan.depth, thread % plan.depth);
-            let source = Source::shared(plan, job, within, &places[job as usize]);
-            let worker = Worker { plan, file, job, within, source, number: &numbers[job as usize] };
-            let gate = &gate;
-            match std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, move || worker.run(gate)) {
-                Ok(handle) => pool.push(handle),
-                Err(source) => {
-                    refused = Some(LoadError::SetUp { job, source });
-                    break;
+    let load = || {
+        thread::scope(|scope| {
+            let mut pool = Vec::with_capacity(threads as usize);
+            let mut refused = None;
+            for thread in 0..threads {
+                let (job, within) = (thread / plan.depth, thread % plan.depth);
+                let source = Source::shared(plan, job, within, &places[job as usize]);
+                let worker = Worker { plan, file, job, within, source, number: &numbers[job as usize] };
+                let gate = &gate;
+                match thread::Builder::new().stack_size(STACK).spawn_scoped(scope, move || worker.run(gate)) {
+                    Ok(handle) => pool.push(handle),
+                    Err(source) => {
+                        refused = Some(LoadError::SetUp { job, source });
+                        break;
+                    }
                 }
             }
-        }
-        if refused.is_some() {
-            gate.give_up(threads as usize - pool.len());
-        }
-        let mut all: Result<Option<Tally>, LoadError> = refused.map_or(Ok(None), Err);
-        for thread in pool {
-            let other = thread.join().unwrap_or(Err(LoadError::Panicked));
-            all = match (all, other) {
-                (Ok(None), Ok(other)) => Ok(Some(other)),
-                (Ok(Some(mut all)), Ok(other)) => {
-                    all.add(&other);
-                    Ok(Some(all))
-                }
-                (Err(error), _) | (_, Err(error)) => Err(error),
-            };
-        }
-        all.and_then(|all| all.ok_or(LoadError::Panicked))
-    })
+            if refused.is_some() {
+                gate.give_up(threads as usize - pool.len());
+            }
+            let mut all: Result<Option<Tally>, LoadError> = refused.map_or(Ok(None), Err);
+            for thread in pool {
+                let other = thread.join().unwrap_or(Err(LoadError::Panicked));
+                all = match (all, other) {
+                    (Ok(None), Ok(other)) => Ok(Some(other)),
+                    (Ok(Some(mut all)), Ok(other)) => {
+                        all.add(&other);
+                        Ok(Some(all))
+                    }
+                    (Err(error), _) | (_, Err(error)) => Err(error),
+                };
+            }
+            all.and_then(|all| all.ok_or(LoadError::Panicked))
+        })
+    };
+    gate.place.accompany(load)
 }
 
 struct Worker<'a> {
@@ -123,7 +127,7 @@ impl Worker<'_> {
         }
         // The last window may have ended before the last request that was due in it.
         while recording && recorder.go_on(Moment::now()) {
-            std::thread::sleep(Duration::from_micros(100));
+            thread::sleep(Duration::from_micros(100));
         }
         wrong.map_or_else(|| Ok(recorder.finish()), |offset| Err(LoadError::Wrong { offset }))
     }
@@ -137,7 +141,7 @@ impl Worker<'_> {
             match due.min(end).saturating_sub(Moment::now().nanos()) {
                 0 => return due,
                 // A sleep is late by some 50 us; the rest is spun away.
-                rest if rest > 200_000 => std::thread::sleep(Duration::from_nanos(rest - 100_000)),
+                rest if rest > 200_000 => thread::sleep(Duration::from_nanos(rest - 100_000)),
                 _ => std::hint::spin_loop(),
             }
         }

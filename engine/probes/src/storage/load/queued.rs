@@ -2,6 +2,7 @@
 //! became of those before).
 
 use std::io;
+use std::thread;
 
 use super::recorder::{Recorder, Tally};
 use super::source::Source;
@@ -30,21 +31,24 @@ pub(crate) fn run_queued<Q: Queue>(
         worker.compare()?;
         Ok(recorder.finish())
     };
-    std::thread::scope(|scope| {
-        let others: Vec<_> = (1..plan.jobs).map(|number| scope.spawn(move || job(number))).collect();
-        let mut all = job(0);
-        for other in others {
-            let other = other.join().unwrap_or(Err(LoadError::Panicked));
-            all = match (all, other) {
-                (Ok(mut all), Ok(other)) => {
-                    all.add(&other);
-                    Ok(all)
-                }
-                (Err(error), _) | (_, Err(error)) => Err(error),
-            };
-        }
-        all
-    })
+    let load = || {
+        thread::scope(|scope| {
+            let others: Vec<_> = (1..plan.jobs).map(|number| scope.spawn(move || job(number))).collect();
+            let mut all = job(0);
+            for other in others {
+                let other = other.join().unwrap_or(Err(LoadError::Panicked));
+                all = match (all, other) {
+                    (Ok(mut all), Ok(other)) => {
+                        all.add(&other);
+                        Ok(all)
+                    }
+                    (Err(error), _) | (_, Err(error)) => Err(error),
+                };
+            }
+            all
+        })
+    };
+    gate.place.accompany(load)
 }
 
 /// Fills the buffers with what is to be written.

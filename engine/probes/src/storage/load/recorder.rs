@@ -100,8 +100,15 @@ impl<'a> Recorder<'a> {
             stopped: false,
         };
         let begin = gate.start();
+        recorder.tell_place();
         recorder.edge = begin + u64::try_from(plan.ramp.as_nanos()).unwrap_or(0);
         (recorder, begin)
+    }
+
+    fn tell_place(&self) {
+        if self.leads {
+            self.gate.place.here();
+        }
     }
 
     /// Notes that it is `now`; false when all windows are over. To be asked once for all that ends together.
@@ -116,6 +123,7 @@ impl<'a> Recorder<'a> {
             self.stopped = true;
             return false;
         }
+        self.tell_place();
         while now >= self.edge {
             self.cpu.push(if self.plan.whole_process { used::by_process() } else { used::by_thread() });
             self.decide();

@@ -1,6 +1,8 @@
 //! What every report ends with: everything that bears on how far its numbers can be trusted. Each section is there
 //! in each report, also when it has nothing to tell: an empty list says that it was looked for.
 
+use std::collections::HashMap;
+
 use engine_core::event::{NoteLevel, StopReason};
 use engine_core::expected;
 use engine_core::host_sample::HostSample;
@@ -173,7 +175,8 @@ fn warnings(record: &RunRecord) -> Section {
     or_none("Warnings", lines, true)
 }
 
-/// The notes of a level; a load's own are in its section already.
+/// The notes of a level, each once, with how often it came: most rounds of a step say the same. A load's own are in its
+/// section already.
 fn notes(record: &RunRecord, level: NoteLevel) -> Vec<String> {
     let loads: Vec<String> = record
         .steps
@@ -190,7 +193,17 @@ fn notes(record: &RunRecord, level: NoteLevel) -> Vec<String> {
         let place = note.place.as_ref().map(|p| format!(" ({})", clean::clip(&p.to_string(), 120)));
         format!("{step}{}{}", clean::clip(&note.message, LONGEST), place.unwrap_or_default())
     };
-    of_level.map(text).collect()
+    let mut lines: Vec<(String, usize)> = Vec::new();
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    for line in of_level.map(text) {
+        let at = *seen.entry(line.clone()).or_insert(lines.len());
+        match lines.get_mut(at) {
+            Some((_, times)) => *times += 1,
+            None => lines.push((line, 1)),
+        }
+    }
+    let told = |(line, times)| if times > 1 { format!("{line} ({times} times)") } else { line };
+    lines.into_iter().map(told).collect()
 }
 
 /// The name of a level of validity.

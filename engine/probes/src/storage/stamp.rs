@@ -13,7 +13,7 @@ const STAMP: usize = 5;
 const MAGIC: u64 = 0x656e_6769_6e65_494f;
 
 /// Who wrote a unit. The bytes after the stamp are made of the file's key, the tag and the part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Writer {
     /// 0 when the file was made, else names the round and the buffer.
     pub(crate) tag: u64,
@@ -51,9 +51,13 @@ pub(crate) fn is_unit(unit: &[u64], key: u64, index: u64) -> bool {
 /// Whether every byte of the unit is as it was written.
 pub(crate) fn is_intact(unit: &[u64], key: u64, index: u64) -> bool {
     let mut again = [0; WORDS];
-    let writer = Writer { tag: unit[3], part: unit[4] };
-    body(&mut again, key, writer);
+    body(&mut again, key, writer(unit));
     is_unit(unit, key, index) && unit[STAMP..WORDS] == again[STAMP..]
+}
+
+/// Who wrote a unit that carries a stamp.
+pub(crate) fn writer(unit: &[u64]) -> Writer {
+    Writer { tag: unit[3], part: unit[4] }
 }
 
 /// The key of the file whose first unit this is; none when the file is not one of ours.

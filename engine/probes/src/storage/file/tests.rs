@@ -79,6 +79,14 @@ fn a_file_of_ours_that_compresses_or_changed_is_refused() {
         stamp::make(unit, 9, index);
     }
     planted(&words).unwrap();
+    // What one buffer of a load wrote to all places but the first, as a long load at depth 1 does.
+    let writer = stamp::Writer { tag: 77, part: 0 };
+    let mut written = words.clone();
+    for (index, unit) in (0..).zip(written.chunks_exact_mut(WORDS)).skip(1) {
+        stamp::body(unit, 9, writer);
+        stamp::stamp(unit, 9, index, writer);
+    }
+    planted(&written).unwrap();
     // The sample takes every fourth unit of 64.
     words[8 * WORDS + 300] ^= 1;
     assert!(matches!(planted(&words), Err(FileError::Corrupt { unit: 8, .. })));

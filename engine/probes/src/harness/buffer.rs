@@ -1,5 +1,5 @@
 //! Memory for kernels: mapped, untouched until its user writes to it, page-aligned, with inaccessible pages on either
-//! side, in small or huge pages.
+//! side (but for pages of the reserve), in small or huge pages.
 //!
 //! Untouched matters because the kernel places a page where it is first touched (NUMA, and page faults must not fall
 //! into a timed pass). The guard pages keep a kernel that runs too far from reading its neighbour, and keep the
@@ -25,7 +25,8 @@ pub enum Pages {
     Small,
     /// Huge where the kernel can (`MADV_HUGEPAGE`, the start aligned to 2 MiB).
     Huge,
-    /// From the administrator's reserve (`MAP_HUGETLB`, `vm.nr_hugepages`) where it has enough, else as `Huge`.
+    /// From the administrator's reserve (`MAP_HUGETLB`, `vm.nr_hugepages`) where it has enough, and then touched at
+    /// once; else as `Huge`.
     Reserved,
 }
 
@@ -112,6 +113,11 @@ impl Buffer {
         let align = if pages.is_huge() { HUGE_PAGE } else { page_size() };
         let overflow = || refused(io::Error::from_raw_os_error(libc::ENOMEM));
         let len = bytes.checked_next_multiple_of(align).ok_or_else(overflow)?;
+        if pages == Pages::Reserved
+            && let Some(buffer) = Self::reserved(len)
+        {
+            return Ok(buffer);
+        }
         let mapped = len.checked_add(2 * align).ok_or_else(overflow)?;
         // SAFETY: a fresh anonymous mapping at an address of the kernel's choice touches no memory of ours.
         let address = unsafe {
@@ -127,9 +133,6 @@ impl Buffer {
         // SAFETY: `lead` is at most `align` plus a page rounded to `align`, hence inside the mapping.
         let start = unsafe { mapping.add(lead) };
         let buffer = Self { start, len, mapping, mapped };
-        if pages == Pages::Reserved && buffer.take_reserve() {
-            return Ok(buffer);
-        }
         // SAFETY: `start` and `len` are whole pages inside the mapping, which nothing else uses.
         if unsafe { libc::mprotect(start.as_ptr().cast(), len, libc::PROT_READ | libc::PROT_WRITE) } != 0 {
             return Err(refused(io::Error::last_os_error()));
@@ -146,26 +149,20 @@ impl Buffer {
         Ok(buffer)
     }
 
-    /// Puts huge pages of the administrator's reserve in place of the mapping; false when it has too few. They are set
-    /// aside at once, so that none is missing when the buffer is touched. Mapped elsewhere first: a mapping right over
-    /// this one would leave a hole when it fails.
-    fn take_reserve(&self) -> bool {
-        const SIZE: libc::c_int = libc::MAP_HUGETLB | libc::MAP_HUGE_2MB;
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | SIZE;
+    /// Huge pages of the administrator's reserve, touched already, where it has enough. Without guard pages: such a
+    /// mapping lies where the kernel likes.
+    fn reserved(len: usize) -> Option<Self> {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_HUGETLB | libc::MAP_HUGE_2MB;
         let access = libc::PROT_READ | libc::PROT_WRITE;
-        // SAFETY: a fresh mapping at an address of the kernel's choice, moved over one that is this value's own.
-        unsafe {
-            let pages = libc::mmap(std::ptr::null_mut(), self.len, access, flags, -1, 0);
-            if pages == libc::MAP_FAILED {
-                return false;
-            }
-            let how = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
-            let moved = libc::mremap(pages, self.len, self.len, how, self.start.as_ptr());
-            if moved == libc::MAP_FAILED {
-                libc::munmap(pages, self.len);
-            }
-            moved != libc::MAP_FAILED
-        }
+        // SAFETY: a fresh anonymous mapping at an address of the kernel's choice touches no memory of ours.
+        let address = unsafe { libc::mmap(std::ptr::null_mut(), len, access, flags, -1, 0) };
+        let start = NonNull::new(address.cast::<u8>()).filter(|_| address != libc::MAP_FAILED)?;
+        let buffer = Self { start, len, mapping: start, mapped: len };
+        // A container may be allowed none of what is set aside, and its first touch would end the process (SIGBUS):
+        // this way the kernel says so. It can since Linux 5.14, before which there are no such buffers.
+        // SAFETY: the range is this mapping's own, and new.
+        let populated = unsafe { libc::madvise(address, len, libc::MADV_POPULATE_WRITE) };
+        (populated == 0).then_some(buffer)
     }
 
     /// Usable bytes: what was asked for, rounded up to whole pages.

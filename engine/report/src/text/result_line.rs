@@ -19,9 +19,10 @@ pub fn result_line(step: &StepRecord, style: Style) -> String {
         Some(Outcome::Failed(_)) => (style.either("✗", "x"), Paint::Bad),
         Some(Outcome::Skipped(_)) | None => ("-", Paint::Dim),
     };
-    let room = style.width() - name_width - 4;
-    let name = fit(&line(&clip(&step.plan.path(), 200)), name_width);
-    let pad = " ".repeat(name_width - width(&name));
+    // A long name gets half as much again, out of line: its middle is often what tells it from the others.
+    let name = fit(&line(&clip(&step.plan.path(), 200)), style.width() * 3 / 5);
+    let room = style.width() - name_width.max(width(&name)) - 4;
+    let pad = " ".repeat(name_width.saturating_sub(width(&name)));
     let text = result_text(step, room, style);
     let paint_text = match view::ending(step) {
         Some(_) if paint == Paint::Bad => Paint::Bad,

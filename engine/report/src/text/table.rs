@@ -1,4 +1,5 @@
-//! Aligned tables that fit the width: the first column gives way, then columns that may be left out go.
+//! Aligned tables that fit the width: the first column gives way, then columns that may be left out go. A name that the
+//! first column has no room for has a line of its own: its middle is often what tells it from the others.
 
 use super::style::{Paint, Style};
 use crate::clean::{fit, width};
@@ -129,7 +130,14 @@ impl Table {
         }
         for row in &self.rows {
             match row {
-                Row::Cells(cells) => out.push_str(&line(cells)),
+                Row::Cells(cells) => match cells.split_first() {
+                    Some((name, rest)) if (widths[0] + 1..=room).contains(&width(&name.text)) => {
+                        put!(out, "{:indent$}{}\n", "", style.paint(name.paint, &name.text));
+                        let rest = std::iter::once(Cell::default()).chain(rest.iter().cloned());
+                        out.push_str(&line(&rest.collect::<Vec<_>>()));
+                    }
+                    _ => out.push_str(&line(cells)),
+                },
                 Row::Across { indent: further, cell } => {
                     let column = indent + further;
                     for text in super::wrap::wrap(&cell.text, style.width().saturating_sub(column)) {
@@ -199,6 +207,9 @@ mod tests {
             "  name    median                     min .. max\n  a     12.30 ms                         1 .. 2\n  \
              b         9 ms  1 .. 222222222222222222222222\n"
         );
+        let alone = drawn(80, &"n".repeat(50));
+        assert!(alone.contains(&format!("\n  {}\n{}", "n".repeat(50), " ".repeat(20))), "{alone}");
+        assert!(alone.lines().all(|line| width(line) <= 80) && !alone.contains('…'), "{alone}");
         let long = drawn(80, &"n".repeat(500));
         assert!(long.lines().all(|line| width(line) <= 80), "{long}");
         assert!(long.contains('…') && long.contains("min .. max"));

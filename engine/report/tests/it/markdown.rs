@@ -58,7 +58,11 @@ fn the_page_of_a_job_fits_and_leaves_the_environment_out() {
     let text = markdown::step_summary(&Report::of(&record));
     assert!(text.contains("## Expectations") && text.contains("## Diagnostics") && !text.contains("<details>"));
     let note = record.notes[0].clone();
-    record.notes = vec![engine_core::event::Note { message: "x".repeat(600), ..note }; 5000];
+    let said = |message: String| engine_core::event::Note { message, ..note.clone() };
+    record.notes = vec![said("as before".to_owned()); 5000];
+    let text = markdown::step_summary(&Report::of(&record));
+    assert_eq!((text.matches("as before (5000 times)").count(), text.matches("as before").count()), (1, 1));
+    record.notes = (0..5000).map(|at| said(format!("{at}{}", "x".repeat(600)))).collect();
     let text = markdown::step_summary(&Report::of(&record));
     assert!(text.len() < 1_048_576 && text.ends_with("see the report file.\n"));
 }

@@ -246,6 +246,12 @@ impl Receiver {
     /// # Errors
     /// If the answer was not complete.
     pub fn end(&mut self) -> Result<(), Failure> {
+        if matches!(self.state, State::Head) {
+            // A head in pieces is parsed only once it is complete: what was wrong with it is said now.
+            let partial = std::mem::take(&mut self.partial);
+            self.parse(&partial)?;
+            self.partial = partial;
+        }
         let (class, what) = match &self.state {
             State::Done => return Ok(()),
             State::UntilClose => {

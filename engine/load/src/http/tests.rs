@@ -203,6 +203,16 @@ fn redirects_follow_rfc_9110() {
     assert_eq!(post.redirected(&from, 301, "no where").unwrap_err().class, ErrorClass::Redirect);
 }
 
+#[test]
+fn what_is_wrong_in_a_head_that_came_in_pieces_is_said_at_the_end() {
+    let text = b"HTTP/1.1 100 X\r\n\r\n\n\0";
+    for sizes in [&[text.len()][..], &[19], &[1]] {
+        assert_eq!(receive(Method::Get, text, sizes).unwrap_err().class, ErrorClass::Malformed, "{sizes:?}");
+    }
+    let cut = &b"HTTP/1.1 200 OK\r\nX: "[..];
+    assert_eq!(receive(Method::Get, cut, &[5]).unwrap_err().class, ErrorClass::ClosedInHead);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
